@@ -1,0 +1,146 @@
+"""Models of sources, as values without behaviour: rendering is `apportion`'s, files are `products`'."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..geometry import Box, FloatArray, Footprint, Peak
+
+__all__ = [
+    "BlendModel",
+    "Component",
+    "FactorizedComponent",
+    "ParentModel",
+    "SourceModel",
+    "TemplateComponent",
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FactorizedComponent:
+    """Spectrum × morphology in the resolution of the model PSF.
+
+    Parameters
+    ----------
+    box : Box
+        Where the morphology lies.
+    spectrum : float32 array (band,)
+        Flux per band and unit of morphology, image units.
+    morph : float32 array (y, x)
+        Shape, at least 0, dimensionless.
+    """
+
+    box: Box
+    spectrum: FloatArray
+    morph: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TemplateComponent:
+    """A template per band as it was observed: already in each band's seeing, never convolved again.
+
+    Parameters
+    ----------
+    box : Box
+        Where the template lies.
+    cube : float32 array (band, y, x)
+        At least 0, image units.
+    """
+
+    box: Box
+    cube: FloatArray
+
+
+Component = FactorizedComponent | TemplateComponent
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SourceModel:
+    """The model of one child.
+
+    Parameters
+    ----------
+    id : int
+        objectId.
+    peak : Peak
+        The peak that it belongs to.
+    components : tuple of Component
+        May be empty: a source without a model is kept, and receives no flux.
+    flags : frozenset of str
+        Names of the object flags (products.columns) that are true.
+    """
+
+    id: int
+    peak: Peak
+    components: tuple[Component, ...]
+    flags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlendModel:
+    """Sources that were fitted together.
+
+    Parameters
+    ----------
+    id : int
+        Unique over a survey.
+    box : Box
+        Pixels that were fitted.
+    sources : tuple of SourceModel
+    iterations : int
+    log_likelihood : float
+        −½ Σ w (model − data)² of the returned model; NaN where nothing was fitted.
+    stop_reason : str
+        Why the fit ended ("converged", "max_iter", …); "" where nothing was fitted.
+    """
+
+    id: int
+    box: Box
+    sources: tuple[SourceModel, ...]
+    iterations: int = 0
+    log_likelihood: float = float("nan")
+    stop_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ParentModel:
+    """A deblended parent, with the PSFs that render it.
+
+    Parameters
+    ----------
+    id : int
+    footprint : Footprint
+        Detected pixels and all peaks.
+    blends : tuple of BlendModel
+        Together they hold one source per peak.
+    psfs : float32 array (band, h, w)
+        Observed PSFs at the parent, odd stamps; NaN planes for bands without one.
+    model_psf : float32 array (h, w), optional
+        Resolution of factorized components; None where there are none.
+    deblender : str
+        Name of what made it.
+    outcome : str
+        "ok", "degraded" or "failed".
+    reason : str
+        Why it is not "ok": one of products.columns.REASONS; else "".
+    message : str
+        Details for people, e.g. the text of the exception.
+    """
+
+    id: int
+    footprint: Footprint
+    blends: tuple[BlendModel, ...]
+    psfs: FloatArray
+    model_psf: FloatArray | None = None
+    deblender: str = ""
+    outcome: str = "ok"
+    reason: str = ""
+    message: str = ""
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def sources(self) -> tuple[SourceModel, ...]:
+        """All sources, in the order of the footprint's peaks."""
+        order = {peak.id: k for k, peak in enumerate(self.footprint.peaks)}
+        every = [source for blend in self.blends for source in blend.sources]
+        return tuple(sorted(every, key=lambda s: order[s.peak.id]))

@@ -1,0 +1,1 @@
+"""Task classes of meas_deblend: what runs."""
