@@ -75,9 +75,7 @@ class Footprint:
             raise ValueError(f"mask of shape {self.mask.shape} does not fit {self.box}")
 
     @classmethod
-    def from_mask(
-        cls, mask: BoolArray, origin: tuple[int, int] = (0, 0), peaks: tuple[Peak, ...] = ()
-    ) -> Footprint:
+    def from_mask(cls, mask: BoolArray, origin: tuple[int, int] = (0, 0), peaks: tuple[Peak, ...] = ()) -> Footprint:
         """Footprint of the true pixels of ``mask`` (y, x), cut to their bounding box."""
         box = Box.from_mask(mask, origin)
         frame = Box(origin, (mask.shape[0], mask.shape[1]))

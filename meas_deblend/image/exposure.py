@@ -106,9 +106,7 @@ class MultibandExposure:
     def noise_rms(self) -> FloatArray:
         """Median standard deviation of a usable pixel per band (band,), image units; NaN without usable pixels."""
         good = ~self.bad
-        rms = [
-            np.sqrt(np.median(v[g])) if g.any() else np.nan for v, g in zip(self.variance, good, strict=True)
-        ]
+        rms = [np.sqrt(np.median(v[g])) if g.any() else np.nan for v, g in zip(self.variance, good, strict=True)]
         return np.array(rms, dtype=np.float64)
 
     def band_index(self, band: str) -> int:

@@ -50,9 +50,7 @@ class MaskPlanes:
             if name not in self.bits:
                 near = get_close_matches(name, list(self.bits), 1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise InputError(
-                    f"no mask plane {name!r} (there are: {', '.join(self.bits) or 'none'}){hint}"
-                )
+                raise InputError(f"no mask plane {name!r} (there are: {', '.join(self.bits) or 'none'}){hint}")
             total |= 1 << self.bits[name]
         return total
 
