@@ -1,0 +1,162 @@
+"""The columns of the objects table: identity, position, deblending, then what is measured per band."""
+
+from __future__ import annotations
+
+from .columns import Column
+
+__all__ = ["MODEL_FLAGS", "OBJECT_COLUMNS"]
+
+_IDENTITY = (
+    Column("objectId", "int64", "", "Identifier of the object, unique over a survey.", "detect"),
+    Column(
+        "parentObjectId", "int64", "", "Identifier of the parent that it was deblended from; 0 if isolated.", "detect"
+    ),
+    Column("sourceName", "string", "", "Name in the list of sources that was given; else empty.", "detect"),
+    Column("x", "float64", "pix", "Column of the best known position of its peak.", "detect"),
+    Column("y", "float64", "pix", "Row of the best known position of its peak.", "detect"),
+    Column("coord_ra", "float64", "deg", "Right ascension (ICRS) of x, y; NaN without WCS.", "persist", nullable=True),
+    Column("coord_dec", "float64", "deg", "Declination (ICRS) of x, y; NaN without WCS.", "persist", nullable=True),
+)
+
+_TREE = (
+    Column("deblend_peak_center_x", "int32", "pix", "Column of the detected peak.", "detect"),
+    Column("deblend_peak_center_y", "int32", "pix", "Row of the detected peak.", "detect"),
+    Column("deblend_peakId", "int32", "", "Number of the peak in the parent's list.", "detect"),
+    Column("deblend_parentNPeaks", "int32", "", "Peaks in the parent; 1 if isolated.", "detect"),
+    Column("deblend_blendId", "int64", "", "Identifier of the blend that it was fitted in; 0 if none.", "persist"),
+    Column(
+        "deblend_blendNChild",
+        "int32",
+        "",
+        "Sources that were fitted together with it, itself included; 0 if none.",
+        "persist",
+    ),
+    Column("deblend_nComponents", "int32", "", "Components of its model.", "persist"),
+)
+
+_OUTCOME = (
+    Column("deblend_outcome", "string", "", "What became of its parent: one of the outcomes.", "persist"),
+    Column("deblend_reason", "string", "", "Why the outcome is not ok: one of the reasons; else empty.", "persist"),
+    Column("deblend_deblender", "string", "", "Name of the deblender that made its model.", "persist"),
+    Column(
+        "deblend_skipped",
+        "bool",
+        "",
+        "The deblender that was asked for was not tried on its parent; the reason says why.",
+        "persist",
+    ),
+    Column(
+        "deblend_failed", "bool", "", "The deblender that was asked for was tried on its parent and failed.", "persist"
+    ),
+    Column(
+        "deblend_iterations", "int32", "", "Iterations of the fit of its blend; 0 where nothing was fitted.", "persist"
+    ),
+    Column(
+        "deblend_stopReason", "string", "", "Why the fit of its blend ended; empty where nothing was fitted.", "persist"
+    ),
+    Column(
+        "deblend_blendConvergenceFailedFlag",
+        "bool",
+        "",
+        "The fit of its blend did not converge. False also where nothing was fitted.",
+        "persist",
+    ),
+    Column(
+        "deblend_logL",
+        "float64",
+        "",
+        "−½ Σ w (model − data)² of its blend; NaN where nothing was fitted.",
+        "persist",
+        nullable=True,
+    ),
+    Column(
+        "deblend_chi2",
+        "float32",
+        "",
+        "Mean of (joint model − data)² / variance over the usable pixels and bands where its own model is not zero.",
+        "apportion",
+        nullable=True,
+    ),
+)
+
+MODEL_FLAGS = (
+    Column("deblend_noModel", "bool", "", "It has no model component, so it received no flux.", "persist"),
+    Column("deblend_deblendedAsPsf", "bool", "", "In at least one band the PSF is its template.", "single_band"),
+    Column(
+        "deblend_rampedTemplate",
+        "bool",
+        "",
+        "In at least one band its template was ramped down at the parent's edge.",
+        "single_band",
+    ),
+    Column(
+        "deblend_patchedTemplate",
+        "bool",
+        "",
+        "In at least one band its template was filled beyond the image's edge with data or the PSF.",
+        "single_band",
+    ),
+    Column("deblend_hasStrayFlux", "bool", "", "It received flux of pixels that no template covers.", "apportion"),
+)
+
+_BANDS = (
+    Column("merge_peak_{band}", "bool", "", "Its peak was seen in {band} on its own.", "detect"),
+    Column("merge_footprint_{band}", "bool", "", "At least one peak of its parent was seen in {band}.", "detect"),
+    Column(
+        "{band}_modelFlux",
+        "float32",
+        "flux",
+        "Sum of its model in {band}, before convolution; NaN without a model.",
+        "persist",
+        nullable=True,
+    ),
+    Column("{band}_zeroFlux", "bool", "", "It received no flux in {band}.", "apportion"),
+    Column(
+        "{band}_maskedFraction",
+        "float32",
+        "",
+        "Fraction of its pixels that carry no usable flux in {band}; NaN if it has no pixels.",
+        "measure",
+        nullable=True,
+    ),
+)
+
+_MEASURED = (
+    Column(
+        "{band}_psfFlux", "float64", "flux", "Flux of the PSF fitted to its pixels in {band}.", "measure", nullable=True
+    ),
+    Column("{band}_psfFluxErr", "float64", "flux", "Standard deviation of {band}_psfFlux.", "measure", nullable=True),
+    Column("{band}_psfFlux_flag", "bool", "", "{band}_psfFlux could not be measured.", "measure"),
+    Column(
+        "{band}_{aperture}Flux",
+        "float64",
+        "flux",
+        "Flux within {radius} pixels of its position in {band}.",
+        "measure",
+        nullable=True,
+    ),
+    Column(
+        "{band}_{aperture}FluxErr",
+        "float64",
+        "flux",
+        "Standard deviation of {band}_{aperture}Flux.",
+        "measure",
+        nullable=True,
+    ),
+    Column(
+        "{band}_{aperture}Flux_flag",
+        "bool",
+        "",
+        "{band}_{aperture}Flux could not be measured, or is not that of the whole aperture.",
+        "measure",
+    ),
+    Column("{band}_centroid_x", "float64", "pix", "Column of its centroid in {band}.", "measure", nullable=True),
+    Column("{band}_centroid_y", "float64", "pix", "Row of its centroid in {band}.", "measure", nullable=True),
+    Column("{band}_centroid_flag", "bool", "", "The centroid in {band} could not be measured.", "measure"),
+    Column("{band}_ixx", "float64", "pix2", "Adaptive second moment along x in {band}.", "measure", nullable=True),
+    Column("{band}_iyy", "float64", "pix2", "Adaptive second moment along y in {band}.", "measure", nullable=True),
+    Column("{band}_ixy", "float64", "pix2", "Adaptive mixed second moment in {band}.", "measure", nullable=True),
+    Column("{band}_shape_flag", "bool", "", "The moments in {band} could not be measured.", "measure"),
+)
+
+OBJECT_COLUMNS: tuple[Column, ...] = _IDENTITY + _TREE + _OUTCOME + MODEL_FLAGS + _BANDS + _MEASURED

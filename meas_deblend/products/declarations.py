@@ -1,0 +1,133 @@
+"""Every table, column and flag that the package writes, declared once.
+
+Names follow Rubin's public tables where they have one. Positions are 0-based pixels of the coadds, the centre of
+the first pixel being (0, 0). A flag's meaning is what ``True`` says.
+"""
+
+from __future__ import annotations
+
+from ._object_columns import OBJECT_COLUMNS
+from .columns import Column, TableDeclaration
+
+__all__ = ["OBJECT_FLAGS", "TABLES"]
+
+_PARENTS = TableDeclaration(
+    name="parents",
+    meaning="One row per detected parent, isolated ones included, whatever became of it.",
+    key=("parentObjectId",),
+    columns=(
+        Column(
+            "parentObjectId",
+            "int64",
+            "",
+            "Identifier of the parent, unique over a survey; its only object, when isolated, has the same.",
+            "detect",
+        ),
+        Column("bbox_min_x", "int32", "pix", "First column of the footprint's bounding box.", "detect"),
+        Column("bbox_min_y", "int32", "pix", "First row of the footprint's bounding box.", "detect"),
+        Column("bbox_width", "int32", "pix", "Columns of the footprint's bounding box.", "detect"),
+        Column("bbox_height", "int32", "pix", "Rows of the footprint's bounding box.", "detect"),
+        Column("footprintArea", "int32", "pix2", "Number of pixels of the detected footprint.", "detect"),
+        Column("deblend_nPeaks", "int32", "", "Peaks in the footprint.", "detect"),
+        Column(
+            "deblend_isolatedParent", "bool", "", "The footprint holds one peak: there was nothing to share.", "detect"
+        ),
+        Column(
+            "deblend_nBlends",
+            "int32",
+            "",
+            "Blends into which it was split: groups of peaks fitted together.",
+            "persist",
+        ),
+        Column(
+            "deblend_nChild",
+            "int32",
+            "",
+            "Children with a row in objects whose parent it is: 0 when isolated.",
+            "persist",
+        ),
+        Column("deblend_nComponents", "int32", "", "Model components of all its sources.", "persist"),
+        Column("deblend_outcome", "string", "", "What became of it: one of the outcomes.", "persist"),
+        Column("deblend_reason", "string", "", "Why the outcome is not ok: one of the reasons; else empty.", "persist"),
+        Column("deblend_message", "string", "", "Details of the reason, for people.", "persist"),
+        Column("deblend_deblender", "string", "", "Name of the deblender that made the models.", "persist"),
+        Column(
+            "deblend_skipped",
+            "bool",
+            "",
+            "The deblender that was asked for was not tried: the reason names the limit or what was missing.",
+            "persist",
+        ),
+        Column("deblend_failed", "bool", "", "The deblender that was asked for was tried and failed.", "persist"),
+        Column("deblend_incompleteData", "bool", "", "At least one band has no usable PSF at the parent.", "persist"),
+        Column("deblend_iterations", "int32", "", "Iterations of its fits, summed over its blends.", "persist"),
+        Column(
+            "deblend_blendConvergenceFailedFlag",
+            "bool",
+            "",
+            "At least one of its fits did not converge. False also where nothing was fitted.",
+            "persist",
+        ),
+        Column(
+            "deblend_logL",
+            "float64",
+            "",
+            "−½ Σ w (model − data)² of the returned models, summed over its blends; NaN where none was fitted.",
+            "persist",
+            nullable=True,
+        ),
+        Column(
+            "deblend_chi2",
+            "float32",
+            "",
+            "Mean of (model − data)² / variance over the usable pixels and bands where the joint model is not zero.",
+            "apportion",
+            nullable=True,
+        ),
+    ),
+)
+
+_LEDGER = TableDeclaration(
+    name="ledger",
+    meaning="One row per parent and band: data = children + unassigned + masked over the detected footprint.",
+    key=("parentObjectId", "band"),
+    columns=(
+        Column("parentObjectId", "int64", "", "Identifier of the parent.", "apportion"),
+        Column("band", "string", "", "Band.", "apportion"),
+        Column("data", "float64", "image", "Sum of the finite pixels of the detected footprint.", "apportion"),
+        Column("children", "float64", "image", "Sum of what the children received of them.", "apportion"),
+        Column("unassigned", "float64", "image", "Sum of usable pixels that no child claims.", "apportion"),
+        Column("masked", "float64", "image", "Sum of finite pixels that carry no usable flux.", "apportion"),
+        Column(
+            "outside",
+            "float64",
+            "image",
+            "Flux that the children hold outside the footprint; not part of the sum.",
+            "apportion",
+        ),
+    ),
+)
+
+_TIMINGS = TableDeclaration(
+    name="timings",
+    meaning="How long each step took; two runs never agree here, so no comparison of products includes it.",
+    key=("label", "parentObjectId"),
+    columns=(
+        Column("label", "string", "", "Label of the step.", "run"),
+        Column("parentObjectId", "int64", "", "Parent that the time was spent on; 0 for the step as a whole.", "run"),
+        Column("seconds", "float64", "s", "Elapsed time.", "run"),
+    ),
+)
+
+_OBJECTS = TableDeclaration(
+    name="objects",
+    meaning="One row per object, deblended or isolated: a set without duplicates.",
+    key=("objectId",),
+    columns=OBJECT_COLUMNS,
+)
+
+TABLES: dict[str, TableDeclaration] = {table.name: table for table in (_OBJECTS, _PARENTS, _LEDGER, _TIMINGS)}
+
+OBJECT_FLAGS: frozenset[str] = frozenset(
+    column.name for column in OBJECT_COLUMNS if column.is_flag and not column.per_band
+)
