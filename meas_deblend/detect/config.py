@@ -1,0 +1,53 @@
+"""Settings of detection and of the split of parents, declared once and nested by the steps that use them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["DetectConfig", "HierarchyConfig"]
+
+
+class DetectConfig(BaseModel):
+    """How sources are found in each band, and how the bands are brought together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    threshold: float = Field(
+        5.0, gt=0, description="Signal-to-noise ratio of a point source above which a pixel is detected (σ)."
+    )
+    smoothing: Literal["psf", "gaussian"] = Field(
+        "psf", description="Matched filter: the band's PSF, or a Gaussian of the PSF's width."
+    )
+    default_fwhm: float = Field(
+        4.0, gt=0, le=100, description="FWHM in pixels of the Gaussian filter of a band that has no PSF."
+    )
+    min_coverage: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="Share of the filter (Σ P² over usable pixels / Σ P²) below which a pixel counts as not seen.",
+    )
+    min_area: int = Field(1, ge=1, description="Smallest number of connected pixels above the threshold.")
+    grow: float = Field(
+        2.4, ge=0, le=50, description="Radius by which footprints grow, in standard deviations of the band's PSF."
+    )
+    min_separation: float = Field(
+        0.5, ge=0, le=50, description="Peaks of one band and footprint that are closer are one (FWHM of the PSF)."
+    )
+    merge_radius: float = Field(
+        1.0, ge=0, le=50, description="Peaks of different bands that are closer are one (FWHM of the broadest PSF)."
+    )
+
+
+class HierarchyConfig(BaseModel):
+    """How parents are split into blends on their deconvolved image."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    threshold: float = Field(
+        2.5, gt=0, description="Cut on the smoothed sum over bands of deconvolved image / noise (σ of one band)."
+    )
+    min_area: int = Field(9, ge=1, description="Smallest number of connected pixels above the threshold.")
+    grow: int = Field(2, ge=0, le=50, description="Radius in pixels of the disc by which deconvolved islands grow.")

@@ -1,0 +1,162 @@
+"""From detections per band to parents: union of footprints, peaks identified between bands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from ..exceptions import InputError
+from ..geometry import Footprint, Parent, Peak
+from .significance import EIGHT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from ..geometry import BoolArray, IntArray
+    from .band import BandDetections
+    from .config import DetectConfig
+
+__all__ = ["Detections", "merge_detections", "parents_of_mask"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """Parents of one patch.
+
+    Parameters
+    ----------
+    parents : tuple of Parent
+        In raster order of their first pixels; disjoint, and no two of them touch.
+    footprint_bands : mapping of int to tuple of str
+        For each parent's id the bands that have a footprint in it, in the exposure's order.
+    rejected : tuple of Peak
+        Given positions that lie off the image; empty for detected ones.
+    """
+
+    parents: tuple[Parent, ...]
+    footprint_bands: Mapping[int, tuple[str, ...]]
+    rejected: tuple[Peak, ...] = ()
+
+
+def merge_detections(
+    detections: Mapping[str, BandDetections], config: DetectConfig, ids: Callable[[int], int]
+) -> Detections:
+    """Bring the bands' detections together.
+
+    Footprints are the connected pieces (8-connectivity) of the union over bands.  Peaks are taken highest first,
+    whatever their band; each takes in the nearest free peak of every other band within the merge radius and the
+    same footprint, so the position comes from the band that knows it best, and two peaks that one band keeps
+    apart stay apart.
+
+    Parameters
+    ----------
+    detections : mapping of str to BandDetections
+        By band, in the exposure's order; all on one frame.
+    config : DetectConfig
+        ``merge_radius`` is read, in units of the broadest PSF.
+    ids : callable
+        Gives the id of the n-th parent, n = 0, 1, …
+
+    Returns
+    -------
+    Detections
+        Peaks carry the bands that saw them and their best value, highest first, ties by x then y.
+
+    Raises
+    ------
+    InputError
+        If there is no band, or the bands' frames differ.
+    """
+    mask = union_of_footprints(detections)
+    labels = ndimage.label(mask, EIGHT)[0]
+    radius = config.merge_radius * max(d.fwhm for d in detections.values())
+    peaks = _merge_peaks(detections, labels, radius)
+    return parents_of_mask(mask, peaks, {band: d.footprint for band, d in detections.items()}, ids)
+
+
+def union_of_footprints(detections: Mapping[str, BandDetections]) -> BoolArray:
+    """Pixels (y, x) that any band detected.
+
+    Raises
+    ------
+    InputError
+        If there is no band, or the bands' frames differ.
+    """
+    shapes = {band: d.footprint.shape for band, d in detections.items()}
+    if len(set(shapes.values())) != 1:
+        raise InputError(f"detections to merge must be of at least one band and on one frame; got shapes {shapes}")
+    union: BoolArray = np.logical_or.reduce([d.footprint for d in detections.values()])
+    return union
+
+
+def _merge_peaks(detections: Mapping[str, BandDetections], labels: IntArray, radius: float) -> list[Peak]:
+    """Peaks of all bands, identified within ``radius`` (pixels) and one label of ``labels`` (y, x)."""
+    pairs = [(band, peak) for band, found in detections.items() for peak in found.peaks]
+    pairs.sort(key=lambda pair: (-pair[1].value, pair[1].x, pair[1].y))  # stable: ties stay in band order
+    if not pairs:
+        return []
+    where = np.array([peak.center for _, peak in pairs])
+    label = np.array([labels[peak.y, peak.x] for _, peak in pairs])
+    near = cKDTree(where).query_ball_point(where, radius)
+    free = np.ones(len(pairs), dtype=bool)
+    merged = []
+    for k, (band, peak) in enumerate(pairs):
+        if not free[k]:
+            continue
+        free[k] = False
+        others = sorted((j for j in near[k] if free[j] and label[j] == label[k]), key=_distance_from(where, k))
+        seen = {band}
+        for j in others:
+            if pairs[j][0] not in seen:
+                seen.add(pairs[j][0])
+                free[j] = False
+        merged.append(replace(peak, bands=tuple(b for b in detections if b in seen)))
+    return merged
+
+
+def _distance_from(where: NDArray[np.float64], k: int) -> Callable[[int], tuple[float, int]]:
+    """Sort key of indices into ``where`` (n, 2): squared distance from point ``k``, then rank."""
+    return lambda j: (float(np.sum((where[j] - where[k]) ** 2)), j)
+
+
+def parents_of_mask(
+    mask: BoolArray, peaks: Sequence[Peak], footprints: Mapping[str, BoolArray], ids: Callable[[int], int]
+) -> Detections:
+    """Parents from the connected pieces (8-connectivity) of ``mask`` that hold a peak.
+
+    Parameters
+    ----------
+    mask : bool array (y, x)
+    peaks : sequence of Peak
+        Each on a true pixel of ``mask``; a parent's peaks keep this order and are numbered anew from 0.
+    footprints : mapping of str to bool array (y, x)
+        By band, to tell which bands have a footprint in which parent.
+    ids : callable
+        Gives the id of the n-th parent.
+
+    Returns
+    -------
+    Detections
+    """
+    labels, count = ndimage.label(mask, EIGHT)
+    members: dict[int, list[Peak]] = {}
+    for peak in peaks:
+        members.setdefault(int(labels[peak.y, peak.x]), []).append(peak)
+    present = {band: np.bincount(labels[m], minlength=count + 1) > 0 for band, m in footprints.items()}
+    slices = ndimage.find_objects(labels)
+    parents, footprint_bands = [], {}
+    for n, label in enumerate(sorted(members)):
+        cut = slices[label - 1]
+        numbered = tuple(replace(peak, id=k) for k, peak in enumerate(members[label]))
+        footprint = Footprint.from_mask(labels[cut] == label, (cut[0].start, cut[1].start), numbered)
+        parent = Parent(ids(n), footprint)
+        parents.append(parent)
+        footprint_bands[parent.id] = tuple(band for band, has in present.items() if has[label])
+    return Detections(tuple(parents), MappingProxyType(footprint_bands))

@@ -1,0 +1,126 @@
+"""Local maxima of an image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from ..geometry import Peak
+from .significance import EIGHT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ..geometry import FloatArray, IntArray
+
+__all__ = ["find_peaks", "local_maxima", "thin_peaks"]
+
+
+def local_maxima(image: FloatArray, threshold: float) -> NDArray[np.int64]:
+    """Pixels that no pixel of their 3 × 3 neighbourhood exceeds.
+
+    A plateau of equal values counts once, at its pixel nearest to its centroid (the first in raster order of
+    those equally near), and only if nothing that touches it is higher.
+
+    Parameters
+    ----------
+    image : array (y, x)
+        Finite.
+    threshold : float
+        Maxima at or below it are left out.
+
+    Returns
+    -------
+    int array (n, 2)
+        ``(y, x)`` in raster order.
+    """
+    highest = ndimage.maximum_filter(image, size=3, mode="nearest")
+    candidate = (image == highest) & (image > threshold)
+    # An equal neighbour that is no candidate itself has a higher neighbour: the plateau goes on uphill.
+    others = np.where(candidate, -np.inf, image)
+    uphill = candidate & (ndimage.maximum_filter(others, size=3, mode="nearest") == image)
+    labels, count = ndimage.label(candidate, EIGHT)
+    dropped = np.zeros(count + 1, dtype=bool)
+    dropped[labels[uphill]] = True
+    y, x = np.nonzero(candidate & ~dropped[labels])
+    return _one_per_plateau(y, x, labels[y, x], count)
+
+
+def _one_per_plateau(y: IntArray, x: IntArray, label: IntArray, count: int) -> NDArray[np.int64]:
+    """Of the pixels ``(y, x)`` (n,) with their plateaus' labels, the one nearest to each plateau's centroid."""
+    area = np.maximum(np.bincount(label, minlength=count + 1), 1)
+    cy = (np.bincount(label, y, count + 1) / area)[label]
+    cx = (np.bincount(label, x, count + 1) / area)[label]
+    order = np.lexsort((x, y, (y - cy) ** 2 + (x - cx) ** 2, label))
+    first = order[np.unique(label[order], return_index=True)[1]]
+    raster = np.lexsort((x[first], y[first]))
+    return np.stack([y[first], x[first]], axis=1)[raster].astype(np.int64)
+
+
+def _vertex(low: FloatArray, middle: FloatArray, high: FloatArray) -> FloatArray:
+    """Offset in [-½, ½] of the vertex of the parabola through three equidistant values; 0 on a plateau."""
+    curvature = low - 2 * middle + high
+    curved = curvature < 0
+    offset = 0.5 * (low - high) / np.where(curved, curvature, 1.0)
+    return np.where(curved, np.clip(offset, -0.5, 0.5), 0.0)
+
+
+def find_peaks(image: FloatArray, threshold: float) -> list[Peak]:
+    """Local maxima as peaks, highest first, ties by x then y.
+
+    The sub-pixel position is the vertex of the parabolas through the maximum and its neighbours along each axis.
+
+    Parameters
+    ----------
+    image : array (y, x)
+        Significance.
+    threshold : float
+        Lowest value of a peak, exclusive.
+
+    Returns
+    -------
+    list of Peak
+        ``id`` counts from 0; ``value`` is the image's.
+    """
+    y, x = local_maxima(image, threshold).T
+    padded = np.pad(image, 1, mode="edge")
+    middle = image[y, x]
+    dy = _vertex(padded[y, x + 1], middle, padded[y + 2, x + 1])
+    dx = _vertex(padded[y + 1, x], middle, padded[y + 1, x + 2])
+    order = np.lexsort((y, x, -middle))
+    return [
+        Peak(n, int(y[k]), int(x[k]), float(middle[k]), position=(float(y[k] + dy[k]), float(x[k] + dx[k])))
+        for n, k in enumerate(order)
+    ]
+
+
+def thin_peaks(peaks: Sequence[Peak], groups: IntArray, radius: float) -> list[Peak]:
+    """Drop every peak that lies closer than ``radius`` to a kept higher one of its own group.
+
+    Parameters
+    ----------
+    peaks : sequence of Peak
+        Highest first.
+    groups : int array (n,)
+        Peaks of different groups do not see each other: a footprint never loses its last peak.
+    radius : float
+        Pixels.
+
+    Returns
+    -------
+    list of Peak
+        In the order given.
+    """
+    if not peaks:
+        return []
+    where = np.array([p.center for p in peaks])
+    near = cKDTree(where).query_ball_point(where, radius)
+    kept = np.zeros(len(peaks), dtype=bool)
+    for k in range(len(peaks)):
+        kept[k] = not any(kept[j] and j < k and groups[j] == groups[k] for j in near[k])
+    return [p for p, keep in zip(peaks, kept, strict=True) if keep]
