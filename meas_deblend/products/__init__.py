@@ -1,1 +1,82 @@
-"""Being written."""
+"""What a run leaves behind: the model store, catalogs, and the declaration of every column.
+
+pyarrow and astropy are loaded when something that needs them is first used, not before.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .checks import check_table, declaration
+from .columns import CatalogLayout, Column, TableDeclaration, aperture_name, flux_factor, flux_unit
+from .declarations import OBJECT_FLAGS, TABLES
+from .ids import PatchId, pack_id, unpack_id
+from .lookup import ModelSource
+from .memory import MemoryStore
+from .reference import columns_markdown
+from .vocabulary import OUTCOMES, REASONS, Reason
+
+if TYPE_CHECKING:
+    from .json_store import models_from_json, models_to_json
+    from .metadata import StoreMetadata
+    from .run_record import RunInput, RunRecord, file_sha256, read_run_record, write_run_record
+    from .store import ModelStore, write_models
+    from .tables import arrow_schema, read_table, to_table, write_table
+
+__all__ = [
+    "OBJECT_FLAGS",
+    "OUTCOMES",
+    "REASONS",
+    "TABLES",
+    "CatalogLayout",
+    "Column",
+    "MemoryStore",
+    "ModelSource",
+    "ModelStore",
+    "PatchId",
+    "Reason",
+    "RunInput",
+    "RunRecord",
+    "StoreMetadata",
+    "TableDeclaration",
+    "aperture_name",
+    "arrow_schema",
+    "check_table",
+    "columns_markdown",
+    "declaration",
+    "file_sha256",
+    "flux_factor",
+    "flux_unit",
+    "models_from_json",
+    "models_to_json",
+    "pack_id",
+    "read_run_record",
+    "read_table",
+    "to_table",
+    "unpack_id",
+    "write_models",
+    "write_run_record",
+    "write_table",
+]
+
+_LAZY = {
+    "ModelStore": "store",
+    "RunInput": "run_record",
+    "RunRecord": "run_record",
+    "StoreMetadata": "metadata",
+    "arrow_schema": "tables",
+    "file_sha256": "run_record",
+    "models_from_json": "json_store",
+    "models_to_json": "json_store",
+    "read_run_record": "run_record",
+    "read_table": "tables",
+    "to_table": "tables",
+    "write_models": "store",
+    "write_run_record": "run_record",
+    "write_table": "tables",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -23,12 +23,12 @@ _TREE = (
     Column("deblend_peak_center_y", "int32", "pix", "Row of the detected peak.", "detect"),
     Column("deblend_peakId", "int32", "", "Number of the peak in the parent's list.", "detect"),
     Column("deblend_parentNPeaks", "int32", "", "Peaks in the parent; 1 if isolated.", "detect"),
-    Column("deblend_blendId", "int64", "", "Identifier of the blend that it was fitted in; 0 if none.", "persist"),
+    Column("deblend_blendId", "int64", "", "Identifier of the blend that it was fitted in.", "persist"),
     Column(
         "deblend_blendNChild",
         "int32",
         "",
-        "Sources that were fitted together with it, itself included; 0 if none.",
+        "Sources that were fitted together with it, itself included.",
         "persist",
     ),
     Column("deblend_nComponents", "int32", "", "Components of its model.", "persist"),
@@ -96,12 +96,11 @@ MODEL_FLAGS = (
         "In at least one band its template was filled beyond the image's edge with data or the PSF.",
         "single_band",
     ),
-    Column("deblend_hasStrayFlux", "bool", "", "It received flux of pixels that no template covers.", "apportion"),
 )
 
 _BANDS = (
     Column("merge_peak_{band}", "bool", "", "Its peak was seen in {band} on its own.", "detect"),
-    Column("merge_footprint_{band}", "bool", "", "At least one peak of its parent was seen in {band}.", "detect"),
+    Column("merge_footprint_{band}", "bool", "", "Its parent was detected in {band}.", "detect"),
     Column(
         "{band}_modelFlux",
         "float32",

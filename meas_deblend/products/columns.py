@@ -20,7 +20,7 @@ _NANOJANSKY_ZEROPOINT = 31.4
 
 
 def flux_unit(zeropoint: float | None, image_unit: str = "count") -> str:
-    """Unit of a band's catalog fluxes: "nJy" where the AB zero point is known, else the unit of the image."""
+    """Name the unit of a band's catalog fluxes: "nJy" where the AB zero point is known, else the unit of the image."""
     return image_unit if zeropoint is None else "nJy"
 
 

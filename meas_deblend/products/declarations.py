@@ -105,6 +105,7 @@ _LEDGER = TableDeclaration(
             "Flux that the children hold outside the footprint; not part of the sum.",
             "apportion",
         ),
+        Column("not_finite", "int32", "pix", "Pixels of the footprint without a finite value.", "apportion"),
     ),
 )
 

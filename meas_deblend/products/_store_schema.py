@@ -1,0 +1,59 @@
+"""The Arrow schema of the model store, and what its header says."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+__all__ = ["STORE_FIELDS", "STORE_TYPE", "STORE_VERSION"]
+
+STORE_TYPE = "meas_deblend.models"
+STORE_VERSION = "1.0.0"
+
+
+def _struct(**fields: pa.DataType) -> pa.DataType:
+    return pa.struct([pa.field(name, kind) for name, kind in fields.items()])
+
+
+_INTS = pa.list_(pa.int32())
+_STRINGS = pa.list_(pa.string())
+_BOX = _struct(y=pa.int32(), x=pa.int32(), height=pa.int32(), width=pa.int32())
+_ARRAY = _struct(dtype=pa.string(), shape=_INTS, data=pa.binary())
+_PEAK = _struct(
+    id=pa.int64(),
+    y=pa.int32(),
+    x=pa.int32(),
+    value=pa.float64(),
+    bands=_STRINGS,
+    position=_struct(y=pa.float64(), x=pa.float64()),
+    name=pa.string(),
+)
+_FOOTPRINT = _struct(box=_BOX, spans=_struct(y=_INTS, x_first=_INTS, x_stop=_INTS), peaks=pa.list_(_PEAK))
+_COMPONENT = _struct(kind=pa.string(), box=_BOX, spectrum=_ARRAY, pixels=_ARRAY)
+_SOURCE = _struct(id=pa.int64(), peak=_PEAK, flags=_STRINGS, components=pa.list_(_COMPONENT))
+_BLEND = _struct(
+    id=pa.int64(),
+    box=_BOX,
+    iterations=pa.int64(),
+    log_likelihood=pa.float64(),
+    stop_reason=pa.string(),
+    sources=pa.list_(_SOURCE),
+)
+
+_COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
+    ("kind", pa.string(), "'psf' or 'parent'"),
+    ("id", pa.int64(), "identifier of the parent; 0 for PSFs"),
+    ("key", pa.string(), "PSFs: made from the content; parents refer to it"),
+    ("array", _ARRAY, "PSFs: the stamp (y, x)"),
+    ("object_ids", pa.list_(pa.int64()), "identifiers of the parent's sources, in the order of its peaks"),
+    ("footprint", _FOOTPRINT, "detected pixels as half-open horizontal runs, and peaks"),
+    ("psfs", _STRINGS, "keys of the observed PSFs, one per band"),
+    ("model_psf", pa.string(), "key of the PSF of factorized components; null without"),
+    ("deblender", pa.string(), "what made the models"),
+    ("outcome", pa.string(), "ok, degraded or failed"),
+    ("reason", pa.string(), "why the outcome is not ok"),
+    ("message", pa.string(), "details of the reason"),
+    ("warnings", _STRINGS, "what was found wrong on the way"),
+    ("blends", pa.list_(_BLEND), "what was fitted together; each source is in one"),
+)
+
+STORE_FIELDS = [pa.field(name, kind, metadata={"description": meaning}) for name, kind, meaning in _COLUMNS]

@@ -1,0 +1,86 @@
+"""Whether models fit each other and the store that is to hold them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..exceptions import InputError
+from ..models import FactorizedComponent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..models import Component, ParentModel, SourceModel
+    from .metadata import StoreMetadata
+
+__all__ = ["sorted_parents"]
+
+_LARGEST = 2**63 - 1
+
+
+def sorted_parents(parents: Iterable[ParentModel], metadata: StoreMetadata) -> tuple[ParentModel, ...]:
+    """Parents by increasing id, checked.
+
+    Parameters
+    ----------
+    parents : iterable of ParentModel
+        In any order.
+    metadata : StoreMetadata
+        Names the bands that their spectra, templates and PSFs must have.
+
+    Raises
+    ------
+    InputError
+        If an id is not 1 … 2⁶³ − 1 or belongs to two things, a peak has not exactly one source, or an array has
+        another number of bands.
+    """
+    ordered = tuple(sorted(parents, key=lambda parent: parent.id))
+    owner: dict[int, ParentModel] = {}
+    for parent in ordered:
+        _claim(owner, parent.id, parent)
+    for parent in ordered:
+        _check_sources(parent)
+        for source in parent.sources:
+            # An isolated object is its own parent, and has its id.
+            if not (source.id == parent.id and len(parent.sources) == 1):
+                _claim(owner, source.id, parent)
+        _check_arrays(parent, metadata.bands)
+    return ordered
+
+
+def _claim(owner: dict[int, ParentModel], identifier: int, parent: ParentModel) -> None:
+    if not 1 <= identifier <= _LARGEST:
+        raise InputError(f"identifiers must be 1 … {_LARGEST}, got {identifier} in parent {parent.id}")
+    if identifier in owner:
+        raise InputError(
+            f"the identifier {identifier} is used twice, in parents {owner[identifier].id} and {parent.id}"
+        )
+    owner[identifier] = parent
+
+
+def _check_sources(parent: ParentModel) -> None:
+    peaks = sorted(peak.id for peak in parent.footprint.peaks)
+    sources = sorted(source.peak.id for blend in parent.blends for source in blend.sources)
+    if peaks != sources or len(set(peaks)) != len(peaks):
+        raise InputError(
+            f"parent {parent.id} must have one source per peak; it has peaks {peaks}, sources of {sources}"
+        )
+
+
+def _check_arrays(parent: ParentModel, bands: tuple[str, ...]) -> None:
+    if parent.psfs.ndim != 3 or parent.psfs.shape[0] != len(bands):
+        raise InputError(f"parent {parent.id} has PSFs of shape {parent.psfs.shape} for bands {', '.join(bands)}")
+    for source in parent.sources:
+        for component in source.components:
+            _check_component(component, source, len(bands))
+            if isinstance(component, FactorizedComponent) and parent.model_psf is None:
+                raise InputError(f"object {source.id} has a factorized component, but parent {parent.id} no model PSF")
+
+
+def _check_component(component: Component, source: SourceModel, n_bands: int) -> None:
+    if isinstance(component, FactorizedComponent):
+        fits = component.spectrum.shape == (n_bands,) and component.morph.shape == component.box.shape
+    else:
+        fits = component.cube.shape == (n_bands, *component.box.shape)
+    if not fits:
+        raise InputError(f"a component of object {source.id} does not fit {component.box} in {n_bands} bands")

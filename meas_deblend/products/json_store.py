@@ -1,0 +1,88 @@
+"""The model store as JSON text: the same records as in Parquet, for tools that know nothing else."""
+
+from __future__ import annotations
+
+import json
+import math
+from base64 import b64decode, b64encode
+from typing import TYPE_CHECKING, Any
+
+from ..exceptions import ModelError
+from ._records import parent_from_record, parent_record, psf_planes, read_array
+from ._store_schema import STORE_TYPE, STORE_VERSION
+from .consistency import sorted_parents
+from .memory import MemoryStore
+from .metadata import StoreMetadata
+from .versions import check_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..models import ParentModel
+
+__all__ = ["models_from_json", "models_to_json"]
+
+
+def models_to_json(parents: Iterable[ParentModel], metadata: StoreMetadata) -> str:
+    """Write models as one JSON object: ``type``, ``version``, the metadata, ``psfs`` by key, and ``parents``.
+
+    Bytes are ``{"base64": …}``; numbers that JSON lacks are ``{"float": "nan"}`` and the like.
+
+    Raises
+    ------
+    InputError
+        If the models do not fit each other or the bands (`sorted_parents`).
+    """
+    ordered = sorted_parents(parents, metadata)
+    psfs = {key: array for parent in ordered for key, array in psf_planes(parent)[2].items()}
+    document = {
+        "type": STORE_TYPE,
+        "version": STORE_VERSION,
+        **metadata.to_dict(),
+        "psfs": psfs,
+        "parents": [parent_record(parent) for parent in ordered],
+    }
+    return json.dumps(_encode(document), allow_nan=False)
+
+
+def models_from_json(text: str) -> MemoryStore:
+    """Read what `models_to_json` wrote.
+
+    Raises
+    ------
+    ModelError
+        If the text is not JSON, not a model store, of a newer version, or damaged.
+    """
+    try:
+        document = json.loads(text, object_hook=_decode)
+    except ValueError as error:
+        raise ModelError(f"the models are not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise ModelError(f"models are one JSON object, got {type(document).__name__}")
+    check_version(document, STORE_TYPE, STORE_VERSION, "the JSON text")
+    try:
+        psfs = {key: read_array(array) for key, array in document["psfs"].items()}
+        parents = [parent_from_record(record, psfs) for record in document["parents"]]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"the JSON text is damaged: {error!r}") from error
+    return MemoryStore(parents, StoreMetadata.from_dict(document, "the JSON text"))
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _encode(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_encode(item) for item in value]
+    if isinstance(value, bytes):
+        return {"base64": b64encode(value).decode("ascii")}
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": str(value)}
+    return value
+
+
+def _decode(value: dict[str, Any]) -> Any:
+    if value.keys() == {"base64"}:
+        return b64decode(value["base64"], validate=True)
+    if value.keys() == {"float"}:
+        return float(value["float"])
+    return value

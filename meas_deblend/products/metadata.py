@@ -1,0 +1,110 @@
+"""What a model store says about itself: bands, coordinates, units, provenance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from astropy.io.fits import Header
+from astropy.wcs import WCS
+
+from ..exceptions import InputError, ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..image import MultibandExposure
+
+__all__ = ["StoreMetadata"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreMetadata:
+    """What is true of all models of a store.
+
+    Parameters
+    ----------
+    bands : tuple of str
+        Names of the first axis of every cube and spectrum.
+    shape : tuple of int
+        Height and width of the coadds ``(y, x)``; (0, 0) where it is not known.
+    wcs : str
+        World coordinates of the pixel grid as a FITS header (80-character cards); "" without.
+    zeropoints : tuple of float or None
+        AB magnitude of one image unit per band; None where it is not known.
+    units : str
+        Unit of spectra and templates: that of the pixels.
+    provenance : mapping of str to str
+        Versions and whatever else identifies the run.
+
+    Raises
+    ------
+    InputError
+        If no band is named, or the number of zero points is not that of the bands.
+    """
+
+    bands: tuple[str, ...]
+    shape: tuple[int, int] = (0, 0)
+    wcs: str = ""
+    zeropoints: tuple[float | None, ...] = ()
+    units: str = "count"
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.bands or len(set(self.bands)) != len(self.bands):
+            raise InputError(f"bands must be named once each, and at least one; got {self.bands}")
+        if not self.zeropoints:
+            object.__setattr__(self, "zeropoints", (None,) * len(self.bands))
+        if len(self.zeropoints) != len(self.bands):
+            raise InputError(f"{len(self.zeropoints)} zero points for {len(self.bands)} bands")
+        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+
+    @classmethod
+    def from_exposure(cls, exposure: MultibandExposure, provenance: Mapping[str, str] | None = None) -> StoreMetadata:
+        """Metadata of the models that were made from ``exposure``."""
+        return cls(
+            bands=exposure.bands,
+            shape=exposure.box.shape,
+            wcs="" if exposure.wcs is None else exposure.wcs.to_header(relax=True).tostring(),
+            zeropoints=exposure.zeropoints,
+            units=exposure.units,
+            provenance=provenance or {},
+        )
+
+    def world_coordinates(self) -> WCS | None:
+        """World coordinates as an astropy WCS; None without."""
+        # The header comes from a WCS that astropy had already mended.
+        return WCS(Header.fromstring(self.wcs), fix=False) if self.wcs else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Values as JSON knows them."""
+        return {
+            "bands": list(self.bands),
+            "shape": list(self.shape),
+            "wcs": self.wcs,
+            "zeropoints": list(self.zeropoints),
+            "units": self.units,
+            "provenance": dict(self.provenance),
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any], where: str) -> StoreMetadata:
+        """Read what `to_dict` gave; other keys are ignored.
+
+        Raises
+        ------
+        ModelError
+            If a key is missing or has a value that makes no sense; ``where`` names the file.
+        """
+        try:
+            return cls(
+                bands=tuple(stored["bands"]),
+                shape=(int(stored["shape"][0]), int(stored["shape"][1])),
+                wcs=stored["wcs"],
+                zeropoints=tuple(stored["zeropoints"]),
+                units=stored["units"],
+                provenance=stored["provenance"],
+            )
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise ModelError(f"{where} is damaged: its header lacks or garbles {error}") from error

@@ -1,0 +1,93 @@
+"""``run.json``: what a run read, with what, and how it ended, so that its inputs can be found and checked again."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from .._atomic import atomic_write
+from ..exceptions import ModelError
+from .versions import check_version
+
+__all__ = ["RunInput", "RunRecord", "file_sha256", "read_run_record", "write_run_record"]
+
+_TYPE: Final = "meas_deblend.run"
+_VERSION: Final = "1.0.0"
+_CHUNK = 1 << 20
+
+Sha256 = Field(pattern=r"^([0-9a-f]{64})?$", description="SHA-256 of the file; empty for arrays from no file.")
+
+
+class RunInput(BaseModel):
+    """A file that a run read for one band."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    band: str = Field(min_length=1, description="Name of the band.")
+    path: str = Field(description="Absolute path of the coadd; empty for arrays that were never in a file.")
+    sha256: str = Sha256
+
+
+class RunRecord(BaseModel):
+    """What ``run.json`` holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["meas_deblend.run"] = Field(default=_TYPE, description="Type of the file.")
+    version: Literal["1.0.0"] = Field(default=_VERSION, description="Version of the file's layout.")
+    created: AwareDatetime = Field(description="When the run ended, in UTC.")
+    command: tuple[str, ...] = Field(default=(), description="The command line; empty for a run from Python.")
+    versions: dict[str, str] = Field(description="Versions of the package and of the libraries that decide numbers.")
+    inputs: tuple[RunInput, ...] = Field(min_length=1, description="What was read, one per band in their order.")
+    read_options: dict[str, JsonValue] = Field(
+        default_factory=dict, description="Keyword arguments of the reader, by which the same exposure is read again."
+    )
+    outcome: str = Field(description="How the run as a whole ended.")
+    counts: dict[str, int] = Field(default_factory=dict, description="How many parents, objects, and so on.")
+    config: str = Field(description="Folder of the resolved configuration, relative to that of this file.")
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def write_run_record(path: Path, record: RunRecord) -> None:
+    """Write ``run.json``, whole or not at all."""
+    with atomic_write(Path(path), "w") as stream:
+        stream.write(record.model_dump_json(indent=2) + "\n")
+
+
+def read_run_record(path: Path) -> RunRecord:
+    """Read ``run.json``.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, of a newer version, or lacks or garbles something; the message names it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(
+            f"there is no {path.name} in {path.parent}: not a folder that a run has written, or unfinished"
+        )
+    text = path.read_bytes()
+    try:
+        about = _Header.model_validate_json(text)
+        check_version({"type": about.type, "version": about.version}, _TYPE, _VERSION, str(path))
+        return RunRecord.model_validate_json(text)
+    except ValidationError as error:
+        where = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
+        raise ModelError(f"{path} is damaged: {where}") from error
+
+
+class _Header(BaseModel):
+    type: str
+    version: str

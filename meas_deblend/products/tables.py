@@ -1,0 +1,150 @@
+"""Catalogs as Parquet files and astropy tables, with the units and meanings of their columns."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from astropy.table import Table
+from astropy.units import Unit
+
+from .._atomic import atomic_write
+from ..exceptions import InputError, ModelError
+from .checks import declaration, typed_columns
+from .columns import CatalogLayout
+from .versions import check_header, header
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .columns import Column
+
+__all__ = ["TABLE_TYPE", "TABLE_VERSION", "arrow_schema", "read_table", "to_table", "write_table"]
+
+TABLE_TYPE = "meas_deblend.table"
+TABLE_VERSION = "1.0.0"
+
+_ARROW = {
+    "int32": pa.int32(),
+    "int64": pa.int64(),
+    "float32": pa.float32(),
+    "float64": pa.float64(),
+    "bool": pa.bool_(),
+    "string": pa.string(),
+}
+
+
+def arrow_schema(name: str, layout: CatalogLayout, provenance: Mapping[str, str] | None = None) -> pa.Schema:
+    """Arrow schema of a table.
+
+    Each field's metadata hold ``unit`` and ``description``; the schema's hold type, version, table, layout and
+    provenance as JSON under the key ``meas_deblend``. No field is nullable: a float without a value is NaN.
+    """
+    fields = [_field(column) for column in declaration(name).unfold(layout)]
+    about = header(TABLE_TYPE, TABLE_VERSION, table=name, layout=asdict(layout), provenance=dict(provenance or {}))
+    return pa.schema(fields, metadata=about)
+
+
+def to_table(name: str, columns: Mapping[str, Any], layout: CatalogLayout) -> Table:
+    """Astropy table with units and descriptions, checked against the declaration.
+
+    Parameters
+    ----------
+    name : str
+        Table, e.g. "objects".
+    columns : mapping of str to array (n,)
+        All declared columns.
+    layout : CatalogLayout
+        Bands, apertures and units.
+
+    Raises
+    ------
+    InputError
+        If the columns are not those that are declared (`check_table`).
+    """
+    typed = typed_columns(name, columns, layout)
+    table = Table({key: _plain_strings(values) for key, values in typed.items()})
+    for column in declaration(name).unfold(layout):
+        table[column.name].description = column.meaning
+        if column.unit:
+            table[column.name].unit = Unit(column.unit, parse_strict="silent")
+    table.meta.update(table=name, layout=layout)
+    return table
+
+
+def write_table(
+    path: Path,
+    name: str,
+    columns: Mapping[str, Any],
+    layout: CatalogLayout,
+    provenance: Mapping[str, str] | None = None,
+) -> None:
+    """Write a table as Parquet, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+    name, columns, layout
+        As for `to_table`; ``columns`` may be an astropy Table.
+    provenance : mapping of str to str, optional
+        Versions and whatever else identifies the run.
+
+    Raises
+    ------
+    InputError
+        If the columns are not those that are declared.
+    """
+    schema = arrow_schema(name, layout, provenance)
+    typed = typed_columns(name, columns, layout)
+    arrays = [pa.array(typed[field.name], type=field.type) for field in schema]
+    with atomic_write(Path(path), "wb") as stream:
+        pq.write_table(
+            pa.Table.from_arrays(arrays, schema=schema), stream, compression="zstd", write_page_checksum=True
+        )
+
+
+def read_table(path: Path) -> Table:
+    """Read a table that `write_table` wrote, with units and descriptions.
+
+    ``meta`` holds the name of the ``table``, its `CatalogLayout` as ``layout``, and ``provenance``.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, damaged, not one of our tables, of a newer version, or not as declared.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"there is no table at {path}")
+    try:
+        content = pq.read_table(path, page_checksum_verification=True)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ModelError(f"{path} is damaged or is not a Parquet file: {error}") from error
+    about = check_header(content.schema.metadata, TABLE_TYPE, TABLE_VERSION, str(path))
+    columns = {field.name: content[field.name].to_numpy() for field in content.schema}
+    try:
+        table = to_table(about["table"], columns, _layout(about["layout"]))
+    except (InputError, KeyError, TypeError) as error:
+        raise ModelError(f"{path} is damaged: {error}") from error
+    table.meta["provenance"] = about.get("provenance", {})
+    return table
+
+
+def _layout(stored: Mapping[str, Any]) -> CatalogLayout:
+    bands, units, radii = (tuple(stored[key]) for key in ("bands", "flux_units", "aperture_radii"))
+    return CatalogLayout(bands, units, radii, stored["image_unit"])
+
+
+def _field(column: Column) -> pa.Field:
+    about = {"unit": column.unit, "description": column.meaning}
+    return pa.field(column.name, _ARROW[column.dtype], nullable=False, metadata=about)
+
+
+def _plain_strings(values: Any) -> Any:
+    # Object columns cannot be written to FITS or ECSV by astropy; fixed-width strings can.
+    return values.astype(str) if values.dtype == np.dtype(object) else values

@@ -1,0 +1,76 @@
+"""The header of every Parquet product: type and version, as JSON in the file's metadata."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ..exceptions import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["HEADER_KEY", "check_header", "check_version", "header"]
+
+HEADER_KEY = "meas_deblend"
+
+
+def header(kind: str, version: str, **about: Any) -> dict[str, str]:
+    """File metadata: one JSON text under the key ``meas_deblend`` with ``type``, ``version`` and whatever is given."""
+    return {HEADER_KEY: json.dumps({"type": kind, "version": version, **about}, allow_nan=False, sort_keys=True)}
+
+
+def check_header(metadata: Mapping[bytes, bytes] | None, kind: str, version: str, where: str) -> dict[str, Any]:
+    """Read the header back.
+
+    Parameters
+    ----------
+    metadata : mapping of bytes to bytes, optional
+        The file's metadata, as pyarrow gives them.
+    kind, version : str
+        Type that is wanted, and the newest version that can be read.
+    where : str
+        Path for messages.
+
+    Raises
+    ------
+    ModelError
+        If there is no header, or it is of another type or of a version that this release cannot read.
+    """
+    text = (metadata or {}).get(HEADER_KEY.encode())
+    if text is None:
+        raise ModelError(f"{where} was not written by meas_deblend: its metadata have no key {HEADER_KEY!r}")
+    try:
+        about = json.loads(text)
+    except ValueError as error:
+        raise ModelError(f"{where} is damaged: its header is not JSON ({error})") from error
+    if not isinstance(about, dict):
+        raise ModelError(f"{where} is damaged: its header is not a JSON object")
+    check_version(about, kind, version, where)
+    return about
+
+
+def check_version(about: Mapping[str, Any], kind: str, version: str, where: str) -> None:
+    """Refuse another type, a newer version, and versions that never were.
+
+    Raises
+    ------
+    ModelError
+        The message says which version the file has, which can be read, and what to do.
+    """
+    if about.get("type") != kind:
+        raise ModelError(f"{where} is of type {about.get('type')!r}, not {kind!r}")
+    stored = str(about.get("version"))
+    if stored == version:
+        return
+    if _numbers(stored) > _numbers(version):
+        raise ModelError(
+            f"{where} is of version {stored} of {kind}; this release of meas_deblend reads up to {version}: "
+            "read it with the release that wrote it or a newer one (pip install --upgrade meas_deblend)"
+        )
+    raise ModelError(f"{where} claims version {stored} of {kind}; there is only {version}")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    parts = version.split(".")
+    return tuple(int(part) for part in parts) if all(part.isdecimal() for part in parts) else ()
