@@ -1,1 +1,79 @@
-"""Being written."""
+"""The multi-band engine: constrained matrix factorisation of a blend, standing alone.
+
+A blend is modelled as a sum of components, spectrum × morphology, in the resolution of a narrow model PSF common to all
+bands (Melchior et al. 2018). Of this package only `geometry` is imported, so the folder can be lifted out.
+
+The names are loaded on first use: the compiler behind the inner loops is slow to import.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .blend import Blend, Source, deblend_blend
+    from .component import Component
+    from .config import DeconvolveConfig, FitConfig
+    from .convolve import Convolver, full_convolution
+    from .deconvolution import Deconvolved, deconvolve
+    from .kernels import Kernels, difference_kernels, model_psf, prepare_kernels
+    from .observation import Observation, mean_noise, point_source_snr
+    from .render import kernel_support, render_source
+    from .starlet import scale_count, starlet_inverse, starlet_transform
+
+_MODULES = {
+    "Blend": "blend",
+    "Component": "component",
+    "Convolver": "convolve",
+    "DeconvolveConfig": "config",
+    "Deconvolved": "deconvolution",
+    "FitConfig": "config",
+    "Kernels": "kernels",
+    "Observation": "observation",
+    "Source": "blend",
+    "deblend_blend": "blend",
+    "deconvolve": "deconvolution",
+    "difference_kernels": "kernels",
+    "full_convolution": "convolve",
+    "kernel_support": "render",
+    "mean_noise": "observation",
+    "model_psf": "kernels",
+    "point_source_snr": "observation",
+    "prepare_kernels": "kernels",
+    "render_source": "render",
+    "scale_count": "starlet",
+    "starlet_inverse": "starlet",
+    "starlet_transform": "starlet",
+}
+
+__all__ = [
+    "Blend",
+    "Component",
+    "Convolver",
+    "DeconvolveConfig",
+    "Deconvolved",
+    "FitConfig",
+    "Kernels",
+    "Observation",
+    "Source",
+    "deblend_blend",
+    "deconvolve",
+    "difference_kernels",
+    "full_convolution",
+    "kernel_support",
+    "mean_noise",
+    "model_psf",
+    "point_source_snr",
+    "prepare_kernels",
+    "render_source",
+    "scale_count",
+    "starlet_inverse",
+    "starlet_transform",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,0 +1,161 @@
+"""Deblending of one blend in all bands at once: from arrays to sources."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..geometry import BoolArray, FloatArray
+from .arguments import check_bands, check_centers, check_start, make_observation
+from .component import Component, scene
+from .config import FitConfig
+from .deconvolution import deconvolve
+from .fit import fit
+from .initialize import initialize
+from .kernels import Kernels
+from .observation import Observation
+
+__all__ = ["Blend", "Source", "deblend_blend"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """One or two components that share a centre.
+
+    Parameters
+    ----------
+    center : tuple of int
+        Pixel ``(y, x)``.
+    components : tuple of Component
+        Bulge and disk, or a single one.
+    """
+
+    center: tuple[int, int]
+    components: tuple[Component, ...]
+
+    @property
+    def flux(self) -> FloatArray:
+        """Sum (band,) of the model, before convolution; image units."""
+        flux: FloatArray = np.sum([component.flux for component in self.components], axis=0)
+        return flux
+
+
+@dataclass(frozen=True)
+class Blend:
+    """A fitted blend.
+
+    Parameters
+    ----------
+    sources : tuple of Source
+        In the order of the centres.
+    observation : Observation
+        The data that were fitted.
+    bands : tuple of str
+        Names of the bands.
+    logL : float
+        −½ Σ w (model − images)² of this model.
+    loss : tuple of float
+        Log-likelihood before each update.
+    stop_reason : str
+        "converged", "max_iter", "no_sources", "no_data" or "diverged".
+    """
+
+    sources: tuple[Source, ...]
+    observation: Observation
+    bands: tuple[str, ...]
+    logL: float  # noqa: N815 -- the field's name for it
+    loss: tuple[float, ...]
+    stop_reason: str
+
+    @property
+    def iterations(self) -> int:
+        """Number of updates."""
+        return len(self.loss)
+
+    def model(self, convolved: bool = True) -> FloatArray:
+        """All sources (band, y, x) on the frame, in the bands' seeing or in the resolution of the model PSF."""
+        return self._render([c for source in self.sources for c in source.components], convolved)
+
+    def source_model(self, k: int, convolved: bool = True) -> FloatArray:
+        """Source ``k`` alone (band, y, x) on the frame."""
+        return self._render(self.sources[k].components, convolved)
+
+    def _render(self, components: Sequence[Component], convolved: bool) -> FloatArray:
+        images = self.observation.images
+        model = scene(components, images.shape, images.dtype)
+        return self.observation.render(model) if convolved else model
+
+
+def deblend_blend(
+    images: FloatArray,
+    variance: FloatArray,
+    psfs: FloatArray | Kernels,
+    centers: FloatArray | Sequence[tuple[float, float]],
+    *,
+    weights: FloatArray | None = None,
+    footprint: BoolArray | None = None,
+    bands: Sequence[str] | None = None,
+    detect: FloatArray | None = None,
+    init: FloatArray | None = None,
+    config: FitConfig = FitConfig(),
+) -> Blend:
+    """Fit all sources of a blend in all bands.
+
+    Parameters
+    ----------
+    images, variance : array (band, y, x)
+        Data and their variance, float32 or float64 (which the fit then uses); pixels that are not finite, or whose
+        variance is not, get weight 0.
+    psfs : array (band, h, w) or Kernels
+        PSF stamps, or what `prepare_kernels` made of them for several blends.
+    centers : array (n, 2)
+        Positions (y, x) in pixels, rounded to the nearest.
+    weights : array (band, y, x), optional
+        At least 0; default 1 / variance, and 0 where that is not finite.
+    footprint : bool array (y, x), optional
+        Only its pixels are fitted. The images are used as they are for the first guess.
+    bands : sequence of str, optional
+        Names; default "0", "1", …
+    detect : array (y, x), optional
+        Image in the resolution of the model PSF from which morphologies start; default: sum over bands of the
+        deconvolved images.
+    init : array (n, y, x), optional
+        One non-negative template per source to start from instead; scale and seeing do not matter.
+    config : FitConfig
+
+    Returns
+    -------
+    Blend
+
+    Raises
+    ------
+    ValueError
+        If an argument does not have the shape given here, is not finite where it must be, or a centre lies outside.
+    """
+    observation = make_observation(images, variance, psfs, weights=weights, footprint=footprint, config=config)
+    places = check_centers(centers, observation.frame)
+    names = check_bands(bands, len(observation.images))
+    start = check_start(detect, init, (len(places), *observation.frame.shape), observation.images.dtype)
+    if start is None:
+        start = _deconvolved_sum(observation)
+    sources = initialize(observation, places, start, config)
+    result = fit(observation, [component for source in sources for component in source], config)
+    fitted = iter(result.components)
+    return Blend(
+        tuple(Source(center, tuple(next(fitted) for _ in s)) for center, s in zip(places, sources, strict=True)),
+        observation,
+        names,
+        result.log_likelihood,
+        result.loss,
+        result.stop_reason,
+    )
+
+
+def _deconvolved_sum(observation: Observation) -> FloatArray:
+    """Sum over bands of the deconvolved images."""
+    kernels = observation.convolver.kernels
+    deconvolved = deconvolve(observation.images, observation.noise, kernels)
+    total: FloatArray = deconvolved.images.sum(axis=0)
+    return total

@@ -1,0 +1,100 @@
+"""A factorized component: one spectrum times one morphology."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..geometry import Box, FloatArray
+from ._jit import jit
+
+__all__ = ["Component", "factor_gradients", "resample", "scene"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Component:
+    """Spectrum × morphology in the resolution of the model PSF.
+
+    Parameters
+    ----------
+    center : tuple of int
+        Peak ``(y, x)`` about which the constraints hold.
+    box : Box
+        Where the morphology lies; inside the frame.
+    spectrum : array (band,)
+        Flux per band and unit of morphology; positive.
+    morph : array (y, x)
+        Shape; at least 0, maximum 1.
+    """
+
+    center: tuple[int, int]
+    box: Box
+    spectrum: FloatArray
+    morph: FloatArray
+
+    @property
+    def peak(self) -> tuple[int, int]:
+        """Index of the centre in the morphology."""
+        return (self.center[0] - self.box.origin[0], self.center[1] - self.box.origin[1])
+
+    @property
+    def flux(self) -> FloatArray:
+        """Sum (band,) of the model, before convolution."""
+        flux: FloatArray = self.spectrum * self.morph.sum(dtype=np.float64).astype(self.morph.dtype)
+        return flux
+
+    @property
+    def cube(self) -> FloatArray:
+        """Model (band, y, x) on the box."""
+        return self.spectrum[:, None, None] * self.morph
+
+
+def scene(components: Sequence[Component], shape: tuple[int, int, int], dtype: np.dtype[np.floating]) -> FloatArray:
+    """Sum (band, y, x) of the components on a frame of ``shape``, before convolution."""
+    model = np.zeros(shape, dtype=dtype)
+    for component in components:
+        add_product(model, component.spectrum, component.morph, component.box.origin)
+    return model
+
+
+def resample(array: FloatArray, box: Box, new: Box) -> FloatArray:
+    """Copy an array (y, x) on ``box`` to ``new``: the overlap is kept, other pixels are 0."""
+    out = np.zeros(new.shape, dtype=array.dtype)
+    here, there = box.overlap_slices(new)
+    out[there] = array[here]
+    return out
+
+
+@jit
+def add_product(cube: FloatArray, spectrum: FloatArray, morph: FloatArray, origin: tuple[int, int]) -> None:
+    """Add spectrum (band,) × morph (h, w), whose first pixel is ``origin``, to ``cube`` (band, y, x) in place."""
+    y0, x0 = origin
+    h, w = morph.shape
+    for b in range(len(spectrum)):
+        for y in range(h):
+            for x in range(w):
+                cube[b, y0 + y, x0 + x] += spectrum[b] * morph[y, x]
+
+
+@jit
+def factor_gradients(
+    gradient: FloatArray, spectrum: FloatArray, morph: FloatArray, origin: tuple[int, int]
+) -> tuple[FloatArray, FloatArray]:
+    """Chain rule for the product model: gradients of the spectrum (band,) and of the morphology (h, w).
+
+    With g = −∂logL/∂M (band, y, x): Σ_yx g S per band, and Σ_b A g per pixel.
+    """
+    y0, x0 = origin
+    h, w = morph.shape
+    for_spectrum, for_morph = np.zeros_like(spectrum), np.zeros_like(morph)
+    for b in range(len(spectrum)):
+        total = 0.0
+        for y in range(h):
+            for x in range(w):
+                g = gradient[b, y0 + y, x0 + x]
+                total += g * morph[y, x]
+                for_morph[y, x] += spectrum[b] * g
+        for_spectrum[b] = total
+    return for_spectrum, for_morph

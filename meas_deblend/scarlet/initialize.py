@@ -1,0 +1,155 @@
+"""First guess of a blend: one or two components per source, from a detection image or from templates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..geometry import Box, FloatArray
+from .component import Component, resample
+from .config import FitConfig
+from .convolve import central_values
+from .monotone import monotonic, monotonic_mask
+from .observation import Observation, point_source_snr
+from .proximal import floor_spectrum, symmetric
+from .spectra import solve_spectra
+
+__all__ = ["initialize", "joint_spectra"]
+
+Source = tuple[Component, ...]
+Center = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Start:
+    """What the morphology of one source starts from: an image (y, x) on the frame, and whether it holds other sources."""
+
+    center: Center
+    image: FloatArray
+    crowded: bool
+
+
+def initialize(
+    observation: Observation, centers: Sequence[Center], start: FloatArray, config: FitConfig
+) -> tuple[Source, ...]:
+    """Components of every source before the fit.
+
+    Parameters
+    ----------
+    observation : Observation
+    centers : sequence of (y, x)
+        Pixels inside the frame.
+    start : array (y, x) or (source, y, x)
+        Detection image with all sources in the resolution of the model PSF and image units, or one template per
+        source with arbitrary scale.
+    config : FitConfig
+
+    Returns
+    -------
+    tuple of tuples of Component
+        One entry per centre, none empty: a source whose image leaves nothing becomes a point source.
+    """
+    sources = []
+    for k, center in enumerate(centers):
+        image = start if start.ndim == 2 else _in_image_units(start[k], center, observation)
+        source = _source(_Start(center, image, crowded=start.ndim == 2), observation, config)
+        sources.append(source)
+    return joint_spectra(tuple(sources), observation, config)
+
+
+def joint_spectra(sources: tuple[Source, ...], observation: Observation, config: FitConfig) -> tuple[Source, ...]:
+    """Spectra of all components solved together, unless the blend exceeds the configured limit."""
+    if config.spectra_limit is not None and len(sources) * observation.frame.area >= config.spectra_limit:
+        return sources
+    components = [component for source in sources for component in source]
+    spectra = solve_spectra([(c.box, c.morph) for c in components], observation, config.spectra)
+    fitted = iter(_with_spectrum(c, s) for c, s in zip(components, spectra, strict=True))
+    return tuple(tuple(next(fitted) for _ in source) for source in sources)
+
+
+def _with_spectrum(component: Component, spectrum: FloatArray) -> Component:
+    return replace(component, spectrum=floor_spectrum(spectrum.astype(component.spectrum.dtype)))
+
+
+def _in_image_units(template: FloatArray, center: Center, observation: Observation) -> FloatArray:
+    """Template scaled so that it stands for the sum over bands, as a detection image does."""
+    clean = np.where(np.isfinite(template) & (template > 0), template, 0).astype(observation.images.dtype)
+    scale = float(_central_spectrum(clean, center, observation).sum())
+    return clean * scale if scale > 0 else clean
+
+
+def _central_spectrum(image: FloatArray, center: Center, observation: Observation) -> FloatArray:
+    """Ratio (band,) of the data to the rendered image at the centre; 0 where either is not positive."""
+    rendered = central_values(image, center, observation.convolver.kernels.stamps)
+    data = observation.images[:, *center]
+    return np.divide(data, rendered, out=np.zeros_like(data), where=(rendered > 0) & (data > 0))
+
+
+def _source(start: _Start, observation: Observation, config: FitConfig) -> Source:
+    """Point source, single component, or bulge and disk, as the S/N allows."""
+    single = None if config.max_components == 0 else _single(start, observation, config)
+    if single is None:
+        return (_point(start.center, observation),)
+    kernels = observation.convolver.kernels
+    snr = point_source_snr(observation.images, observation.variance, kernels.psfs, start.center)
+    if np.floor(snr) / config.min_snr < 2 or config.max_components < 2:
+        return (single,)
+    return _bulge_and_disk(single, observation, config)
+
+
+def _single(start: _Start, observation: Observation, config: FitConfig) -> Component | None:
+    """One component from the image around its centre; None if nothing significant is left of it."""
+    noise = observation.noise[np.isfinite(observation.noise)]
+    threshold = float(noise.mean()) * config.initial_bg_thresh if noise.size else 0.0
+    if start.crowded:
+        # The minimum with its own half turn removes neighbours; then only what falls from the peak is kept.
+        image = symmetric(start.image, start.center, fill=0.0)
+        valid = monotonic_mask(image, start.center, 1)
+        shape = np.where(valid, image, 0)
+    else:
+        # A template of this source alone: project it onto the constraint instead of masking what noise raises.
+        shape = monotonic(start.image, start.center)
+        valid = shape > 0
+    bounds = Box.from_mask(valid)
+    if bounds.area <= 1 and not shape.max() > 0:
+        return None
+    if threshold > 0:
+        shape = np.where(shape > threshold, shape, 0)
+        bounds = Box.from_mask(shape > 0).grow(config.padding)
+    largest = shape.max()
+    if not largest > 0:
+        return None
+    box = bounds.grow(config.padding) & observation.frame
+    morph = resample(shape, observation.frame, box)
+    # The data at the centre hold the neighbours' light, and so does the whole image that they are divided by.
+    spectrum = _central_spectrum(start.image, start.center, observation)
+    return Component(start.center, box, floor_spectrum(spectrum * largest), morph / largest)
+
+
+def _bulge_and_disk(single: Component, observation: Observation, config: FitConfig) -> Source:
+    """Cut the morphology at a fraction of its peak: what is below is the disk, what exceeds it the bulge."""
+    fraction = config.disk_percentile / 100
+    disk = np.minimum(single.morph, fraction) / fraction
+    bulge = np.maximum(single.morph - fraction, 0)
+    bulge /= bulge.max()
+    spectra = solve_spectra([(single.box, bulge), (single.box, disk)], observation, config.spectra)
+    return tuple(
+        _with_spectrum(replace(single, morph=morph), spectrum)
+        for morph, spectrum in zip((bulge, disk), spectra, strict=True)
+    )
+
+
+def _point(center: Center, observation: Observation) -> Component:
+    """The model PSF at the centre, cut at the frame's edges."""
+    kernels = observation.convolver.kernels
+    h, w = kernels.model_psf.shape
+    stamp = Box((center[0] - h // 2, center[1] - w // 2), (h, w))
+    box = stamp & observation.frame
+    morph = resample(kernels.model_psf, stamp, box)
+    peaks = central_values(kernels.model_psf, (h // 2, w // 2), kernels.stamps)
+    data = observation.images[:, *center]
+    spectrum = np.divide(data, peaks, out=np.zeros_like(data), where=(peaks > 0) & (data > 0))
+    largest = morph.max()
+    return Component(center, box, floor_spectrum(spectrum * largest), morph / largest)

@@ -1,0 +1,97 @@
+"""Rendering of single sources on their own boxes, with exact zeros where they contribute nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import reduce
+from typing import Protocol
+
+import numpy as np
+from scipy import ndimage
+
+from ..geometry import BoolArray, Box, FloatArray
+from .convolve import full_convolution
+from .kernels import Kernels
+
+__all__ = ["Factorized", "kernel_support", "render_morph", "render_source"]
+
+
+class Factorized(Protocol):
+    """What is needed of a component: any value with these attributes will do."""
+
+    @property
+    def box(self) -> Box:
+        """Where the morphology lies."""
+        ...
+
+    @property
+    def spectrum(self) -> FloatArray:
+        """Flux (band,) per unit of morphology."""
+        ...
+
+    @property
+    def morph(self) -> FloatArray:
+        """Shape (y, x) on the box."""
+        ...
+
+
+def render_source(components: Iterable[Factorized], kernels: Kernels, frame: Box | None = None) -> tuple[Box, FloatArray]:
+    """One source, the sum of its components, in the seeing of each band.
+
+    The cost follows the source's box, not the frame. A product of transforms leaves rounding noise everywhere; the
+    result is restricted to the pixels that the kernel can reach from a positive pixel of the model, so that the source's
+    footprint is that of a sum over kernel taps.
+
+    Parameters
+    ----------
+    components : iterable of Factorized
+        Components with ``box``, ``spectrum`` (band,) and ``morph`` (y, x).
+    kernels : Kernels
+        Of the same bands.
+    frame : Box, optional
+        The result is cut to it.
+
+    Returns
+    -------
+    box : Box
+        The union of the components' boxes, grown by the kernel radius, within ``frame``.
+    cube : array (band, y, x)
+        Rendered source on ``box``.
+
+    Raises
+    ------
+    ValueError
+        If a spectrum does not have one value per kernel.
+    """
+    parts = list(components)
+    for part in parts:
+        if part.spectrum.shape != kernels.stamps.shape[:1]:
+            raise ValueError(f"spectrum has shape {part.spectrum.shape}, expected ({len(kernels.stamps)},), one per kernel")
+    union = reduce(lambda a, b: a | b, (part.box for part in parts), Box((0, 0), (0, 0)))
+    if union.is_empty:
+        return Box(union.origin, (0, 0)), np.zeros((len(kernels.stamps), 0, 0), dtype=kernels.stamps.dtype)
+    model = np.zeros((len(kernels.stamps), *union.shape), dtype=np.result_type(parts[0].morph, kernels.stamps))
+    for part in parts:
+        model[:, *part.box.slices_in(union)] += part.spectrum[:, None, None] * part.morph
+    cube = full_convolution(model, kernels)
+    cube *= kernel_support((model > 0).any(axis=0), kernels.radius)
+    box = union.grow(kernels.radius)
+    if frame is None:
+        return box, cube
+    return box & frame, np.ascontiguousarray(cube[:, *box.overlap_slices(frame)[0]])
+
+
+def render_morph(morph: FloatArray, box: Box, kernels: Kernels, frame: Box) -> tuple[Box, FloatArray]:
+    """Morphology (y, x) on ``box`` with unit spectrum in the seeing of each band, on the grown box cut to ``frame``."""
+    grown = box.grow(kernels.radius)
+    here, _ = grown.overlap_slices(frame)
+    return grown & frame, np.ascontiguousarray(full_convolution(morph, kernels)[:, *here])
+
+
+def kernel_support(mask: BoolArray, radius: tuple[int, int]) -> BoolArray:
+    """Pixels within ``radius`` rows and columns of a true pixel of ``mask`` (y, x), on an array grown by it."""
+    (ry, rx) = radius
+    grown = np.pad(mask, [(ry, ry), (rx, rx)]).astype(np.uint8)
+    for axis, r in enumerate(radius):
+        grown = ndimage.maximum_filter1d(grown, 2 * r + 1, axis=axis, mode="constant")
+    return grown.astype(bool)
