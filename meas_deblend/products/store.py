@@ -142,6 +142,8 @@ class ModelStore:
         try:
             file = pq.ParquetFile(self.path, page_checksum_verification=True)
             about = check_header(file.schema_arrow.metadata, STORE_TYPE, STORE_VERSION, str(self.path))
+            if not file.schema_arrow.equals(pa.schema(STORE_FIELDS)):
+                raise ModelError(f"{self.path} is damaged: its columns are not those of version {STORE_VERSION}")
             index = _read_index(file)
         except _DAMAGE as error:
             raise ModelError(f"{self.path} is damaged or is not a Parquet file: {error}") from error
