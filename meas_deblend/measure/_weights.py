@@ -1,0 +1,153 @@
+"""Sums of images under Gaussian weights, and what noise does to the weights that fit best.
+
+The best centre and shape θ = (y, x, Iyy, Iyx, Ixx) solve G(θ) = Σ w D q = 0, where w = exp(−½ Δᵀ M⁻¹ Δ) and
+q = (Δy, Δx, Δy² − Iyy/2, Δy Δx − Iyx/2, Δx² − Ixx/2).  With ∂w/∂θ = w s, noise of variance N per pixel gives θ
+the covariance J⁻¹ (Σ N w² q qᵀ) J⁻ᵀ, where J = ∂G/∂θ = Σ w D (q sᵀ + ∂q/∂θ).  q and s are polynomials in Δ, so
+all sums follow from those of the monomials.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..geometry import IntArray
+    from .pixels import Window
+
+    Float = NDArray[np.float64]
+
+__all__ = ["collect", "lost_fractions", "propagate"]
+
+# Exponents (of Δy, of Δx) of the monomials 1, y, x, yy, yx, xx in which q and s are written.
+_EXPONENTS = np.array([(0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2)])
+
+
+def collect(window: Window, center: Float, moments: Float, index: IntArray) -> tuple[Float, Float]:
+    """Sum the images ``index`` under their weights.
+
+    Parameters
+    ----------
+    window : Window
+        N images.
+    center : float64 array (N, 2)
+        ``(y, x)`` of the weights [px].
+    moments : float64 array (N, 3)
+        Iyy, Iyx, Ixx of the weights [px²]; positive definite.
+    index : int array (n,)
+        Which images.
+
+    Returns
+    -------
+    flux : float64 array (n,)
+        Σ w D.
+    residual : float64 array (n, 5)
+        G = Σ w D q.
+    """
+    weight, dy, dx = _weights(window, center[index], moments[index])
+    sums = _monomial_sums(weight * window.flux[index], dy, dx, 2)
+    linear = np.stack([sums[:, i, j] for i, j in _EXPONENTS[1:]], axis=1)
+    linear[:, 2:] -= moments[index] / 2 * sums[:, 0, 0][:, None]
+    return sums[:, 0, 0], linear
+
+
+def lost_fractions(window: Window, center: Float, moments: Float, index: IntArray) -> tuple[Float, Float]:
+    """Part of each weight (n,) that lies beyond the edge of the image, and part that lies on bad pixels of it."""
+    weight, _, _ = _weights(window, center[index], moments[index])
+    total = weight.sum(axis=(1, 2))
+    edge = (weight * ~window.observed).sum(axis=(1, 2))
+    unusable = (weight * ~window.usable[index]).sum(axis=(1, 2))
+    return edge / total, (unusable - edge) / total
+
+
+def propagate(
+    window: Window, center: Float, moments: Float, index: IntArray, used: int
+) -> tuple[Float, Float, NDArray[np.bool_]]:
+    """Newton's step from a near solution, and the covariance that noise gives it.
+
+    Parameters
+    ----------
+    window : Window
+        N images.
+    center, moments : float64 array (N, 2), (N, 3)
+        The weights.
+    index : int array (n,)
+        Which images.
+    used : int
+        2: only the centre is free; 5: the shape too.
+
+    Returns
+    -------
+    step : float64 array (n, 5)
+        −J⁻¹ G; 0 where not free or singular.
+    covariance : float64 array (n, 5, 5)
+        0 where not free, NaN where singular.
+    singular : bool array (n,)
+        J has no usable inverse.
+    """
+    weight, dy, dx = _weights(window, center[index], moments[index])
+    data = _gram(_monomial_sums(weight * window.flux[index], dy, dx, 4))
+    noise = _gram(_monomial_sums(weight**2 * window.noise[index], dy, dx, 4))
+    q, s = _polynomials(moments[index])
+    jacobian = q @ data @ s.swapaxes(1, 2) - data[:, :1, :1] * np.diag([1, 1, 0.5, 0.5, 0.5])
+    scatter, residual = q @ noise @ q.swapaxes(1, 2), q @ data[:, :, 0, None]
+    step, covariance = np.zeros((index.size, 5)), np.zeros((index.size, 5, 5))
+    singular = np.zeros(index.size, dtype=bool)
+    for k in range(index.size):
+        block = jacobian[k, :used, :used]
+        # Written so that a matrix with NaN or infinity, of which there is no condition number, is singular too.
+        if not (np.isfinite(block).all() and np.linalg.cond(block) < 1e10):
+            singular[k], covariance[k] = True, np.nan
+            continue
+        inverse = np.linalg.inv(block)
+        step[k, :used] = -inverse @ residual[k, :used, 0]
+        covariance[k, :used, :used] = inverse @ scatter[k, :used, :used] @ inverse.T
+    return step, covariance, singular
+
+
+def _weights(window: Window, center: Float, moments: Float) -> tuple[Float, Float, Float]:
+    """Weights (n, h, w) and the offsets Δy (n, h), Δx (n, w) of the window's rows and columns."""
+    (y0, x0), (height, width) = window.box.origin, window.box.shape
+    dy = np.arange(y0, y0 + height) - center[:, :1]
+    dx = np.arange(x0, x0 + width) - center[:, 1:]
+    yy, yx, xx = (m[:, None, None] for m in moments.T)
+    y, x = dy[:, :, None], dx[:, None, :]
+    # M⁻¹ written out: the exponent is −½ (xx y² − 2 yx y x + yy x²) / det M.
+    exponent = (xx * y**2 - 2 * yx * y * x + yy * x**2) / (yy * xx - yx**2)
+    return np.exp(-exponent / 2), dy, dx
+
+
+def _monomial_sums(image: Float, dy: Float, dx: Float, degree: int) -> Float:
+    """Σ image Δy^i Δx^j for i, j up to ``degree``: (n, degree + 1, degree + 1)."""
+    powers = np.arange(degree + 1)
+    rows, columns = dy[:, None, :] ** powers[:, None], dx[:, :, None] ** powers
+    return np.asarray(rows @ image @ columns)
+
+
+def _gram(sums: Float) -> Float:
+    """Arrange the sums of all powers up to 4 by products of two of the six monomials (n, 6, 6)."""
+    total = _EXPONENTS[:, None, :] + _EXPONENTS[None, :, :]
+    return np.asarray(sums[:, total[..., 0], total[..., 1]])
+
+
+def _polynomials(moments: Float) -> tuple[Float, Float]:
+    """Coefficients (n, 5, 6) of q and of s = ∂ ln w/∂θ in the monomials.
+
+    ∂ ln w/∂centre = u and ∂ ln w/∂M = ½ u uᵀ with u = M⁻¹ Δ; Iyx stands for two elements of M.
+    """
+    n = len(moments)
+    q, s = np.zeros((n, 5, 6)), np.zeros((n, 5, 6))
+    q[:, np.arange(5), np.arange(1, 6)] = 1.0
+    q[:, 2:, 0] = -moments / 2
+    yy, yx, xx = moments.T
+    det = yy * xx - yx**2
+    a, b, c = xx / det, -yx / det, yy / det  # M⁻¹ = ((a, b), (b, c)): u_y = a y + b x, u_x = b y + c x
+    s[:, 0, 1], s[:, 0, 2] = a, b
+    s[:, 1, 1], s[:, 1, 2] = b, c
+    s[:, 2, 3:] = np.stack([a**2, 2 * a * b, b**2], axis=1) / 2
+    s[:, 3, 3:] = np.stack([a * b, a * c + b**2, b * c], axis=1)
+    s[:, 4, 3:] = np.stack([b**2, 2 * b * c, c**2], axis=1) / 2
+    return q, s

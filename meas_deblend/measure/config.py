@@ -1,0 +1,54 @@
+"""Options of the measurements."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["MeasureConfig"]
+
+
+class MeasureConfig(BaseModel):
+    """What is measured on an object's pixels, and when the numbers are not to be trusted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    aperture_radii: tuple[Annotated[float, Field(gt=0, le=500)], ...] = Field(
+        default=(3.0, 6.0, 9.0, 12.0), description="Radii of the circular apertures [px]."
+    )
+    position: Literal["centroid", "given"] = Field(
+        default="centroid",
+        description="Where fluxes are measured, in all bands alike: at the mean centroid, or where the object is "
+        "said to be. The centroid is used only where it is certain enough (max_position_error).",
+    )
+    max_position_error: float = Field(
+        default=0.3, gt=0, le=10, description="A centroid with a larger standard deviation is not measured at [px]."
+    )
+    max_lost_fraction: float = Field(
+        default=0.02,
+        ge=0,
+        le=1,
+        description="A number is flagged if more than this part of its pixels' area, or of the light that the PSF "
+        "predicts there, is masked or beyond the image's edge.",
+    )
+    weight_scale: float = Field(
+        default=1.0, gt=0, le=10, description="σ of the centroid's Gaussian weight, in units of the PSF's."
+    )
+    fallback_sigma: float = Field(
+        default=1.7, gt=0.3, le=50, description="σ of that weight where a band has no usable PSF [px]."
+    )
+    max_shift: float = Field(
+        default=3.0, gt=0, le=100, description="A centroid farther from its start than this has failed [px]."
+    )
+    window_radius: int = Field(
+        default=40, ge=5, le=1000, description="Pixels farther out (in x or y) do not enter centroid and moments [px]."
+    )
+    max_iterations: int = Field(default=100, ge=1, le=10000, description="Iterations of centroid and moments.")
+    tolerance: float = Field(
+        default=1e-3,
+        gt=0,
+        le=0.01,
+        description="Change per iteration, relative to the weight's size, that ends them; a last step of Newton's "
+        "method makes the result better by orders of magnitude.",
+    )

@@ -1,0 +1,183 @@
+"""Centroids and second moments under a Gaussian weight, with errors.
+
+A weight w = exp(−½ Δᵀ M⁻¹ Δ), Δ = pixel − centre, is moved until Σ w D Δ = 0 and, for adaptive moments, reshaped
+until Σ w D (Δ Δᵀ − M/2) = 0: then M is the covariance of the Gaussian that fits the object best (Bernstein &
+Jarvis 2002, section 3.1; Hirata & Seljak 2003, section 2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ._weights import collect, lost_fractions, propagate
+from .flags import FlagReason, add_reason
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..geometry import BoolArray, IntArray
+    from .config import MeasureConfig
+    from .pixels import Window
+
+__all__ = ["GaussianFit", "adaptive_moments", "gaussian_centroid"]
+
+# Below this variance [px²] a Gaussian sampled at pixel centres no longer sums to its integral.
+_SMALLEST = 0.16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GaussianFit:
+    """The best Gaussian weight of N images.
+
+    Parameters
+    ----------
+    center : float64 array (N, 2)
+        ``(y, x)`` [px].
+    moments : float64 array (N, 3)
+        Iyy, Iyx, Ixx [px²].
+    covariance : float64 array (N, 5, 5)
+        Of (y, x, Iyy, Iyx, Ixx), for the noise of the window; NaN where it is not defined. Zero, apart from the
+        first two rows and columns, for a weight of fixed shape.
+    reasons : int array (N,)
+        `FlagReason`s.
+    """
+
+    center: NDArray[np.float64]
+    moments: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    reasons: IntArray
+
+
+def gaussian_centroid(
+    window: Window, start: tuple[float, float], sigma: NDArray[np.float64], config: MeasureConfig
+) -> GaussianFit:
+    """Find centroids under round Gaussian weights of fixed size, one per image.
+
+    Like the windowed positions of SExtractor (Bertin & Arnouts 1996 and its manual) this is close to a PSF fit
+    for stars when the weight is as wide as the PSF, and blind to what is farther out.
+
+    Parameters
+    ----------
+    window : Window
+        N images.
+    start : tuple of float
+        ``(y, x)`` [px].
+    sigma : float64 array (N,)
+        σ of the weights [px].
+    config : MeasureConfig
+        Limits and iterations.
+
+    Returns
+    -------
+    GaussianFit
+        Its moments are those of the weights. A failed centroid is flagged and keeps its last place.
+    """
+    moments = np.stack([sigma**2, np.zeros_like(sigma), sigma**2], axis=1)
+    return _iterate(window, start, moments, config, adapt=False)
+
+
+def adaptive_moments(
+    window: Window, start: tuple[float, float], sigma: NDArray[np.float64], config: MeasureConfig
+) -> GaussianFit:
+    """Find adaptive moments: centre and shape of the best elliptical Gaussian weight, one per image.
+
+    Parameters
+    ----------
+    window : Window
+        N images.
+    start : tuple of float
+        ``(y, x)`` [px].
+    sigma : float64 array (N,)
+        σ of the round weight to start from [px].
+    config : MeasureConfig
+        Limits and iterations.
+
+    Returns
+    -------
+    GaussianFit
+        Moments of the image as it is, PSF included. For a Gaussian object they are its covariance.
+    """
+    moments = np.stack([sigma**2, np.zeros_like(sigma), sigma**2], axis=1)
+    return _iterate(window, start, moments, config, adapt=True)
+
+
+def _iterate(
+    window: Window, start: tuple[float, float], moments: NDArray[np.float64], config: MeasureConfig, *, adapt: bool
+) -> GaussianFit:
+    count = len(window.flux)
+    center = np.tile(np.asarray(start, dtype=np.float64), (count, 1))
+    fit = GaussianFit(center, moments, np.full((count, 5, 5), np.nan), np.zeros(count, dtype=np.int64))
+    fit = replace(fit, reasons=_hopeless(window, fit))
+    running = np.asarray(fit.reasons == 0)
+    for _ in range(config.max_iterations):
+        index = np.flatnonzero(running)
+        if index.size == 0:
+            break
+        fit, settled = _step(window, fit, index, config.tolerance, adapt=adapt)
+        wandered = np.asarray(np.hypot(*(fit.center - np.asarray(start)).T) > config.max_shift)
+        fit = replace(fit, reasons=add_reason(fit.reasons, wandered, FlagReason.WANDERED))
+        running[index[settled]] = False
+        running = np.logical_and(running, fit.reasons == 0)
+    reasons = add_reason(fit.reasons, running, FlagReason.NOT_CONVERGED)
+    return _finish(window, replace(fit, reasons=reasons), config.max_lost_fraction, adapt=adapt)
+
+
+def _hopeless(window: Window, fit: GaussianFit) -> IntArray:
+    """Reasons not to start: no usable pixel under the window, or a start that is not a number."""
+    reasons = add_reason(fit.reasons, ~window.usable.any(axis=(1, 2)), FlagReason.NO_USABLE_PIXELS)
+    finite = np.isfinite(fit.center).all(axis=1) & np.isfinite(fit.moments).all(axis=1)
+    return add_reason(reasons, ~finite, FlagReason.NON_FINITE)
+
+
+def _step(
+    window: Window, fit: GaussianFit, index: IntArray, tolerance: float, *, adapt: bool
+) -> tuple[GaussianFit, BoolArray]:
+    """One fixed-point step of the images ``index``: the centre by twice the weighted mean, M to 2 ⟨ΔΔᵀ⟩.
+
+    Both are exact for Gaussian objects as wide as the weight, and both are contractions for wider or narrower ones.
+    """
+    center, moments, reasons = fit.center.copy(), fit.moments.copy(), fit.reasons.copy()
+    flux, residual = collect(window, center, moments, index)
+    positive = flux > 0
+    mean = np.where(positive[:, None], residual / np.where(positive, flux, 1.0)[:, None], 0.0)
+    size = np.sqrt((moments[index, 0] + moments[index, 2]) / 2)
+    step = np.clip(2 * mean[:, :2], -size[:, None], size[:, None])
+    change = np.abs(step).max(axis=1) / size
+    center[index] += step
+    bad_size = np.zeros(index.size, dtype=bool)
+    if adapt:
+        moments[index] += 2 * mean[:, 2:]
+        change = np.maximum(change, np.abs(2 * mean[:, 2:]).max(axis=1) / size**2)
+        bad_size = positive & ~_sensible(moments[index], window)
+    reasons[index] = add_reason(reasons[index], ~positive, FlagReason.NO_FLUX)
+    reasons[index] = add_reason(reasons[index], bad_size, FlagReason.NOT_CONVERGED)
+    return replace(fit, center=center, moments=moments, reasons=reasons), change < tolerance
+
+
+def _sensible(moments: NDArray[np.float64], window: Window) -> BoolArray:
+    """Whether the weights (N, 3) are between a pixel and the window in size along both axes."""
+    yy, yx, xx = moments.T
+    mean, half_difference = (yy + xx) / 2, np.hypot((yy - xx) / 2, yx)
+    largest = (min(window.box.shape) / 4) ** 2
+    return np.asarray((mean - half_difference > _SMALLEST) & (mean + half_difference < largest))
+
+
+def _finish(window: Window, fit: GaussianFit, max_lost: float, *, adapt: bool) -> GaussianFit:
+    """Take a last step of Newton's method, propagate the noise, and look at what the weights lay on."""
+    center, moments, reasons = fit.center.copy(), fit.moments.copy(), fit.reasons.copy()
+    covariance = fit.covariance.copy()
+    index = np.flatnonzero(reasons == 0)
+    used = 5 if adapt else 2
+    edge, masked = lost_fractions(window, center, moments, index)
+    last, covariance[index], singular = propagate(window, center, moments, index, used)
+    # Far from the solution the linear step may be wild; then the fixed-point result stands.
+    last = np.where(np.abs(last).max(axis=1, initial=0.0)[:, None] < 0.1, last, 0.0)
+    center[index] += last[:, :2]
+    moments[index] += last[:, 2:]
+    reasons[index] = add_reason(reasons[index], singular, FlagReason.NOT_CONVERGED)
+    reasons[index] = add_reason(reasons[index], edge > max_lost, FlagReason.EDGE)
+    reasons[index] = add_reason(reasons[index], masked > max_lost, FlagReason.MASKED)
+    return GaussianFit(center, moments, covariance, reasons)

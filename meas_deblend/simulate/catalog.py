@@ -1,0 +1,150 @@
+"""What is in a simulated sky: sources with their true parameters, and the truth as table columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import optimize
+
+from .profiles import PointSource, Profile, Sersic
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["SimulatedComponent", "SimulatedSource", "truth_columns"]
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedComponent:
+    """One profile with its spectrum.
+
+    Parameters
+    ----------
+    profile : PointSource or Sersic
+        Shape, of unit flux.
+    flux : tuple of float (B,)
+        Total flux per band, image units.
+    """
+
+    profile: Profile
+    flux: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedSource:
+    """One star or galaxy of a simulated sky.
+
+    Parameters
+    ----------
+    id : int
+        Unique in its sky.
+    y, x : float
+        True centre, which all components share [px].
+    components : tuple of SimulatedComponent
+        At least one; a galaxy's disc before its bulge.
+    is_star : bool
+        Whether it stands for a star.
+
+    Raises
+    ------
+    ValueError
+        If there is no component, or the components' fluxes differ in length.
+    """
+
+    id: int
+    y: float
+    x: float
+    components: tuple[SimulatedComponent, ...]
+    is_star: bool = False
+
+    def __post_init__(self) -> None:
+        lengths = {len(c.flux) for c in self.components}
+        if len(lengths) != 1:
+            raise ValueError(f"source {self.id}: components need one flux per band each, got lengths {sorted(lengths)}")
+
+    @property
+    def flux(self) -> NDArray[np.float64]:
+        """Total flux per band (B,), image units."""
+        return np.asarray(np.sum([c.flux for c in self.components], axis=0, dtype=np.float64))
+
+    def half_light_radius(self, band: int) -> float:
+        """Major semi-axis that holds half of the flux in ``band`` [px], before the PSF; 0 for a point source.
+
+        Elliptical radii of all components are taken along the same ellipse, as `population` draws them.
+        """
+        extended = [(c.profile, c.flux[band]) for c in self.components if isinstance(c.profile, Sersic)]
+        total = float(self.flux[band])
+        if not extended or sum(f for _, f in extended) <= total / 2:
+            return 0.0
+        point = total - sum(f for _, f in extended)
+        radii = [p.half_light_radius for p, _ in extended]
+        if max(radii) == min(radii) and point == 0:
+            return radii[0]
+
+        def missing(radius: float) -> float:
+            return point + sum(f * p.enclosed(radius) for p, f in extended) - total / 2
+
+        return float(optimize.brentq(missing, 0.0, 2 * max(radii) * total / (total - point)))
+
+
+def truth_columns(
+    sources: Sequence[SimulatedSource],
+    bands: Sequence[str],
+    *,
+    pixel_scale: float,
+    wcs: Any = None,
+) -> dict[str, NDArray[Any]]:
+    """Put the truth into columns, ready for a table.
+
+    Parameters
+    ----------
+    sources : sequence of SimulatedSource
+        N sources.
+    bands : sequence of str
+        Names, in the order of the fluxes.
+    pixel_scale : float
+        Arcseconds per pixel.
+    wcs : astropy.wcs.WCS, optional
+        Gives ``ra`` and ``dec`` [deg]; NaN without it.
+
+    Returns
+    -------
+    dict of str to array (N,)
+        ``id``, ``x``, ``y`` [px], ``ra``, ``dec`` [deg], ``is_star``; per band ``{band}_flux`` (total, image
+        units), ``{band}_half_light_radius`` [arcsec, major semi-axis, before the PSF] and
+        ``{band}_bulge_fraction`` (share of the flux in components with Sérsic index above 2); of the first
+        component ``axis_ratio`` and ``position_angle`` [deg, from +x towards +y] (1 and 0 for point sources).
+    """
+    flux = np.array([s.flux for s in sources]).reshape(len(sources), len(bands))
+    bulge = np.array([_bulge_flux(s) for s in sources]).reshape(flux.shape)
+    x, y = np.array([s.x for s in sources]), np.array([s.y for s in sources])
+    no_sky = np.full(len(sources), np.nan)
+    ra, dec = (no_sky, no_sky) if wcs is None or not sources else wcs.pixel_to_world_values(x, y)
+    shapes = [s.components[0].profile for s in sources]
+    columns: dict[str, NDArray[Any]] = {
+        "id": np.array([s.id for s in sources], dtype=np.int64),
+        "x": x,
+        "y": y,
+        "ra": np.asarray(ra),
+        "dec": np.asarray(dec),
+        "is_star": np.array([s.is_star for s in sources], dtype=bool),
+        "axis_ratio": np.array([1.0 if isinstance(p, PointSource) else p.axis_ratio for p in shapes]),
+        "position_angle": np.array([0.0 if isinstance(p, PointSource) else p.position_angle for p in shapes]),
+    }
+    for k, band in enumerate(bands):
+        columns[f"{band}_flux"] = flux[:, k]
+        columns[f"{band}_half_light_radius"] = np.array([pixel_scale * s.half_light_radius(k) for s in sources])
+        columns[f"{band}_bulge_fraction"] = bulge[:, k] / np.where(flux[:, k] == 0, 1, flux[:, k])
+    return columns
+
+
+def _bulge_flux(source: SimulatedSource) -> NDArray[np.float64]:
+    total = np.zeros_like(source.flux)
+    for component in source.components:
+        if isinstance(component.profile, Sersic) and component.profile.sersic_index > 2:
+            total = total + np.array(component.flux)
+    return total
