@@ -61,6 +61,8 @@ class MultibandExposure:
         Files, one per band.
     warnings : tuple of str
         What was found wrong and repaired while reading.
+    background : tuple of float
+        Median level that was subtracted while reading, per band, in ``units``; 0 where nothing was.
     """
 
     bands: tuple[str, ...]
@@ -75,6 +77,7 @@ class MultibandExposure:
     pixel_scale: float | None = None
     sources: tuple[BandSource, ...] = ()
     warnings: tuple[str, ...] = ()
+    background: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.bands)
@@ -90,6 +93,11 @@ class MultibandExposure:
             object.__setattr__(self, "zeropoints", (None,) * n)
         if not self.sources:
             object.__setattr__(self, "sources", (BandSource(),) * n)
+        if not self.background:
+            object.__setattr__(self, "background", (0.0,) * n)
+        for name in ("zeropoints", "sources", "background"):
+            if len(getattr(self, name)) != n:
+                raise InputError(f"{len(getattr(self, name))} {name} for {n} bands")
 
     @property
     def box(self) -> Box:
@@ -133,4 +141,5 @@ class MultibandExposure:
             psfs=tuple(self.psfs[k] for k in index),
             zeropoints=tuple(self.zeropoints[k] for k in index),
             sources=tuple(self.sources[k] for k in index),
+            background=tuple(self.background[k] for k in index),
         )

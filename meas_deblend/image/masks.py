@@ -14,6 +14,8 @@ from ..exceptions import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from numpy.typing import NDArray
+
     from ..geometry import BoolArray, IntArray
 
 __all__ = ["MaskPlanes"]
@@ -65,3 +67,40 @@ class MaskPlanes:
             return self
         free = min(set(range(63)) - set(self.bits.values()))
         return MaskPlanes({**self.bits, name: free}, self.bad)
+
+    def naming_all(self, mask: IntArray) -> MaskPlanes:
+        """Return planes that also name each bit that is set in ``mask`` but has no name: ``BIT_<number>``.
+
+        Without a name such a bit would be taken for a free one, and pixels that carry it would later seem to
+        belong to the plane that was put there.
+        """
+        used = int(np.bitwise_or.reduce(mask, axis=None)) if mask.size else 0
+        named = set(self.bits.values())
+        extra = {f"BIT_{b}": b for b in range(63) if used >> b & 1 and b not in named}
+        return MaskPlanes({**self.bits, **extra}, self.bad) if extra else self
+
+    def union(self, other: MaskPlanes) -> MaskPlanes:
+        """Return planes with the names of both: those of ``self`` keep their bits, the others keep theirs if free."""
+        bits = dict(self.bits)
+        for name, bit in other.bits.items():
+            if name not in bits:
+                taken = set(bits.values())
+                bits[name] = bit if bit not in taken else min(set(range(63)) - taken)
+        return MaskPlanes(bits, (*self.bad, *(n for n in other.bad if n not in self.bad)))
+
+    def translate(self, mask: IntArray, source: MaskPlanes) -> NDArray[np.int64]:
+        """Express ``mask`` (any shape), whose bits mean what ``source`` says, in these planes.
+
+        Raises
+        ------
+        InputError
+            If ``source`` has a plane that these planes lack.
+        """
+        out = np.zeros(mask.shape, dtype=np.int64)
+        for name, bit in source.bits.items():
+            out |= ((mask.astype(np.int64) >> bit) & 1) << self.value([name]).bit_length() - 1
+        return out
+
+    def __reduce__(self) -> tuple[type[MaskPlanes], tuple[dict[str, int], tuple[str, ...]]]:
+        # A mapping proxy cannot be pickled, and exposures travel to worker processes.
+        return (MaskPlanes, (dict(self.bits), self.bad))

@@ -1,0 +1,145 @@
+"""The sky between the sources: which pixels show it, how bright and how noisy it is, and how it is subtracted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy.ndimage import binary_dilation, uniform_filter
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..geometry import BoolArray, FloatArray
+
+__all__ = ["SkyStatistics", "measure_sky", "sky_pixels", "subtract_background"]
+
+MAD_TO_SIGMA = 1.4826
+
+# Sides of the smoothing box, and growth of what is found in it: seeing-limited wings reach about that far.
+_SMOOTHING = 5
+_GROWTH = 4
+
+# Cells of a background mesh: several times the size of all but the largest galaxies, whose outskirts would else be
+# subtracted; smaller images get a constant.
+MESH = 128
+
+
+class SkyStatistics(NamedTuple):
+    """Sky of one image.
+
+    Parameters
+    ----------
+    level : float
+        Median of the sky pixels, image units.
+    sigma : float
+        Standard deviation of a sky pixel, from the pixels below the level, which no source has made brighter.
+    n : int
+        Number of sky pixels.
+    fraction : float
+        Their share of the usable pixels.
+    pixels : bool array (y, x)
+        Where they are.
+    """
+
+    level: float
+    sigma: float
+    n: int
+    fraction: float
+    pixels: BoolArray
+
+
+def measure_sky(image: FloatArray, bad: BoolArray) -> SkyStatistics:
+    """Find the sky pixels and measure them.
+
+    A first level (clipped at 3 σ, mode = 2.5 median - 1.5 mean; Bertin & Arnouts 1996) and the scatter below it
+    define what is significant: pixels above 4 σ, and 5 × 5 boxes whose mean is above 3 σ of a mean of white noise.
+    These are grown by 4 pixels; the rest is sky.
+
+    Parameters
+    ----------
+    image : array (y, x)
+        Pixels.
+    bad : bool array (y, x)
+        Pixels that are not used.
+
+    Returns
+    -------
+    SkyStatistics
+        With NaN where no pixel shows sky.
+    """
+    usable = ~bad & np.isfinite(image)
+    if not usable.any():
+        return SkyStatistics(np.nan, np.nan, 0, 0.0, usable)
+    clipped = _clip(image[usable].astype(np.float64))
+    mode = 2.5 * float(np.median(clipped)) - 1.5 * float(clipped.mean())
+    sigma = _scatter_below(clipped, mode)
+    above = np.where(usable, image - mode, 0.0)
+    boxes = uniform_filter(above, _SMOOTHING) * _SMOOTHING
+    bright = (boxes > 3.0 * sigma) | (above > 4.0 * sigma)
+    sky = usable & ~binary_dilation(bright, iterations=_GROWTH)
+    n = int(sky.sum())
+    if n == 0:
+        return SkyStatistics(np.nan, np.nan, 0, 0.0, sky)
+    values = _clip(image[sky].astype(np.float64))
+    level = float(np.median(values))
+    return SkyStatistics(level, _scatter_below(values, level), n, n / int(usable.sum()), sky)
+
+
+def sky_pixels(image: FloatArray, bad: BoolArray) -> BoolArray:
+    """Pixels (y, x) that show the sky and no source; see :func:`measure_sky`."""
+    return measure_sky(image, bad).pixels
+
+
+def subtract_background(image: FloatArray, bad: BoolArray) -> tuple[FloatArray, float, str]:
+    """Subtract the sky from an image.
+
+    Images of at least two cells of 128 px on both sides get a mesh of local levels over the sky pixels (sep, the
+    algorithm of Bertin & Arnouts 1996), smaller ones a constant.
+
+    Parameters
+    ----------
+    image : array (y, x)
+        Pixels; not changed.
+    bad : bool array (y, x)
+        Pixels that are not used.
+
+    Returns
+    -------
+    array (y, x)
+        Image without its sky, of the same type.
+    float
+        Median level that was subtracted, 0 if no pixel shows sky.
+    str
+        What was done, in words.
+    """
+    sky = measure_sky(image, bad)
+    if sky.n == 0:
+        return image.copy(), 0.0, "no background was subtracted: no pixel shows the sky"
+    if min(image.shape) < 2 * MESH:
+        constant = np.asarray(image - sky.level, dtype=image.dtype)
+        return constant, sky.level, f"a constant background of {sky.level:.5g} was subtracted ({sky.n} sky pixels)"
+    import sep
+
+    filled = np.ascontiguousarray(np.where(sky.pixels, image, sky.level), dtype=np.float32)
+    mesh: NDArray[np.float32] = sep.Background(filled, mask=~sky.pixels, bw=MESH, bh=MESH).back()
+    level, low, high = float(np.median(mesh)), float(mesh.min()), float(mesh.max())
+    note = f"a background between {low:.5g} and {high:.5g} was subtracted (median {level:.5g}, cells of {MESH} px)"
+    return np.asarray(image - mesh, dtype=image.dtype), level, note
+
+
+def _clip(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``values`` (n,) without those more than 3 σ from their median, repeated until none is left to drop."""
+    for _ in range(20):
+        middle = np.median(values)
+        sigma = MAD_TO_SIGMA * np.median(np.abs(values - middle))
+        kept = values[np.abs(values - middle) <= 3.0 * sigma]
+        if kept.size == values.size:
+            break
+        values = kept
+    return values
+
+
+def _scatter_below(values: NDArray[np.float64], level: float) -> float:
+    """Return the standard deviation of a Gaussian around ``level``, from the values (n,) below it."""
+    return MAD_TO_SIGMA * float(np.median(level - values[values <= level]))

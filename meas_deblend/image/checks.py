@@ -1,0 +1,176 @@
+"""What is looked at before an exposure is used: each finding says by how much, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..exceptions import InputError
+from .background import SkyStatistics, measure_sky
+from .survey import SanityLimits
+
+if TYPE_CHECKING:
+    from ..geometry import BoolArray, FloatArray
+    from .exposure import MultibandExposure
+
+__all__ = ["check_exposure", "check_image", "check_noise_scale", "check_sky_level", "usable_variance"]
+
+# Below this many sky pixels, or this share of the image, what looks like sky is too much the wings of sources.
+_FEWEST = 400
+_SMALLEST_SHARE = 0.5
+
+
+def check_image(image: FloatArray, label: str) -> None:
+    """Refuse an image (y, x) without a single finite pixel.
+
+    Raises
+    ------
+    InputError
+        If every pixel is NaN or infinite.
+    """
+    if not np.isfinite(image).any():
+        raise InputError(f"{label}: every pixel of the image is NaN or infinite; leave this band out")
+
+
+def usable_variance(variance: FloatArray, label: str) -> tuple[FloatArray, tuple[str, ...]]:
+    """Variance plane in which pixels that are zero or negative are NaN: no data.
+
+    Parameters
+    ----------
+    variance : array (y, x)
+        In squared image units; not changed.
+    label : str
+        How messages name the plane.
+
+    Returns
+    -------
+    array (y, x)
+        The same, or a repaired copy.
+    tuple of str
+        How many pixels were repaired, if any.
+
+    Raises
+    ------
+    InputError
+        If no pixel has a finite, positive variance.
+    """
+    if not np.isfinite(variance).any():
+        raise InputError(f"{label}: every pixel of the variance is NaN or infinite")
+    wrong = variance <= 0
+    n = int(wrong.sum())
+    if not (np.isfinite(variance) & ~wrong).any():
+        raise InputError(f"{label}: no pixel has a positive variance; its largest is {np.nanmax(variance):.4g}")
+    if n == 0:
+        return variance, ()
+    note = f"{label}: {n} of {variance.size} pixels have a variance of zero or less; they count as pixels without data"
+    return np.where(wrong, np.array(np.nan, dtype=variance.dtype), variance), (note,)
+
+
+def check_noise_scale(
+    variance: FloatArray, sky: SkyStatistics, label: str, limits: SanityLimits | None = None
+) -> tuple[str, ...]:
+    """Compare the scatter of the sky with the variance plane.
+
+    Parameters
+    ----------
+    variance : array (y, x)
+        In squared image units.
+    sky : SkyStatistics
+        Sky of the image.
+    label : str
+        How the message names the band.
+    limits : SanityLimits, optional
+        Allowed range of the ratio.
+
+    Returns
+    -------
+    tuple of str
+        A sentence with the factor if it is out of range; it names the likely mix-up (standard deviation or weight
+        given as a variance).  Nothing if fewer than 400 pixels show the sky.
+    """
+    low, high = (limits or SanityLimits()).sky_chi2
+    if sky.n < _FEWEST:
+        return ()
+    claimed = float(np.median(variance[sky.pixels]))
+    measured = sky.sigma**2
+    ratio = measured / claimed
+    if low <= ratio <= high:
+        return ()
+    hint = "check its units and its scaling"
+    if low <= measured / claimed**2 <= high:
+        hint = "it looks like a standard deviation: give it as sigma=FILE"
+    elif low <= measured * claimed <= high:
+        hint = "it looks like an inverse variance: give it as weight=FILE"
+    return (
+        f"{label}: the variance of the sky is {ratio:.3g} times what the variance plane says (expected {low:g} … "
+        f"{high:g}; sky {measured:.4g}, plane {claimed:.4g}): {hint}",
+    )
+
+
+def check_sky_level(
+    variance: FloatArray, sky: SkyStatistics, label: str, limits: SanityLimits | None = None
+) -> tuple[str, ...]:
+    """Look for a background that was left in, or subtracted too much.
+
+    Where less than half of the image shows sky, wings of sources raise what is left of it, and only a level above 3 σ
+    is reported.
+
+    Parameters
+    ----------
+    variance : array (y, x)
+        In squared image units.
+    sky : SkyStatistics
+        Sky of the image.
+    label : str
+        How the message names the band.
+    limits : SanityLimits, optional
+        Largest level that is not reported.
+    """
+    if sky.n == 0:
+        return ()
+    rms = float(np.sqrt(np.median(variance[sky.pixels])))
+    offset = sky.level / rms
+    crowded = sky.n < _FEWEST or sky.fraction < _SMALLEST_SHARE
+    # The median of n pixels is uncertain by 1.25 σ/√n; correlated noise doubles that easily.
+    limit = 3.0 if crowded else max((limits or SanityLimits()).sky_offset, 6.0 / np.sqrt(sky.n))
+    if abs(offset) <= limit:
+        return ()
+    return (
+        f"{label}: the sky lies at {sky.level:.4g}, {offset:+.2f} σ of a pixel from 0 (up to {limit:.2g} σ is usual): "
+        "subtract the background, or read with background='subtract' (command line: --background subtract)",
+    )
+
+
+def check_exposure(exposure: MultibandExposure, limits: SanityLimits | None = None) -> tuple[str, ...]:
+    """Look at noise and sky level of every band; for exposures made of arrays as well as for those read from files.
+
+    Parameters
+    ----------
+    exposure : MultibandExposure
+        Looked at, not changed.
+    limits : SanityLimits, optional
+        When a finding is reported.
+
+    Returns
+    -------
+    tuple of str
+        Findings, bands in order; none if all is well.
+
+    Raises
+    ------
+    InputError
+        If a band has no finite pixel.
+    """
+    bad: BoolArray = exposure.bad
+    notes: list[str] = []
+    for k, band in enumerate(exposure.bands):
+        label = f"band {band}"
+        check_image(exposure.images[k], label)
+        if bad[k].all():
+            notes.append(f"{label}: no pixel is usable: all are masked, or without data or variance")
+            continue
+        sky = measure_sky(exposure.images[k], bad[k])
+        notes += check_noise_scale(exposure.variance[k], sky, label, limits)
+        notes += check_sky_level(exposure.variance[k], sky, label, limits)
+    return tuple(notes)

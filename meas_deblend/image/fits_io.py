@@ -1,0 +1,162 @@
+"""Opening FITS files: errors that name the file, warnings collected, arrays in the machine's own byte order."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..exceptions import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["FitsFile", "checksum", "open_fits", "split_selector"]
+
+# Repairs that astropy reports for almost every header of a survey and that move no position: dates are completed
+# (datfix) and units spelled as the standard asks (unitfix).
+_HARMLESS = re.compile(r"datfix|unitfix")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitsFile:
+    """An open FITS file.
+
+    Parameters
+    ----------
+    path : Path
+        Absolute path.
+    hdus : astropy.io.fits.HDUList
+        Its HDUs.
+    messages : list of str
+        What astropy warned of while the file was open; complete when it is closed.
+    """
+
+    path: Path
+    hdus: Any
+    messages: list[str] = field(default_factory=list)
+
+    def images(self) -> list[Any]:
+        """Image HDUs that hold pixels; a compressed image counts, a table does not."""
+        return [hdu for hdu in self.hdus if hdu.is_image and hdu.header.get("NAXIS", 0) >= 2]
+
+    def named(self, names: Sequence[str]) -> Any | None:
+        """First image HDU with one of ``names`` as its EXTNAME or EXTTYPE (any case), in the order of ``names``."""
+        for name in names:
+            for hdu in self.images():
+                given = (hdu.name, hdu.header.get("EXTTYPE", ""))
+                if name.upper() in (str(text).strip().upper() for text in given):
+                    return hdu
+        return None
+
+    def select(self, selector: str) -> Any:
+        """Image HDU with this number (0 is the primary) or EXTNAME.
+
+        Raises
+        ------
+        InputError
+            If there is none; the message lists the image HDUs.
+        """
+        found = self.named([selector])
+        if found is None and selector.isdigit() and int(selector) < len(self.hdus):
+            found = self.hdus[int(selector)]
+        if found is None or not any(found is hdu for hdu in self.images()):
+            raise InputError(f"{self.path} has no image HDU {selector!r}; there are {self.listing()}")
+        return found
+
+    def listing(self) -> str:
+        """Image HDUs in words, for messages."""
+        numbers = {id(hdu): k for k, hdu in enumerate(self.hdus)}
+        found = [f"{numbers[id(h)]} {h.name or '(no name)'} {h.shape}" for h in self.images()]
+        return ", ".join(found) or "no image HDU"
+
+    def pixels(self, hdu: Any, dtype: Any = None) -> NDArray[Any]:
+        """Pixels of an HDU, scaled by BSCALE and BZERO, in native byte order; axes of length 1 in front are dropped.
+
+        Parameters
+        ----------
+        hdu : astropy.io.fits image HDU
+            One of this file's.
+        dtype : numpy dtype, optional
+            Type that is wanted; default the type in the file.
+
+        Raises
+        ------
+        InputError
+            If the pixels cannot be read, e.g. because the file is truncated.
+        """
+        try:
+            data = hdu.data
+        except (OSError, TypeError, ValueError) as error:
+            raise InputError(f"{self.path}: pixels of HDU {hdu.name!r} cannot be read: {error}") from error
+        while data.ndim > 2 and data.shape[0] == 1:
+            data = data[0]
+        # float64 above float32's range becomes infinite, that is, not usable; no warning is needed on top.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.array(data, dtype=data.dtype.newbyteorder("=") if dtype is None else dtype)
+
+
+def split_selector(text: str | Path) -> tuple[Path, str | None]:
+    """Split ``file.fits[SCI]`` or ``file.fits[2]`` into the path and the HDU's name or number (None without one)."""
+    match = re.fullmatch(r"(.+)\[([^\[\]]+)\]", str(text))
+    if match is None:
+        return Path(text), None
+    return Path(match[1]), match[2].strip()
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def open_fits(path: str | Path) -> Iterator[FitsFile]:
+    """Open a FITS file, gzip-compressed or not, for reading.
+
+    Warnings raised while it is open (non-standard cards, truncation, repaired WCS keywords) do not go to the
+    caller: they are in ``messages``, one line each, as often as they came.
+
+    Raises
+    ------
+    InputError
+        If the file is missing (files of similar names are listed) or is not FITS.
+    """
+    from astropy.io import fits
+
+    absolute = Path(path).expanduser().absolute()
+    if not absolute.is_file():
+        raise InputError(_missing(absolute))
+    opened = None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            try:
+                hdus = fits.open(absolute, memmap=False, lazy_load_hdus=False)
+            except (OSError, TypeError, ValueError) as error:
+                raise InputError(f"{absolute} is not a FITS file that can be read: {error}") from error
+            with hdus:
+                opened = FitsFile(absolute, hdus)
+                yield opened
+        finally:
+            if opened is not None:
+                lines = (" ".join(str(w.message).split()) for w in caught)
+                opened.messages.extend(line for line in lines if not _HARMLESS.search(line))
+
+
+def _missing(path: Path) -> str:
+    if path.is_dir():
+        return f"{path} is a folder, not a FITS file"
+    if not path.parent.is_dir():
+        return f"no file {path}: there is no folder {path.parent}"
+    near = get_close_matches(path.name, [p.name for p in path.parent.iterdir()], 3)
+    return f"no file {path}" + (f"; in the same folder: {', '.join(near)}" if near else "")

@@ -1,0 +1,234 @@
+"""Reads coadds of several bands into one exposure."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..exceptions import InputError, InputWarning, NoWorkFoundError
+from .background import subtract_background
+from .band_reader import BandData, read_band
+from .checks import check_exposure
+from .exposure import MultibandExposure
+from .masks import MaskPlanes
+from .planes import PlaneSpec, plane_spec
+from .psf_specs import BandContext, make_psf, psf_of_band
+from .survey import Survey, load_survey
+from .wcs import grid_offset
+
+if TYPE_CHECKING:
+    from .psf import Psf
+
+__all__ = ["read_coadds"]
+
+# Offsets up to this do not change a deblended flux measurably, and headers are rarely written more precisely.
+_GRID_TOLERANCE = 0.05
+
+
+def read_coadds(
+    paths: Mapping[str, str | Path | Mapping[str, Any] | PlaneSpec],
+    survey: str | Path | Survey = "generic",
+    *,
+    psf: Any = None,
+    zeropoint: float | Mapping[str, float] | None = None,
+    background: Literal["none", "subtract"] = "none",
+    on_missing_psf: Literal["error", "drop"] = "error",
+) -> MultibandExposure:
+    """Read coadds of one patch of sky, one per band, all on the same pixel grid.
+
+    Parameters
+    ----------
+    paths : mapping of str to path, mapping or PlaneSpec
+        Band to its FITS file; or to ``{"image": …, "variance" | "weight" | "sigma": …, "mask": …, "psf": …}`` where the
+        planes are in files of their own.  ``file.fits[SCI]`` names an HDU.  The bands keep this order.
+    survey : str, Path or Survey
+        Which conventions the files follow (see :func:`load_survey`).
+    psf : optional
+        PSF for all bands, or a mapping of band to PSF: an object with ``image(y, x)``, an array (y, x) or
+        (band, y, x), a FITS file with one of these, or "fwhm=0.7" (see :func:`parse_analytic_psf`).  It goes before
+        the one in the band's own file.
+    zeropoint : float or mapping of str to float, optional
+        AB magnitude of one image unit; goes before what the header says.
+    background : {"none", "subtract"}
+        Whether to subtract the sky (see :func:`subtract_background`).
+    on_missing_psf : {"error", "drop"}
+        What to do about a band without a PSF: refuse to read, or leave the band out and say so.  A PSF is never
+        guessed.
+
+    Returns
+    -------
+    MultibandExposure
+        Its ``warnings`` hold everything that was found wrong and repaired, and the background that was subtracted.
+
+    Raises
+    ------
+    InputError
+        If a file or plane is missing or unreadable, shapes, pixel grids or units of the bands differ, or a band has no
+        PSF.
+    NoWorkFoundError
+        If no band is left.
+    ConfigError
+        If there is no such survey.
+
+    Warns
+    -----
+    InputWarning
+        Once, with one line for each finding.
+    """
+    settings = load_survey(survey)
+    _check_choices(background, on_missing_psf)
+    if not paths:
+        raise InputError("no coadds were given: name at least one band and its file")
+    bands = [read_band(band, plane_spec(value), settings) for band, value in paths.items()]
+    _check_names("psf", psf, bands)
+    _check_names("zeropoint", zeropoint, bands)
+    notes = [note for data in bands for note in data.notes] + _check_grids(bands)
+    bands, psfs = _with_psfs(bands, psf, settings, on_missing_psf, notes)
+    exposure = _assemble(bands, psfs, zeropoint)
+    asked_for: list[str] = []
+    if background == "subtract":
+        exposure = _without_background(exposure, asked_for)
+    notes += check_exposure(exposure, settings.limits)
+    findings = tuple(dict.fromkeys(notes))
+    if findings:
+        warnings.warn("\n".join(findings), InputWarning, stacklevel=2)
+    return replace(exposure, warnings=(*findings, *asked_for))
+
+
+def _check_choices(background: str, on_missing_psf: str) -> None:
+    for name, value, allowed in (
+        ("background", background, ("none", "subtract")),
+        ("on_missing_psf", on_missing_psf, ("error", "drop")),
+    ):
+        if value not in allowed:
+            raise InputError(f"{name} must be {' or '.join(map(repr, allowed))}, got {value!r}")
+
+
+def _check_names(argument: str, value: Any, bands: Sequence[BandData]) -> None:
+    """Refuse settings for bands that were not given: a misspelt band would else be without effect."""
+    if not isinstance(value, Mapping):
+        return
+    names = [data.band for data in bands]
+    unknown = [name for name in value if name not in names]
+    if unknown:
+        raise InputError(
+            f"{argument} is given for {', '.join(map(str, unknown))}, but the bands are {', '.join(names)}"
+        )
+
+
+def _check_grids(bands: Sequence[BandData]) -> list[str]:
+    """Refuse bands that are not on one pixel grid; return what looks odd."""
+    first = bands[0]
+    shapes = {data.band: data.image.shape for data in bands}
+    if len(set(shapes.values())) > 1:
+        listing = ", ".join(f"{band} {shape}" for band, shape in shapes.items())
+        raise InputError(
+            f"the images must be on one pixel grid, but their shapes (y, x) differ: {listing}; resample them"
+        )
+    units = {data.band: data.units for data in bands}
+    if len(set(units.values())) > 1:
+        listing = ", ".join(f"{band} {unit}" for band, unit in units.items())
+        raise InputError(f"the images must have one unit, but BUNIT differs: {listing}; scale them to one")
+    notes = [
+        f"bands {a.band} and {b.band}: both files hold the same bytes ({b.source.path})"
+        for k, b in enumerate(bands)
+        for a in bands[:k]
+        if a.source.sha256 == b.source.sha256 and np.array_equal(a.image, b.image, equal_nan=True)
+    ]
+    with_wcs = [data for data in bands if data.wcs is not None]
+    if with_wcs and len(with_wcs) < len(bands):
+        without = ", ".join(data.band for data in bands if data.wcs is None)
+        notes.append(f"bands {without}: no WCS in the header; they are taken to be on the grid of {with_wcs[0].band}")
+    shape = (first.image.shape[0], first.image.shape[1])
+    for data in with_wcs[1:]:
+        _check_offset(with_wcs[0], data, shape)
+    return notes
+
+
+def _check_offset(first: BandData, second: BandData, shape: tuple[int, int]) -> None:
+    offset = grid_offset(first.wcs, second.wcs, shape)
+    if offset > _GRID_TOLERANCE:
+        raise InputError(
+            f"bands {first.band} and {second.band} are not on one pixel grid: equal pixels lie up to {offset:.4g} px "
+            f"apart on the sky (at most {_GRID_TOLERANCE} px is allowed); resample them to a common WCS "
+            f"({first.source.path}, {second.source.path})"
+        )
+
+
+def _with_psfs(
+    bands: Sequence[BandData], psf: Any, survey: Survey, on_missing_psf: str, notes: list[str]
+) -> tuple[list[BandData], list[Psf]]:
+    """Bands that have a PSF, and their PSFs."""
+    kept, psfs, missing = [], [], []
+    scale = _pixel_scale(bands)
+    for k, data in enumerate(bands):
+        context = BandContext(data.band, k, len(bands), scale, survey.hdus.psf)
+        given = psf_of_band(psf, context)
+        spec = data.psf if given is None else given
+        if spec is None:
+            missing.append(data.band)
+            continue
+        made, found = make_psf(spec, context)
+        kept.append(data)
+        psfs.append(made)
+        notes += found
+    if missing and on_missing_psf == "error":
+        band = missing[0]
+        raise InputError(
+            f"no PSF for band {', '.join(missing)}: there is no HDU {' or '.join(survey.hdus.psf)}; give a file, a "
+            f"stamp or a width, e.g. psf={{'{band}': 'fwhm=0.7'}} (command line: --psf {band}=psf.fits or "
+            f"--psf {band}=fwhm=0.7), or leave such bands out with on_missing_psf='drop'"
+        )
+    notes += [f"band {band}: left out, because it has no PSF" for band in missing]
+    if not kept:
+        raise NoWorkFoundError(f"no band is left: none of {', '.join(missing)} has a PSF")
+    return kept, psfs
+
+
+def _pixel_scale(bands: Sequence[BandData]) -> float | None:
+    return next((data.pixel_scale for data in bands if data.pixel_scale is not None), None)
+
+
+def _assemble(
+    bands: Sequence[BandData], psfs: Sequence[Psf], zeropoint: float | Mapping[str, float] | None
+) -> MultibandExposure:
+    """Stack the planes; masks are rewritten to common bits if their headers differ."""
+    planes = bands[0].planes
+    for data in bands[1:]:
+        planes = planes.union(data.planes)
+    masks = [d.mask if dict(d.planes.bits) == dict(planes.bits) else planes.translate(d.mask, d.planes) for d in bands]
+    # 32 bits, as in most FITS masks, unless a plane lies above them: it halves the largest integer array.
+    narrow = max(planes.bits.values(), default=0) <= 30
+    given = zeropoint if isinstance(zeropoint, Mapping) else dict.fromkeys((d.band for d in bands), zeropoint)
+    return MultibandExposure(
+        bands=tuple(d.band for d in bands),
+        images=np.stack([d.image for d in bands]),
+        variance=np.stack([d.variance for d in bands]),
+        mask=np.stack(masks).astype(np.int32 if narrow else np.int64),
+        psfs=tuple(psfs),
+        mask_planes=MaskPlanes(planes.bits, planes.bad),
+        wcs=next((d.wcs for d in bands if d.wcs is not None), None),
+        zeropoints=tuple(_first(given.get(d.band), d.zeropoint) for d in bands),
+        units=bands[0].units,
+        pixel_scale=_pixel_scale(bands),
+        sources=tuple(d.source for d in bands),
+    )
+
+
+def _first(given: float | None, read: float | None) -> float | None:
+    return read if given is None else float(given)
+
+
+def _without_background(exposure: MultibandExposure, notes: list[str]) -> MultibandExposure:
+    images, levels = [], []
+    for image, bad, band in zip(exposure.images, exposure.bad, exposure.bands, strict=True):
+        subtracted, level, note = subtract_background(image, bad)
+        images.append(subtracted)
+        levels.append(level)
+        notes.append(f"band {band}: {note}")
+    return replace(exposure, images=np.stack(images), background=tuple(levels))
