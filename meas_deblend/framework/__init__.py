@@ -1,1 +1,103 @@
-"""Being written."""
+"""How steps are declared, told what to do, wired and run.
+
+A task has a `Config` and works on values in memory; a pipeline definition names the tasks' classes and wires them;
+settings come in layers and every value remembers who set it. This package knows no task, no product and no
+numerics by name: it loads the classes that a definition names.
+"""
+
+from .classes import load_task_class, tuning_fields
+from .config import Config, RegistryChoice
+from .connections import Connection, Connections
+from .definition import (
+    PipelineDefinition,
+    Subset,
+    TaskDefinition,
+    find_pipeline,
+    known_labels,
+    read_definition,
+    shipped_pipelines,
+)
+from .describe import (
+    history_rows,
+    render_table,
+    show_config,
+    show_history,
+    show_pipeline,
+    show_tasks,
+    task_rows,
+)
+from .dump import dump_yaml
+from .graph import WiredTask
+from .layers import Layer, Setting, layer_from_assignment, layer_from_dict, layer_from_file
+from .manifest import atomic_write, checksum, prepare_output, read_manifest, versions, write_manifest
+from .marks import Origin
+from .observers import LogObserver, Observer, SilentObserver, TerminalObserver, watching
+from .outcome import Outcome
+from .pipeline import Pipeline, build_pipeline, load_pipeline
+from .progress import progress
+from .registry import Registry
+from .report import DataId, QuantumReport, RunResult
+from .resolve import ResolvedConfig, resolve_config, survey_layer
+from .runner import SerialExecutor, run_pipeline
+from .task import PipelineTask, Task, TaskMetadata, TaskOutputs, TaskResult
+
+__all__ = [
+    "Config",
+    "Connection",
+    "Connections",
+    "DataId",
+    "Layer",
+    "LogObserver",
+    "Observer",
+    "Origin",
+    "Outcome",
+    "Pipeline",
+    "PipelineDefinition",
+    "PipelineTask",
+    "QuantumReport",
+    "Registry",
+    "RegistryChoice",
+    "ResolvedConfig",
+    "RunResult",
+    "SerialExecutor",
+    "Setting",
+    "SilentObserver",
+    "Subset",
+    "Task",
+    "TaskDefinition",
+    "TaskMetadata",
+    "TaskOutputs",
+    "TaskResult",
+    "TerminalObserver",
+    "WiredTask",
+    "atomic_write",
+    "build_pipeline",
+    "checksum",
+    "dump_yaml",
+    "find_pipeline",
+    "history_rows",
+    "known_labels",
+    "layer_from_assignment",
+    "layer_from_dict",
+    "layer_from_file",
+    "load_pipeline",
+    "load_task_class",
+    "prepare_output",
+    "progress",
+    "read_definition",
+    "read_manifest",
+    "render_table",
+    "resolve_config",
+    "run_pipeline",
+    "shipped_pipelines",
+    "show_config",
+    "show_history",
+    "show_pipeline",
+    "show_tasks",
+    "survey_layer",
+    "task_rows",
+    "tuning_fields",
+    "versions",
+    "watching",
+    "write_manifest",
+]
