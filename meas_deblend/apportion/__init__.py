@@ -1,6 +1,18 @@
 """Templates → children: each pixel is shared in proportion to the templates, and every count is accounted for."""
 
+from .quality import ModelChi2, model_chi2
+from .render import reapportion_parent, render_templates
 from .split import apportion
 from .values import ApportionConfig, Apportioned, Child, LedgerRow
 
-__all__ = ["ApportionConfig", "Apportioned", "Child", "LedgerRow", "apportion"]
+__all__ = [
+    "ApportionConfig",
+    "Apportioned",
+    "Child",
+    "LedgerRow",
+    "ModelChi2",
+    "apportion",
+    "model_chi2",
+    "reapportion_parent",
+    "render_templates",
+]

@@ -1,1 +1,16 @@
-"""Being written."""
+"""The single-band deblender: point-source and symmetric templates, one band at a time."""
+
+from .config import SingleBandConfig
+from .deblend import SingleBandChild, SingleBandResult, deblend_parent
+from .parent import PeakTemplate, PointSource
+from .templates import build_templates
+
+__all__ = [
+    "PeakTemplate",
+    "PointSource",
+    "SingleBandChild",
+    "SingleBandConfig",
+    "SingleBandResult",
+    "build_templates",
+    "deblend_parent",
+]
