@@ -1,22 +1,35 @@
 """Detection: thresholds per band, peaks, parents over all bands, and their split on deconvolved images."""
 
 from .band import BandDetections, detect_band, dilate_disc
-from .config import DetectConfig, HierarchyConfig
+from .config import DeconvolveConfig, DetectConfig, HierarchyConfig
 from .exposure import detect_bands
 from .given import parents_from_sources
+from .hierarchy import Deconvolved, deconvolve_exposure, detection_significance, split_parents
+from .mend import mend
 from .merge import Detections, merge_detections, parents_of_mask
-from .significance import psf_sigma
+from .psfs import BandPsfs, evaluate_psfs, exposure_psfs
+from .significance import gaussian_kernel, psf_sigma
 
 __all__ = [
     "BandDetections",
+    "BandPsfs",
+    "DeconvolveConfig",
+    "Deconvolved",
     "DetectConfig",
     "Detections",
     "HierarchyConfig",
+    "deconvolve_exposure",
     "detect_band",
     "detect_bands",
+    "detection_significance",
     "dilate_disc",
+    "evaluate_psfs",
+    "exposure_psfs",
+    "gaussian_kernel",
+    "mend",
     "merge_detections",
     "parents_from_sources",
     "parents_of_mask",
     "psf_sigma",
+    "split_parents",
 ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-__all__ = ["DetectConfig", "HierarchyConfig"]
+from ..scarlet.config import DeconvolveConfig as IterationConfig
+
+__all__ = ["DeconvolveConfig", "DetectConfig", "HierarchyConfig"]
 
 
 class DetectConfig(BaseModel):
@@ -39,6 +41,22 @@ class DetectConfig(BaseModel):
     merge_radius: float = Field(
         1.0, ge=0, le=50, description="Peaks of different bands that are closer are one (FWHM of the broadest PSF)."
     )
+
+
+class DeconvolveConfig(IterationConfig):
+    """How an exposure is deconvolved: the iteration, and the resolution that it aims at."""
+
+    model_psf_sigma: float = Field(
+        0.8, gt=0, le=5, description="Standard deviation of the model PSF in pixels; that of the multi-band fit."
+    )
+    model_psf_size: int = Field(15, ge=3, le=101, description="Side of the model PSF's stamp in pixels, odd.")
+
+    @field_validator("model_psf_size")
+    @classmethod
+    def _odd(cls, size: int) -> int:
+        if size % 2 == 0:
+            raise ValueError(f"the side of the model PSF must be odd, so that there is a middle pixel; got {size}")
+        return size
 
 
 class HierarchyConfig(BaseModel):
