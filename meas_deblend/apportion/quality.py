@@ -52,11 +52,11 @@ def model_chi2(exposure: MultibandExposure, parent: ParentModel) -> ModelChi2:
     """
     box = parent.footprint.box & exposure.box
     images, variance, bad = parent_pixels(exposure, box)
-    model = np.zeros(images.shape, dtype=np.float64)
+    model = np.zeros(images.shape)
     for template in render_templates(parent, box):
         model[(slice(None), *template.box.slices_in(box))] += template.array
     usable = ~bad & parent.footprint.on(box)
-    deviation = np.zeros_like(model)
+    deviation = np.zeros(images.shape)
     # Variances as small as 1e-40 are usable, and their ratio is not to overflow single precision.
     deviation[usable] = (images[usable] - model[usable]) ** 2 / variance[usable].astype(np.float64)
     supports = [_support(source, len(images), box) & usable for source in parent.sources]
@@ -70,10 +70,10 @@ def _support(source: SourceModel, bands: int, box: Box) -> BoolArray:
     for component in source.components:
         here, there = component.box.overlap_slices(box)
         if isinstance(component, FactorizedComponent):
-            cube = component.spectrum[:, None, None] * component.morph[here]
+            positive = component.spectrum[:, None, None] * component.morph[here] > 0
         else:
-            cube = component.cube[(slice(None), *here)]
-        out[(slice(None), *there)] |= cube > 0
+            positive = component.cube[(slice(None), *here)] > 0
+        out[(slice(None), *there)] |= positive
     return out
 
 

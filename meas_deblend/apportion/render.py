@@ -60,7 +60,8 @@ def _kernels(parent: ParentModel) -> Kernels:
     """Difference kernels of the parent's bands."""
     if parent.model_psf is None:
         raise ModelError(f"parent {parent.id} has factorized components but no model PSF to draw them with")
-    psfs = parent.psfs.copy()
+    # In double precision: far from a source all templates are faint, and their ratios are not to be rounding noise.
+    psfs = parent.psfs.astype(np.float64)
     missing = ~np.isfinite(psfs).all(axis=(1, 2))
     # The kernel of the model PSF itself is a single 1 in the middle.
     box = Box((-(psfs.shape[1] // 2), -(psfs.shape[2] // 2)), (psfs.shape[1], psfs.shape[2]))
