@@ -123,6 +123,7 @@ class _Job:
     def prepare(
         cls, images: FloatArray, bad: BoolArray, where: tuple[Footprint, Box], config: ApportionConfig | None
     ) -> _Job:
+        """Cut the pixels to be shared out; ``where`` is the footprint and the box of ``images``."""
         config = config if config is not None else ApportionConfig()
         footprint, frame = where
         box = frame if config.keep_outside else footprint.box

@@ -1,8 +1,9 @@
 """The single-band deblender: point-source and symmetric templates, one band at a time."""
 
 from .config import SingleBandConfig
-from .deblend import SingleBandChild, SingleBandResult, deblend_parent
+from .deblend import deblend_parent
 from .parent import PeakTemplate, PointSource
+from .result import SingleBandChild, SingleBandResult
 from .templates import build_templates
 
 __all__ = [

@@ -83,9 +83,11 @@ class _Fit:
 
     @property
     def reduced(self) -> float:
+        """χ² per degree of freedom."""
         return self.chisq / self.dof
 
     def passes(self, cut: float) -> bool:
+        """Whether the fit is good enough for a point source, and finds light rather than a hole."""
         return bool(self.reduced < cut and self.coefficients[0] > 0)
 
 
