@@ -1,3 +1,40 @@
-"""Deblending of multi-band sky images: every detected object gets its own pixels."""
+"""Deblending of multi-band sky images: every detected object gets its own pixels.
+
+>>> import meas_deblend as md
+>>> md.__version__
+'0.1.0'
+
+The doors are `read_coadds`, `deblend`, `load_models` and `open_run`. What they need is imported when they are first
+used, so that importing the package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .access import load_models, open_run
+    from .api import DeblendResult, deblend
+    from .image import read_coadds, read_sources
 
 __version__ = "0.1.0"
+
+__all__ = ["DeblendResult", "__version__", "deblend", "load_models", "open_run", "read_coadds", "read_sources"]
+
+_LAZY = {
+    "DeblendResult": "api",
+    "deblend": "api",
+    "load_models": "access",
+    "open_run": "access",
+    "read_coadds": "image",
+    "read_sources": "image",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,197 @@
+"""The doors of the package for Python: read coadds, deblend them, and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .exceptions import ConfigError
+from .framework import (
+    Layer,
+    Observer,
+    Outcome,
+    Pipeline,
+    QuantumReport,
+    layer_from_dict,
+    layer_from_file,
+    load_pipeline,
+    run_pipeline,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .access import Models
+    from .apportion import Apportioned
+    from .image import MultibandExposure
+    from .models import ParentModel
+    from .products import CatalogLayout
+
+__all__ = ["DeblendResult", "deblend"]
+
+Settings = Mapping[str, Any] | str | Path | Layer
+
+
+@dataclass(frozen=True)
+class DeblendResult:
+    """What `deblend` returns.
+
+    Parameters
+    ----------
+    objects, parents, ledger, timings : astropy.table.Table
+        Catalogs with units; their columns are described in the reference.
+    models : access.Models
+        Every model: ``.source(id)``, ``.blend(id)``, ``.write(path)``.
+    parent_models : tuple of ParentModel
+        The models by parent, as the deblender returned them.
+    children : tuple of Apportioned
+        Per parent the re-apportioned pixels that were measured.
+    pipeline : Pipeline
+        What ran, with the resolved settings.
+    reports : tuple of QuantumReport
+        What became of each step.
+    """
+
+    objects: Any
+    parents: Any
+    ledger: Any
+    timings: Any
+    models: Models | None
+    parent_models: tuple[ParentModel, ...]
+    children: tuple[Apportioned, ...]
+    pipeline: Pipeline
+    reports: tuple[QuantumReport, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst outcome of a step."""
+        order = (Outcome.FAILED, Outcome.NO_WORK, Outcome.PARTIAL, Outcome.DEGRADED)
+        found = {report.outcome for report in self.reports}
+        return next((outcome for outcome in order if outcome in found), Outcome.OK)
+
+    @property
+    def reason(self) -> str:
+        """Why there are no objects, where there are none; else empty."""
+        return next((r.error for r in self.reports if r.outcome is Outcome.NO_WORK and r.error), "")
+
+
+def deblend(
+    coadds: MultibandExposure,
+    survey: str | Path = "generic",
+    config: Settings | Sequence[Settings] | None = None,
+    sources: Any = None,
+    *,
+    pipeline: str | Path = "multiband",
+    frame: str | None = None,
+    observer: Observer | None = None,
+) -> DeblendResult:
+    """Detect, deblend and measure everything on a set of coadds.
+
+    Parameters
+    ----------
+    coadds : MultibandExposure
+        From `read_coadds`, or made from arrays.
+    survey : str or Path
+        Whose overrides of settings apply: a shipped survey, or a folder.
+    config : mapping, path, or a sequence of them, optional
+        Settings by label, e.g. ``{"multi_band": {"fit": {"max_iter": 50}}}``, or YAML files of such; later ones
+        win.
+    sources : table or path, optional
+        Positions to deblend instead of detected peaks: columns ``x y`` (pixels, 0-based) or ``ra dec`` (degrees).
+    pipeline : str or Path
+        Definition, by name or as a file.
+    frame : str, optional
+        Frame of ``ra dec``; default: ICRS.
+    observer : Observer, optional
+        Is told of progress.
+
+    Returns
+    -------
+    DeblendResult
+        With empty catalogs, and `DeblendResult.reason`, where there was nothing to detect.
+
+    Raises
+    ------
+    InputError
+        If the sources cannot be used.
+    ConfigError
+        If a setting is unknown or out of range; the message says where it was set.
+    PipelineError
+        If a step failed; single parents that fail do not raise, they are flagged.
+    """
+    loaded = load_pipeline(pipeline, survey=survey, layers=_layers(config))
+    inputs: dict[str, object] = {"coadds": coadds}
+    if sources is not None:
+        from .image import read_sources  # noqa: PLC0415 - reads tables with astropy
+
+        inputs["source_list"] = read_sources(sources, coadds.wcs, shape=coadds.box.shape, frame=frame)
+    result = run_pipeline(loaded, inputs, observer=observer)
+    result.raise_failures()
+    return _collect(coadds, loaded, result.datasets, result.reports)
+
+
+def _layers(config: Settings | Sequence[Settings] | None) -> tuple[Layer, ...]:
+    if config is None:
+        return ()
+    several = config if isinstance(config, (list, tuple)) else [config]
+    return tuple(_layer(one) for one in several)
+
+
+def _layer(config: Settings) -> Layer:
+    if isinstance(config, Layer):
+        return config
+    if isinstance(config, Mapping):
+        return layer_from_dict(config)
+    if isinstance(config, (str, Path)):
+        return layer_from_file(Path(config))
+    raise ConfigError(f"settings must be a mapping by label, or a YAML file, not {type(config).__name__}")
+
+
+def _collect(
+    coadds: MultibandExposure, pipeline: Pipeline, datasets: Mapping[str, Any], reports: tuple[QuantumReport, ...]
+) -> DeblendResult:
+    from .access import Models  # noqa: PLC0415 - loads the numerics
+
+    layout = _layout(coadds, datasets)
+    tables = {name: datasets.get(name, None) for name in ("objects", "parents", "ledger")}
+    tables = {name: _empty(name, layout) if table is None else table for name, table in tables.items()}
+    store = datasets.get("models")
+    return DeblendResult(
+        **tables,
+        timings=_timings(reports, layout),
+        models=None if store is None else Models(store),
+        parent_models=tuple(datasets.get("parent_models", ())),
+        children=tuple(datasets.get("children", ())),
+        pipeline=pipeline,
+        reports=reports,
+    )
+
+
+def _layout(coadds: MultibandExposure, datasets: Mapping[str, Any]) -> CatalogLayout:
+    from .products import CatalogLayout  # noqa: PLC0415
+
+    made = datasets.get("objects")
+    if made is not None:
+        layout: CatalogLayout = made.meta["layout"]
+        return layout
+    return CatalogLayout.of_bands(coadds.bands, coadds.zeropoints, (), coadds.units)
+
+
+def _empty(name: str, layout: CatalogLayout) -> Any:
+    from .products import declaration, to_table  # noqa: PLC0415
+
+    return to_table(name, {column.name: [] for column in declaration(name).unfold(layout)}, layout)
+
+
+def _timings(reports: Sequence[QuantumReport], layout: CatalogLayout) -> Any:
+    from .products import to_table  # noqa: PLC0415
+
+    columns = {
+        "label": [report.label for report in reports],
+        "seconds": [report.seconds for report in reports],
+        "cpu_seconds": [report.cpu_seconds for report in reports],
+        "peak_memory_mb": [report.peak_memory_mb for report in reports],
+    }
+    return to_table("timings", columns, layout)

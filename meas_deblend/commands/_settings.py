@@ -1,0 +1,53 @@
+"""What several commands share: settings from the arguments, logging, closing lines."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ..framework import Layer, layer_from_assignment, layer_from_file
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+__all__ = ["layers_of", "say", "shown_warnings", "start_log"]
+
+
+def layers_of(options: argparse.Namespace) -> list[Layer]:
+    """Return the settings of ``-C`` and ``-c``, low to high."""
+    files = [layer_from_file(path) for path in options.config_files]
+    return files + [layer_from_assignment(text) for text in options.settings]
+
+
+def start_log() -> None:
+    """Send the package's log to standard error: as plain lines in a pipe, warnings only beside progress bars."""
+    level = logging.WARNING if sys.stderr.isatty() else logging.INFO
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    log = logging.getLogger("meas_deblend")
+    log.handlers = [handler]
+    log.setLevel(level)
+    log.propagate = False
+
+
+@contextmanager
+def shown_warnings() -> Iterator[None]:
+    """Print the package's warnings about the input as lines of their own, without Python's source lines."""
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        for line in str(message).splitlines():
+            sys.stderr.write(f"warning: {line}\n")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = show
+        yield
+
+
+def say(text: str) -> None:
+    """Write a line of the command's result."""
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,143 @@
+"""``meas-deblend run``: from coadds to catalogs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..api import deblend
+from ..exceptions import InputError
+from ..framework import prepare_output, watching
+from ..image import PlaneSpec, parse_plane_spec, parse_psf_specs, read_coadds
+from ..output import RunContext, write_run
+from ._settings import layers_of, say, shown_warnings, start_log
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ..api import DeblendResult
+    from ..products import RunRecord
+
+__all__ = ["deblend_and_write", "run"]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Deblend coadds and write everything to a folder.
+
+    Returns
+    -------
+    int
+        0 if there are objects, or there was nothing to detect; else 1.
+    """
+    start_log()
+    with shown_warnings():
+        planes = _planes(options.coadd)
+        read_options = {
+            "survey": options.survey,
+            "psf": parse_psf_specs(options.psf),
+            "zeropoint": _zeropoints(options.zeropoint),
+            "background": options.background,
+            "on_missing_psf": options.missing_psf,
+        }
+        folder = prepare_output(options.out, options.overwrite)
+        return deblend_and_write(planes, read_options, folder, options)[0]
+
+
+def deblend_and_write(
+    planes: Mapping[str, PlaneSpec], read_options: Mapping[str, Any], folder: Path, options: argparse.Namespace
+) -> tuple[int, DeblendResult]:
+    """Read coadds, deblend them, write the folder, and print what came out.
+
+    Parameters
+    ----------
+    planes : mapping of str to PlaneSpec
+        Files of each band.
+    read_options : mapping
+        Keyword arguments of `read_coadds`.
+    folder : Path
+        Empty output folder.
+    options : argparse.Namespace
+        ``pipeline``, settings, ``sources``, ``frame``, ``no_figures``.
+
+    Returns
+    -------
+    int
+        Exit code.
+    DeblendResult
+        What came out.
+    """
+    start = time.monotonic()
+    coadds = read_coadds(planes, **read_options)
+    with watching() as observer:
+        result = deblend(
+            coadds,
+            read_options["survey"],
+            layers_of(options),
+            getattr(options, "sources", None),
+            pipeline=options.pipeline,
+            frame=getattr(options, "frame", None),
+            observer=observer,
+        )
+    context = RunContext(tuple(sys.argv), planes, read_options, figures=not options.no_figures)
+    record = write_run(result, coadds, folder, context)
+    for line in _summary(result, record, folder, time.monotonic() - start):
+        say(line)
+    return (0 if len(result.objects) or result.reason else 1), result
+
+
+def _summary(result: DeblendResult, record: RunRecord, folder: Path, seconds: float) -> list[str]:
+    if not len(result.objects):
+        return [f"no objects: {result.reason or 'no parent could be deblended'}", f"written to {folder}"]
+    counts = record.counts
+    children = counts["objects"] - counts["isolated"]
+    lines = [
+        f"{counts['objects']} objects ({counts['isolated']} isolated, {children} deblended) "
+        f"in {counts['parents']} parents, {seconds:.1f} s"
+    ]
+    if counts["degraded"] or counts["failed"]:
+        reasons = sorted({str(reason) for reason in result.parents["deblend_reason"] if reason})
+        lines.append(
+            f"{counts['degraded']} parents degraded, {counts['failed']} failed ({', '.join(reasons)}): "
+            "see deblend_reason and deblend_message in parents.parquet"
+        )
+    lines.append(_ledger_line(result))
+    return [*lines, f"written to {folder}"]
+
+
+def _ledger_line(result: DeblendResult) -> str:
+    ledger = result.ledger
+    total = float(sum(abs(value) for value in ledger["data"]))
+    part = {name: float(ledger[name].sum()) / total if total else 0.0 for name in ("unassigned", "masked")}
+    return f"ledger closes: {part['unassigned']:.1%} of the flux unassigned, {part['masked']:.1%} masked"
+
+
+def _planes(texts: Sequence[str]) -> dict[str, PlaneSpec]:
+    planes: dict[str, PlaneSpec] = {}
+    for text in texts:
+        band, spec = parse_plane_spec(text)
+        if band in planes:
+            raise InputError(f"--coadd: band {band} is given twice ({planes[band].image} and {spec.image})")
+        planes[band] = spec
+    return planes
+
+
+def _zeropoints(texts: Sequence[str]) -> float | dict[str, float] | None:
+    """One zero point for all bands, or one per band."""
+    if not texts:
+        return None
+    values: dict[str, float] = {}
+    for text in texts:
+        band, _, number = text.rpartition("=")
+        try:
+            values[band] = float(number)
+        except ValueError:
+            raise InputError(f"--zeropoint: {text!r} is neither a magnitude nor BAND=MAGNITUDE") from None
+    if "" not in values:
+        return values
+    if len(texts) > 1:
+        raise InputError(f"--zeropoint: give one magnitude for all bands, or BAND=MAGNITUDE for each; got {texts}")
+    return values[""]

@@ -1,0 +1,102 @@
+"""A run's folder: catalogs, models, settings, figures, and ``run.json`` as the last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from .framework import atomic_write, dump_yaml, versions
+from .products import RunRecord, write_run_record, write_table
+from .run_inputs import describe_inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from .api import DeblendResult
+    from .image import MultibandExposure, PlaneSpec
+
+__all__ = ["RunContext", "write_run"]
+
+_TABLES = ("objects", "parents", "ledger", "timings")
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What a run's folder says of how it came about.
+
+    Parameters
+    ----------
+    command : tuple of str
+        The command line; empty for a run from Python.
+    planes : mapping of str to PlaneSpec
+        Files that were read, by band; empty for arrays that came from no file.
+    read_options : mapping of str to JSON value
+        Keyword arguments of `read_coadds` by which the same exposure is read again.
+    figures : bool
+        Whether figures are drawn.
+    """
+
+    command: tuple[str, ...] = ()
+    planes: Mapping[str, PlaneSpec] = field(default_factory=dict)
+    read_options: Mapping[str, Any] = field(default_factory=dict)
+    figures: bool = True
+
+
+def write_run(result: DeblendResult, coadds: MultibandExposure, folder: Path, context: RunContext) -> RunRecord:
+    """Write everything that a run leaves behind; each file appears whole or not at all, ``run.json`` last.
+
+    Parameters
+    ----------
+    result : DeblendResult
+    coadds : MultibandExposure
+        What was deblended.
+    folder : Path
+        Exists, and holds nothing that must be kept (`framework.prepare_output`).
+    context : RunContext
+
+    Returns
+    -------
+    RunRecord
+        Content of ``run.json``.
+    """
+    for name in _TABLES:
+        table = getattr(result, name)
+        write_table(folder / f"{name}.parquet", name, table, table.meta["layout"], versions())
+    if result.models is not None:
+        result.models.write(folder / "models.parquet")
+    settings = folder / "config"
+    settings.mkdir(exist_ok=True)
+    for task in result.pipeline.tasks:
+        with atomic_write(settings / f"{task.label}.yaml", "w") as stream:
+            stream.write(dump_yaml(task.resolved))
+    if context.figures and result.models is not None and len(result.objects):
+        from .pictures import write_figures  # noqa: PLC0415 - matplotlib takes its time
+
+        write_figures(result, coadds, folder / "figures")
+    record = _record(result, coadds, context)
+    write_run_record(folder / "run.json", record)
+    return record
+
+
+def _record(result: DeblendResult, coadds: MultibandExposure, context: RunContext) -> RunRecord:
+    files = describe_inputs(coadds, context.planes, context.read_options)
+    outcomes = [str(value) for value in result.parents["deblend_outcome"]]
+    counts = {
+        "parents": len(result.parents),
+        "objects": len(result.objects),
+        "isolated": int((result.objects["parentObjectId"] == 0).sum()),
+        **{outcome: outcomes.count(outcome) for outcome in ("ok", "degraded", "failed")},
+    }
+    return RunRecord(
+        created=datetime.now(UTC),
+        command=context.command,
+        versions=versions(),
+        inputs=files.inputs,
+        read_options=files.read_options,
+        checksums=files.checksums,
+        outcome=result.outcome.value,
+        counts=counts,
+        config="config",
+    )

@@ -1,0 +1,125 @@
+"""The figures of a run: the whole field, and its largest blends one by one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .apportion import render_templates
+from .geometry import Box, Image
+from .report import Mark, Outline, Scene, SourceView, band_figure, blend_figure, field_figure, save_figure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from .api import DeblendResult
+    from .image import MultibandExposure
+    from .models import ParentModel
+
+__all__ = ["field_scene", "write_figures"]
+
+_BLENDS = 4
+_MARGIN = 6
+
+
+def write_figures(result: DeblendResult, coadds: MultibandExposure, folder: Path) -> list[Path]:
+    """Draw a run: ``field.png``, ``bands.png``, and ``blend_<id>.png`` of the parents with most children.
+
+    Parameters
+    ----------
+    result : DeblendResult
+        With at least one object.
+    coadds : MultibandExposure
+        What was deblended.
+    folder : Path
+        Is made where it is missing.
+
+    Returns
+    -------
+    list of Path
+        The files.
+    """
+    folder.mkdir(exist_ok=True, parents=True)
+    scene = field_scene(result, coadds)
+    files = [
+        save_figure(field_figure(scene, f"{len(result.objects)} objects"), folder / "field.png"),
+        save_figure(band_figure(scene), folder / "bands.png"),
+    ]
+    for index in _largest(result):
+        model = result.parent_models[index]
+        files.append(save_figure(_blend(result, scene, index), folder / f"blend_{model.id}.png"))
+    return files
+
+
+def field_scene(result: DeblendResult, coadds: MultibandExposure) -> Scene:
+    """Put together data and the sum of all models in the observed seeing; objects are numbered by the catalog's rows."""
+    total = np.zeros(coadds.images.shape, dtype=np.float32)
+    for model in result.parent_models:
+        for template in render_templates(model, coadds.box):
+            total[(slice(None), *template.box.slices_in(coadds.box))] += template.array
+    rows = zip(result.objects["y"], result.objects["x"], strict=True)
+    marks = tuple(Mark(str(n), float(y), float(x)) for n, (y, x) in enumerate(rows, start=1))
+    outlines = tuple(Outline(model.footprint, _state(model)) for model in result.parent_models)
+    return Scene(
+        bands=coadds.bands,
+        images=coadds.images,
+        model=total,
+        variance=coadds.variance,
+        mask=coadds.bad,
+        unit=coadds.units,
+        pixel_scale=coadds.pixel_scale,
+        marks=marks,
+        outlines=outlines,
+    )
+
+
+def _state(model: ParentModel) -> str:
+    return "isolated" if len(model.footprint.peaks) == 1 and model.outcome == "ok" else model.outcome
+
+
+def _largest(result: DeblendResult) -> list[int]:
+    sizes = [len(model.footprint.peaks) for model in result.parent_models]
+    order = sorted(range(len(sizes)), key=lambda k: (-sizes[k], k))
+    return [k for k in order[:_BLENDS] if sizes[k] > 1]
+
+
+def _blend(result: DeblendResult, field: Scene, index: int) -> object:
+    model = result.parent_models[index]
+    box = model.footprint.box.grow(_MARGIN) & field.box
+    cut = box.slices_in(field.box)
+    inside = {mark.label: mark for mark in field.marks}
+    numbers = {int(object_id): str(n) for n, object_id in enumerate(result.objects["objectId"], start=1)}
+    marks = [inside[numbers[source.id]] for source in model.sources]
+    scene = replace(
+        field,
+        images=field.images[:, *cut],
+        model=field.model[:, *cut],
+        variance=field.variance[:, *cut],
+        mask=None if field.mask is None else field.mask[..., *cut],
+        origin=box.origin,
+        marks=tuple(marks),
+        outlines=(Outline(model.footprint, _state(model)),),
+    )
+    views = [
+        _view(mark, template, Image(child.flux, child.box), scene)
+        for mark, template, child in zip(
+            marks, render_templates(model, field.box), result.children[index].children, strict=True
+        )
+    ]
+    return blend_figure(scene, views, f"Parent {model.id}: {len(model.sources)} children")
+
+
+def _view(mark: Mark, template: Image, pixels: Image, scene: Scene) -> SourceView:
+    box = template.box | pixels.box
+    if box.is_empty:
+        box = Box((round(mark.y), round(mark.x)), (1, 1))
+    shown: NDArray[np.float64] = pixels.project(box).array
+    cut = box.overlap_slices(scene.box)
+    noise = np.zeros(shown.shape)
+    noise[:, *cut[0]] = np.where(scene.bad, 0, scene.variance)[:, *cut[1]]
+    error = np.sqrt((noise * (shown != 0)).sum(axis=(1, 2)))
+    return SourceView(mark, box, template.project(box).array, shown, shown.sum(axis=(1, 2), dtype=np.float64), error)

@@ -1,0 +1,82 @@
+"""Models → children: every photon of a parent goes to one child, to nobody, or is masked."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from meas_deblend.apportion import ApportionConfig, Apportioned, LedgerRow, reapportion_parent
+from meas_deblend.exceptions import MeasDeblendError
+from meas_deblend.framework import Config, Connection, Connections, PipelineTask, progress
+
+if TYPE_CHECKING:
+    from meas_deblend.image import MultibandExposure
+    from meas_deblend.models import ParentModel
+
+__all__ = ["ApportionOutputs", "ApportionTask", "ApportionTaskConfig"]
+
+
+class ApportionTaskConfig(Config):
+    """How pixels are shared out, and how exactly the account must close."""
+
+    sharing: ApportionConfig = Field(ApportionConfig(), description="Who gets which pixels.")
+    tolerance: float = Field(
+        1e-6, gt=0, le=1e-3, description="Largest imbalance of a parent's ledger, as a fraction of Σ|data|."
+    )
+
+
+@dataclass(frozen=True)
+class ApportionOutputs:
+    """What `ApportionTask` returns."""
+
+    children: tuple[Apportioned, ...]
+
+
+class ApportionTask(PipelineTask[ApportionTaskConfig]):
+    """Render every model in the observed seeing, and share each parent's pixels in proportion.
+
+    A run whose ledger does not close fails.
+    """
+
+    connections: ClassVar[Connections] = Connections(
+        inputs=(
+            Connection("coadds", "coadds", "MultibandExposure", ("tract", "patch"), doc="Images in all bands."),
+            Connection(
+                "parent_models",
+                "parent_models",
+                "tuple[ParentModel, ...]",
+                ("tract", "patch"),
+                doc="Deblended parents.",
+            ),
+        ),
+        outputs=(
+            Connection(
+                "children",
+                "children",
+                "tuple[Apportioned, ...]",
+                ("tract", "patch"),
+                doc="Per parent, the children's pixels and the ledger.",
+            ),
+        ),
+    )
+
+    def run(self, coadds: MultibandExposure, parent_models: tuple[ParentModel, ...]) -> ApportionOutputs:
+        """Apportion all parents."""
+        children = []
+        for model in progress(parent_models, description="apportioning"):
+            shared = reapportion_parent(coadds, model, self.config.sharing)
+            for row in shared.ledger:
+                self._check(row)
+            children.append(shared)
+        return ApportionOutputs(tuple(children))
+
+    def _check(self, row: LedgerRow) -> None:
+        scale = max(abs(row.data), abs(row.children), abs(row.unassigned), abs(row.masked))
+        if not math.isfinite(row.imbalance) or abs(row.imbalance) > self.config.tolerance * scale:
+            raise MeasDeblendError(
+                f"the ledger of parent {row.parent_id} does not close in band {row.band}: data {row.data:.6g} is not "
+                f"children {row.children:.6g} + unassigned {row.unassigned:.6g} + masked {row.masked:.6g}"
+            )

@@ -1,0 +1,84 @@
+"""Coadds → parents: footprints with the peaks in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from meas_deblend.detect import DetectConfig, Detections, detect_bands, merge_detections, parents_from_sources
+from meas_deblend.exceptions import NoWorkFoundError
+from meas_deblend.framework import Config, Connection, Connections, PipelineTask
+
+from .identifiers import parent_id
+
+if TYPE_CHECKING:
+    from meas_deblend.image import MultibandExposure, SourceList
+
+__all__ = ["DetectOutputs", "DetectTask", "DetectTaskConfig"]
+
+
+class DetectTaskConfig(Config):
+    """How sources are found."""
+
+    detection: DetectConfig = Field(DetectConfig(), description="Thresholds, growing and merging of bands.")
+    tract: int = Field(0, ge=0, description="Tract that the identifiers are made from.")
+    patch: int = Field(0, ge=0, description="Patch that the identifiers are made from.")
+
+
+@dataclass(frozen=True)
+class DetectOutputs:
+    """What `DetectTask` returns."""
+
+    detections: Detections
+
+
+class DetectTask(PipelineTask[DetectTaskConfig]):
+    """Detect in every band, merge the bands' peaks, and join footprints into parents.
+
+    With a list of sources the peaks are the given positions, on the detected footprints.
+    """
+
+    connections: ClassVar[Connections] = Connections(
+        inputs=(
+            Connection("coadds", "coadds", "MultibandExposure", ("tract", "patch"), doc="Images in all bands."),
+            Connection(
+                "source_list",
+                "source_list",
+                "SourceList",
+                ("tract", "patch"),
+                optional=True,
+                doc="Positions that take the place of detected peaks.",
+            ),
+        ),
+        outputs=(
+            Connection("detections", "detections", "Detections", ("tract", "patch"), doc="Parents with their peaks."),
+        ),
+    )
+
+    def run(self, coadds: MultibandExposure, source_list: SourceList | None = None) -> DetectOutputs:
+        """Find the parents.
+
+        Raises
+        ------
+        NoWorkFoundError
+            If there is no parent.
+        """
+        found = detect_bands(coadds, self.config.detection)
+        ids = partial(parent_id, self.config.tract, self.config.patch)
+        if source_list is None:
+            detections = merge_detections(found, self.config.detection, ids)
+        else:
+            positions = np.stack([source_list.y, source_list.x], axis=1)
+            detections = parents_from_sources(positions, source_list.names, found, ids)
+        for peak in detections.rejected:
+            self.log.warning("given source %s at (x, y) = %s is off the image", peak.name or peak.id, peak.center[::-1])
+        if not detections.parents:
+            threshold = self.config.detection.threshold
+            raise NoWorkFoundError(f"nothing detected above {threshold:g} σ in {', '.join(coadds.bands)}")
+        peaks = sum(len(parent.footprint.peaks) for parent in detections.parents)
+        self.log.info("%d parents with %d peaks", len(detections.parents), peaks)
+        return DetectOutputs(detections)

@@ -1,0 +1,50 @@
+"""Models → the model store, in memory; whoever runs the pipeline writes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from meas_deblend.framework import Config, Connection, Connections, PipelineTask, versions
+from meas_deblend.products import MemoryStore, StoreMetadata
+
+if TYPE_CHECKING:
+    from meas_deblend.image import MultibandExposure
+    from meas_deblend.models import ParentModel
+
+__all__ = ["PersistConfig", "PersistOutputs", "PersistTask"]
+
+
+class PersistConfig(Config):
+    """The store's layout is fixed by its version: there is nothing to choose."""
+
+
+@dataclass(frozen=True)
+class PersistOutputs:
+    """What `PersistTask` returns."""
+
+    models: MemoryStore
+
+
+class PersistTask(PipelineTask[PersistConfig]):
+    """Join models, bands, coordinates, zero points and provenance into a store that rebuilds all pixels."""
+
+    connections: ClassVar[Connections] = Connections(
+        inputs=(
+            Connection("coadds", "coadds", "MultibandExposure", ("tract", "patch"), doc="Images in all bands."),
+            Connection(
+                "parent_models",
+                "parent_models",
+                "tuple[ParentModel, ...]",
+                ("tract", "patch"),
+                doc="Deblended parents.",
+            ),
+        ),
+        outputs=(
+            Connection("models", "models", "MemoryStore", ("tract", "patch"), doc="Every model, PSF and footprint."),
+        ),
+    )
+
+    def run(self, coadds: MultibandExposure, parent_models: tuple[ParentModel, ...]) -> PersistOutputs:
+        """Check that the models fit together, and join them."""
+        return PersistOutputs(MemoryStore(parent_models, StoreMetadata.from_exposure(coadds, versions())))
