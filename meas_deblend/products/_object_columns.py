@@ -12,10 +12,10 @@ _IDENTITY = (
         "parentObjectId", "int64", "", "Identifier of the parent that it was deblended from; 0 if isolated.", "detect"
     ),
     Column("sourceName", "string", "", "Name in the list of sources that was given; else empty.", "detect"),
-    Column("x", "float64", "pix", "Column of the best known position of its peak.", "detect"),
-    Column("y", "float64", "pix", "Row of the best known position of its peak.", "detect"),
-    Column("coord_ra", "float64", "deg", "Right ascension (ICRS) of x, y; NaN without WCS.", "persist", nullable=True),
-    Column("coord_dec", "float64", "deg", "Declination (ICRS) of x, y; NaN without WCS.", "persist", nullable=True),
+    Column("x", "float64", "pix", "Column of the position at which its fluxes are measured.", "measure"),
+    Column("y", "float64", "pix", "Row of the position at which its fluxes are measured.", "measure"),
+    Column("coord_ra", "float64", "deg", "Right ascension (ICRS) of x, y; NaN without WCS.", "measure", nullable=True),
+    Column("coord_dec", "float64", "deg", "Declination (ICRS) of x, y; NaN without WCS.", "measure", nullable=True),
 )
 
 _TREE = (
@@ -73,7 +73,7 @@ _OUTCOME = (
         "deblend_chi2",
         "float32",
         "",
-        "Mean of (joint model − data)² / variance over the usable pixels and bands where its own model is not zero.",
+        "Mean of (data − joint model)² / variance over the usable pixels and bands where it is itself above 0.",
         "apportion",
         nullable=True,
     ),
@@ -130,7 +130,7 @@ _MEASURED = (
         "{band}_{aperture}Flux",
         "float64",
         "flux",
-        "Flux within {radius} pixels of its position in {band}.",
+        "Flux within {radius} pixels of where it is measured in {band}.",
         "measure",
         nullable=True,
     ),
@@ -151,10 +151,19 @@ _MEASURED = (
     ),
     Column("{band}_centroid_x", "float64", "pix", "Column of its centroid in {band}.", "measure", nullable=True),
     Column("{band}_centroid_y", "float64", "pix", "Row of its centroid in {band}.", "measure", nullable=True),
+    Column(
+        "{band}_centroid_xErr", "float64", "pix", "Standard deviation of {band}_centroid_x.", "measure", nullable=True
+    ),
+    Column(
+        "{band}_centroid_yErr", "float64", "pix", "Standard deviation of {band}_centroid_y.", "measure", nullable=True
+    ),
     Column("{band}_centroid_flag", "bool", "", "The centroid in {band} could not be measured.", "measure"),
     Column("{band}_ixx", "float64", "pix2", "Adaptive second moment along x in {band}.", "measure", nullable=True),
     Column("{band}_iyy", "float64", "pix2", "Adaptive second moment along y in {band}.", "measure", nullable=True),
     Column("{band}_ixy", "float64", "pix2", "Adaptive mixed second moment in {band}.", "measure", nullable=True),
+    Column("{band}_ixxErr", "float64", "pix2", "Standard deviation of {band}_ixx.", "measure", nullable=True),
+    Column("{band}_iyyErr", "float64", "pix2", "Standard deviation of {band}_iyy.", "measure", nullable=True),
+    Column("{band}_ixyErr", "float64", "pix2", "Standard deviation of {band}_ixy.", "measure", nullable=True),
     Column("{band}_shape_flag", "bool", "", "The moments in {band} could not be measured.", "measure"),
 )
 

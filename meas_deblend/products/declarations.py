@@ -80,7 +80,7 @@ _PARENTS = TableDeclaration(
             "deblend_chi2",
             "float32",
             "",
-            "Mean of (model − data)² / variance over the usable pixels and bands where the joint model is not zero.",
+            "Mean of (data − model)² / variance over the usable pixels and bands where any source is above 0.",
             "apportion",
             nullable=True,
         ),
@@ -111,12 +111,13 @@ _LEDGER = TableDeclaration(
 
 _TIMINGS = TableDeclaration(
     name="timings",
-    meaning="How long each step took; two runs never agree here, so no comparison of products includes it.",
-    key=("label", "parentObjectId"),
+    meaning="What each step took; two runs never agree here, so no comparison of products includes it.",
+    key=("label",),
     columns=(
         Column("label", "string", "", "Label of the step.", "run"),
-        Column("parentObjectId", "int64", "", "Parent that the time was spent on; 0 for the step as a whole.", "run"),
         Column("seconds", "float64", "s", "Elapsed time.", "run"),
+        Column("cpu_seconds", "float64", "s", "Processor time of all threads.", "run"),
+        Column("peak_memory_mb", "float64", "Mbyte", "Largest memory of the process up to the step's end.", "run"),
     ),
 )
 

@@ -37,6 +37,9 @@ class StoreMetadata:
         Unit of spectra and templates: that of the pixels.
     provenance : mapping of str to str
         Versions and whatever else identifies the run.
+    apportion : mapping of str to bool, int, float or str
+        Options (of `apportion.ApportionConfig`) by which the catalog's pixels were shared out, so that they can be
+        rebuilt; those that are not given have their defaults.
 
     Raises
     ------
@@ -50,6 +53,7 @@ class StoreMetadata:
     zeropoints: tuple[float | None, ...] = ()
     units: str = "count"
     provenance: Mapping[str, str] = field(default_factory=dict)
+    apportion: Mapping[str, bool | float | str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.bands or len(set(self.bands)) != len(self.bands):
@@ -58,10 +62,16 @@ class StoreMetadata:
             object.__setattr__(self, "zeropoints", (None,) * len(self.bands))
         if len(self.zeropoints) != len(self.bands):
             raise InputError(f"{len(self.zeropoints)} zero points for {len(self.bands)} bands")
-        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+        for name in ("provenance", "apportion"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     @classmethod
-    def from_exposure(cls, exposure: MultibandExposure, provenance: Mapping[str, str] | None = None) -> StoreMetadata:
+    def from_exposure(
+        cls,
+        exposure: MultibandExposure,
+        provenance: Mapping[str, str] | None = None,
+        apportion: Mapping[str, bool | float | str] | None = None,
+    ) -> StoreMetadata:
         """Metadata of the models that were made from ``exposure``."""
         return cls(
             bands=exposure.bands,
@@ -70,6 +80,7 @@ class StoreMetadata:
             zeropoints=exposure.zeropoints,
             units=exposure.units,
             provenance=provenance or {},
+            apportion=apportion or {},
         )
 
     def world_coordinates(self) -> WCS | None:
@@ -86,6 +97,7 @@ class StoreMetadata:
             "zeropoints": list(self.zeropoints),
             "units": self.units,
             "provenance": dict(self.provenance),
+            "apportion": dict(self.apportion),
         }
 
     @classmethod
@@ -105,6 +117,7 @@ class StoreMetadata:
                 zeropoints=tuple(stored["zeropoints"]),
                 units=stored["units"],
                 provenance=stored["provenance"],
+                apportion=stored["apportion"],
             )
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ModelError(f"{where} is damaged: its header lacks or garbles {error}") from error

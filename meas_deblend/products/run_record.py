@@ -22,13 +22,21 @@ Sha256 = Field(pattern=r"^([0-9a-f]{64})?$", description="SHA-256 of the file; e
 
 
 class RunInput(BaseModel):
-    """A file that a run read for one band."""
+    """What a run read for one band."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     band: str = Field(min_length=1, description="Name of the band.")
-    path: str = Field(description="Absolute path of the coadd; empty for arrays that were never in a file.")
+    path: str = Field(description="Absolute path of the image file; empty for arrays that were never in a file.")
     sha256: str = Sha256
+    planes: dict[str, str | float] = Field(
+        default_factory=dict,
+        description="What the reader was given for single planes: plane to absolute path (with [HDU]) or number.",
+    )
+
+    def spec(self) -> str | dict[str, str | float]:
+        """Return what `image.read_coadds` takes for this band."""
+        return {"image": self.path, **self.planes} if self.planes else self.path
 
 
 class RunRecord(BaseModel):
@@ -44,6 +52,9 @@ class RunRecord(BaseModel):
     inputs: tuple[RunInput, ...] = Field(min_length=1, description="What was read, one per band in their order.")
     read_options: dict[str, JsonValue] = Field(
         default_factory=dict, description="Keyword arguments of the reader, by which the same exposure is read again."
+    )
+    checksums: dict[str, str] = Field(
+        default_factory=dict, description="SHA-256 by absolute path, for files of planes and PSFs beside the images."
     )
     outcome: str = Field(description="How the run as a whole ended.")
     counts: dict[str, int] = Field(default_factory=dict, description="How many parents, objects, and so on.")

@@ -19,7 +19,9 @@ from meas_deblend.models import BlendModel, FactorizedComponent, ParentModel, So
 from meas_deblend.products import MemoryStore, ModelStore, StoreMetadata, models_from_json, models_to_json, write_models
 from meas_deblend.products import store as store_module
 
-METADATA = StoreMetadata(BANDS, (100, 120), "", (27.0, 27.0, None), "count", {"meas_deblend": "0.1.0"})
+METADATA = StoreMetadata(
+    BANDS, (100, 120), "", (27.0, 27.0, None), "count", {"meas_deblend": "0.1.0"}, {"keep_outside": False}
+)
 SAMPLE = Path(__file__).parents[2] / "data" / "models-1.0.0.parquet"
 
 floats = st.floats(width=32, allow_infinity=False)

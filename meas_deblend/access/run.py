@@ -1,0 +1,207 @@
+"""Everything that a run left in its folder."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import yaml
+
+from ..exceptions import ModelError
+from ..image import MultibandExposure
+from ..products import ModelStore, read_run_record, read_table
+from .blend import Blend
+from .coadds import reread_coadds
+from .models import Models
+from .nearest import nearest, separations
+from .run_source import RunSource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from astropy.table import Table
+
+    from ..products import RunRecord
+
+__all__ = ["Run", "open_run"]
+
+_RECORD = "run.json"
+
+
+class Run:
+    """A run's folder; each product is read when it is first asked for.
+
+    Parameters
+    ----------
+    folder : Path
+        What the run wrote to.
+    coadds : MultibandExposure or mapping of str to path, optional
+        The exposure, or where the image files of some bands are now. By default the files of the record.
+
+    Attributes
+    ----------
+    folder : Path
+    record : RunRecord
+        Versions, inputs, counts, outcome.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds no readable ``run.json``.
+    """
+
+    folder: Path
+    record: RunRecord
+
+    def __init__(self, folder: Path, coadds: MultibandExposure | Mapping[str, str | Path] | None = None) -> None:
+        self.folder = Path(folder)
+        self.record = read_run_record(self.folder / _RECORD)
+        self._coadds: MultibandExposure | Mapping[str, str | Path] = {} if coadds is None else coadds
+
+    @cached_property
+    def objects(self) -> Table:
+        """One row per object (astropy Table with units)."""
+        return read_table(self.folder / "objects.parquet")
+
+    @cached_property
+    def parents(self) -> Table:
+        """One row per parent, with its outcome and reason."""
+        return read_table(self.folder / "parents.parquet")
+
+    @cached_property
+    def ledger(self) -> Table:
+        """One row per parent and band: data = children + unassigned + masked."""
+        return read_table(self.folder / "ledger.parquet")
+
+    @cached_property
+    def timings(self) -> Table:
+        """What each step took."""
+        return read_table(self.folder / "timings.parquet")
+
+    @cached_property
+    def models(self) -> Models:
+        """All models."""
+        return Models(ModelStore(self.folder / "models.parquet"))
+
+    @cached_property
+    def coadds(self) -> MultibandExposure:
+        """The coadds, read as the run read them.
+
+        Raises
+        ------
+        ModelError
+            If a file is not there any more or has another content than the run read.
+        """
+        given = self._coadds
+        return given if isinstance(given, MultibandExposure) else reread_coadds(self.record, given)
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """Resolved settings by label.
+
+        Raises
+        ------
+        ModelError
+            If the folder of the settings is gone.
+        """
+        folder = self.folder / self.record.config
+        if not folder.is_dir():
+            raise ModelError(f"the run's settings are not at {folder} any more")
+        files = sorted(folder.glob("*.yaml"))
+        return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in files}
+
+    def source(self, object_id: int) -> RunSource:
+        """One object, deblended or isolated.
+
+        Raises
+        ------
+        ModelError
+            If there is no such object; the message says which there are.
+        """
+        found = self.models.source(object_id)
+        return RunSource(found.id, found.parent, found.metadata, self)
+
+    def blend(self, parent_id: int) -> Blend:
+        """One parent with all its objects; for an isolated object its own identifier."""
+        return self.models.blend(parent_id)
+
+    def at(self, ra: float, dec: float, radius: float = 1.0) -> RunSource:
+        """Find the object nearest to a position on the sky.
+
+        Parameters
+        ----------
+        ra, dec : float
+            ICRS, degrees.
+        radius : float
+            Largest distance, arcseconds.
+
+        Raises
+        ------
+        ModelError
+            If there is no object within the radius (the message tells the distance of the nearest), or the coadds
+            have no WCS.
+        """
+        table = self.objects
+        known = np.isfinite(table["coord_ra"]) & np.isfinite(table["coord_dec"])
+        if len(table) and not known.any():
+            raise ModelError("the coadds of this run have no WCS, so there are no sky positions: use at_pixel(y, x)")
+        distance = separations((ra, dec), (np.asarray(table["coord_ra"]), np.asarray(table["coord_dec"])))
+        row = nearest(distance, radius, f"(ra, dec) = ({ra:.6f}, {dec:.6f})", '"')
+        return self.source(int(table["objectId"][row]))
+
+    def at_pixel(self, y: float, x: float, radius: float = 5.0) -> RunSource:
+        """Find the object nearest to a pixel position.
+
+        Parameters
+        ----------
+        y, x : float
+            0-based; the centre of the first pixel is (0, 0).
+        radius : float
+            Largest distance, pixels.
+
+        Raises
+        ------
+        ModelError
+            If there is no object within the radius; the message tells the distance of the nearest.
+        """
+        table = self.objects
+        distance = np.hypot(np.asarray(table["y"]) - y, np.asarray(table["x"]) - x)
+        row = nearest(distance, radius, f"(y, x) = ({y:g}, {x:g})", " px")
+        return self.source(int(table["objectId"][row]))
+
+    def row_number(self, object_id: int) -> int:
+        """Row of an object in the objects table.
+
+        Raises
+        ------
+        ModelError
+            If it has none.
+        """
+        rows = np.flatnonzero(np.asarray(self.objects["objectId"]) == object_id)
+        if rows.size != 1:
+            raise ModelError(f"object {object_id} has {rows.size} rows in {self.folder / 'objects.parquet'}, not one")
+        return int(rows[0])
+
+    def __repr__(self) -> str:
+        bands = ", ".join(entry.band for entry in self.record.inputs)
+        return f"<Run {self.folder}: {self.record.outcome}, {self.record.created:%Y-%m-%d}, bands {bands}>"
+
+
+def open_run(folder: str | Path, coadds: MultibandExposure | Mapping[str, str | Path] | None = None) -> Run:
+    """Open the folder that a run wrote.
+
+    Parameters
+    ----------
+    folder : path
+        It holds ``run.json``.
+    coadds : MultibandExposure or mapping of str to path, optional
+        The exposure, or where the image files of some bands are now. By default the files of the record.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds no readable ``run.json``.
+    """
+    return Run(Path(folder), coadds)
