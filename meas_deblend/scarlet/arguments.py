@@ -32,9 +32,9 @@ def make_observation(
     *,
     weights: FloatArray | None = None,
     footprint: BoolArray | None = None,
-    config: FitConfig = FitConfig(),
+    config: FitConfig = FitConfig(),  # noqa: B008 -- a frozen value
 ) -> Observation:
-    """Observation of checked arrays, with kernels for the configured model PSF; see `deblend_blend` for the arguments."""
+    """Check arrays and bind them to kernels for the configured model PSF; see `deblend_blend` for the arguments."""
     images = np.asarray(images)
     if images.ndim != 3 or 0 in images.shape:
         raise ValueError(f"images has shape {images.shape}, expected (band, y, x) with at least one pixel")
@@ -42,9 +42,9 @@ def make_observation(
     images = images.astype(dtype)
     variance = np.asarray(variance).astype(dtype)
     expect_shape("variance", variance, images.shape, "that of images (band, y, x)")
-    usable = np.isfinite(images) & np.isfinite(variance) & (variance > 0)
-    weights = _weights(weights, variance, images.shape)
-    weights = np.where(usable, weights, 0)
+    # A pixel without a value is one without a measurement, whatever its variance says.
+    variance = np.where(np.isfinite(images), variance, np.inf).astype(dtype)
+    weights = np.where(np.isfinite(images), _weights(weights, variance, images.shape), 0)
     if footprint is not None:
         footprint = np.asarray(footprint)
         expect_shape("footprint", footprint, images.shape[1:], "the frame (y, x) of images")
@@ -62,13 +62,15 @@ def make_observation(
 def _weights(weights: FloatArray | None, variance: FloatArray, shape: tuple[int, ...]) -> FloatArray:
     """Given weights, checked, or the inverse variance."""
     if weights is None:
-        usable = np.isfinite(variance) & (variance > 0)
-        inverse = np.divide(1, variance, out=np.zeros_like(variance), where=usable)
-        return np.where(np.isfinite(inverse), inverse, 0)
+        tiny = np.finfo(variance.dtype).tiny  # below it the inverse overflows
+        usable = np.isfinite(variance) & (variance > tiny)
+        return np.divide(1, variance, out=np.zeros_like(variance), where=usable)
     weights = np.asarray(weights)
     expect_shape("weights", weights, shape, "that of images (band, y, x)")
     if not (np.isfinite(weights).all() and (weights >= 0).all()):
-        raise ValueError(f"weights of shape {weights.shape} holds negative or non-finite values, expected finite and ≥ 0")
+        raise ValueError(
+            f"weights of shape {weights.shape} holds negative or non-finite values, expected finite and ≥ 0"
+        )
     return weights
 
 
@@ -111,7 +113,7 @@ def check_bands(bands: Sequence[str] | None, count: int) -> tuple[str, ...]:
 def check_start(
     detect: FloatArray | None, init: FloatArray | None, shape: tuple[int, int, int], dtype: np.dtype[np.floating]
 ) -> FloatArray | None:
-    """The detection image (y, x) or the templates (source, y, x) from which morphologies start, in the fit's precision."""
+    """Check the detection image (y, x) or the templates (source, y, x) where morphologies start; None if neither."""
     if detect is not None and init is not None:
         raise ValueError("detect and init are both given, expected at most one: morphologies start from either")
     if init is not None:

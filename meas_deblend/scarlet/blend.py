@@ -99,7 +99,7 @@ def deblend_blend(
     bands: Sequence[str] | None = None,
     detect: FloatArray | None = None,
     init: FloatArray | None = None,
-    config: FitConfig = FitConfig(),
+    config: FitConfig = FitConfig(),  # noqa: B008 -- a frozen value
 ) -> Blend:
     """Fit all sources of a blend in all bands.
 
@@ -155,7 +155,8 @@ def deblend_blend(
 
 def _deconvolved_sum(observation: Observation) -> FloatArray:
     """Sum over bands of the deconvolved images."""
-    kernels = observation.convolver.kernels
-    deconvolved = deconvolve(observation.images, observation.noise, kernels)
+    measured = np.isfinite(observation.variance)
+    images = np.where(measured, observation.images, np.nan).astype(observation.images.dtype)
+    deconvolved = deconvolve(images, observation.noise, observation.convolver.kernels)
     total: FloatArray = deconvolved.images.sum(axis=0)
     return total

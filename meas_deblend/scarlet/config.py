@@ -23,39 +23,55 @@ class FitConfig(BaseModel):
     max_iter: int = Field(100, ge=0, description="Most updates of a blend; 0 returns the initial model.")
     min_iter: int = Field(15, ge=0, description="Updates before convergence is judged.")
     e_rel: float = Field(
-        2e-3, ge=0, description="Converged when logL gains less than this fraction of itself (per window, or per update)."
+        2e-3,
+        ge=0,
+        description="Converged when logL gains less than this fraction of itself (per window, or per update).",
     )
     stop: Literal["window", "last_two"] = Field(
         "window",
-        description="Judge the gain of the best logL over a window, or the difference of the last two (which stops on turning points).",
+        description="Judge the gain of the best logL over a window, or the difference of the last two values.",
     )
     window: int = Field(10, ge=1, description="Updates over which the gain is judged where stop is 'window'.")
     keep_best: bool = Field(
-        True, description="Return the iterate with the highest logL among those that meet the constraints, else the last."
+        True,
+        description="Return the iterate with the highest logL among those that meet the constraints, else the last.",
     )
     optimizer: OptimizerName = Field("amsgrad", description="Proximal gradient scheme for spectra and morphologies.")
     morph_step: float = Field(
-        1e-2, gt=0, description="Step of a morphology, whose maximum is 1 (for fista: fraction of the inverse curvature)."
+        1e-2,
+        gt=0,
+        description="Step of a morphology, whose maximum is 1 (for fista: fraction of the inverse curvature).",
     )
     spectrum_step: float = Field(
         1e-2, gt=0, description="Step of a spectrum as a fraction of its mean (for fista: of the inverse curvature)."
     )
-    spectrum_step_floor: float = Field(0.1, ge=0, description="Least step of a spectrum per band, in units of the noise.")
+    spectrum_step_floor: float = Field(
+        0.1, ge=0, description="Least step of a spectrum per band, in units of the noise."
+    )
     resize_every: int = Field(3, ge=1, description="Updates between changes of the boxes.")
-    resize_padding: int = Field(5, ge=0, description="Pixels by which a box exceeds the significant pixels after a change.")
+    resize_padding: int = Field(
+        5, ge=0, description="Pixels by which a box exceeds the significant pixels after a change."
+    )
     bg_thresh: float = Field(1.0, ge=0, description="Pixels fainter than this times the noise in every band become 0.")
     monotonic: bool = Field(True, description="Morphologies do not rise away from their peaks.")
     symmetric: bool = Field(False, description="Morphologies are symmetric under a half turn about their peaks.")
     edge_damping: bool = Field(
-        False, description="Let pixels outside a box count as 0 in the monotonicity at its edge, instead of leaving them out."
+        False,
+        description="Let pixels outside a box count as 0 in the monotonicity at its edge, instead of leaving them out.",
     )
     rescale_spectrum: bool = Field(
         True, description="When a morphology is scaled to maximum 1, scale its spectrum by the inverse factor."
     )
-    initial_bg_thresh: float = Field(1.0, ge=0, description="The initial image is trimmed below this times the mean noise.")
+    initial_bg_thresh: float = Field(
+        1.0, ge=0, description="The initial image is trimmed below this times the mean noise."
+    )
     padding: int = Field(2, ge=0, description="Initial boxes exceed the trimmed image by twice as many pixels.")
-    min_snr: float = Field(50.0, gt=0, description="Point-source S/N per component; twice as much gives bulge and disk.")
-    max_components: int = Field(2, ge=0, le=2, description="Most components of a source; 0 makes all sources point sources.")
+    min_snr: float = Field(
+        50.0, gt=0, description="Point-source S/N per component; twice as much gives bulge and disk."
+    )
+    max_components: int = Field(
+        2, ge=0, le=2, description="Most components of a source; 0 makes all sources point sources."
+    )
     disk_percentile: float = Field(
         25.0, gt=0, lt=100, description="Percentage of the peak below which the initial image belongs to the disk."
     )
@@ -64,24 +80,31 @@ class FitConfig(BaseModel):
         description="Joint solution of the initial spectra: weighted and non-negative, or unweighted and clipped at 0.",
     )
     spectra_limit: int | None = Field(
-        None, ge=0, description="Solve the initial spectra only if sources × pixels of the frame is below this; None: always."
+        None,
+        ge=0,
+        description="Solve the initial spectra only if sources × pixels of the frame is below this; None: always.",
     )
     model_psf_sigma: float = Field(0.8, gt=0, le=5, description="Standard deviation of the model PSF in pixels.")
     model_psf_size: int = Field(15, ge=3, le=101, description="Side of the model PSF's stamp in pixels, odd.")
     kernel_floor: float = Field(
-        0.0, ge=0, lt=1, description="Wiener floor of the difference kernels, as a fraction of the model PSF's transform at 0."
+        0.0,
+        ge=0,
+        lt=1,
+        description="Wiener floor of the difference kernels, as a fraction of the model PSF's transform at 0.",
     )
 
     @field_validator("model_psf_size")
     @classmethod
     def _odd(cls, size: int) -> int:
         if size % 2 == 0:
-            raise ValueError(f"the side of the model PSF's stamp must be odd, so that it has a central pixel, got {size}")
+            raise ValueError(
+                f"the side of the model PSF's stamp must be odd, so that it has a central pixel, got {size}"
+            )
         return size
 
     @classmethod
     def production(cls) -> FitConfig:
-        """Options that reproduce the algorithm of Rubin's pipelines of 2025, with its stop rule and its last iterate."""
+        """Options that reproduce the algorithm of Rubin's pipelines of 2025, its stop rule and last iterate."""
         return cls(
             max_iter=300,
             min_iter=5,
@@ -102,4 +125,6 @@ class DeconvolveConfig(BaseModel):
 
     max_iter: int = Field(100, ge=0, description="Most updates of a band; 0 returns the image itself.")
     min_iter: int = Field(10, ge=0, description="Updates before convergence is judged.")
-    e_rel: float = Field(1e-3, ge=0, description="Converged when the loss changes by less than this fraction of itself.")
+    e_rel: float = Field(
+        1e-3, ge=0, description="Converged when the loss changes by less than this fraction of itself."
+    )

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import fft
 
 from ..geometry import FloatArray
-from .kernels import Kernels, kernel_transform
+from .kernels import ComplexArray, Kernels, kernel_transform
 
 __all__ = ["Convolver", "central_values", "full_convolution"]
 
@@ -42,7 +42,7 @@ class Convolver:
         return (fft.next_fast_len(ny + ry, real=True), fft.next_fast_len(nx + rx, real=True))
 
     @property
-    def transform(self) -> FloatArray:
+    def transform(self) -> ComplexArray:
         """Transform of the kernels at these lengths."""
         return kernel_transform(self.kernels, self.lengths, self.reach)
 
@@ -55,7 +55,7 @@ class Convolver:
         return _filter(residual, self.transform.conj(), self.lengths)
 
 
-def _filter(cube: FloatArray, transform: FloatArray, lengths: tuple[int, int]) -> FloatArray:
+def _filter(cube: FloatArray, transform: ComplexArray, lengths: tuple[int, int]) -> FloatArray:
     """Multiply the transform of ``cube`` (band, y, x), zero-padded to ``lengths``, and come back to its shape.
 
     Rows and columns are transformed one axis at a time, so that padding rows cost nothing.
@@ -84,7 +84,7 @@ def full_convolution(images: FloatArray, kernels: Kernels) -> FloatArray:
 
 
 def central_values(image: FloatArray, center: tuple[int, int], stamps: FloatArray) -> FloatArray:
-    """Value (band,) at ``center`` of the image (y, x) convolved with ``stamps`` (band, h, w), odd sides; nothing else is computed."""
+    """Value (band,) at one pixel ``center`` of the image (y, x) convolved with ``stamps`` (band, h, w) of odd sides."""
     h, w = stamps.shape[-2:]
     (y, x), (ny, nx) = center, image.shape
     y0, y1, x0, x1 = max(y - h // 2, 0), min(y + h // 2 + 1, ny), max(x - w // 2, 0), min(x + w // 2 + 1, nx)

@@ -39,14 +39,14 @@ def deconvolve(
     kernels: Kernels,
     *,
     mask: BoolArray | None = None,
-    config: DeconvolveConfig = DeconvolveConfig(),
+    config: DeconvolveConfig = DeconvolveConfig(),  # noqa: B008 -- a frozen value
 ) -> Deconvolved:
     """Projected gradient descent, band by band: M ← max(M + step · Kᵀ (D − K M), 0).
 
     Parameters
     ----------
     images : array (band, y, x)
-        Values that are not finite count as 0.
+        Values that are not finite are left out of the residual: their neighbours decide.
     noise : array (band,)
         Standard deviation of a pixel, for the step.
     kernels : Kernels
@@ -67,13 +67,13 @@ def deconvolve(
     noise = np.asarray(noise)
     if images.ndim != 3 or noise.shape != images.shape[:1] or len(kernels.stamps) != len(images):
         raise ValueError(
-            f"images has shape {images.shape}, noise {noise.shape}, kernels {kernels.stamps.shape}: expected (band, y, x), "
-            "one noise and one kernel per band"
+            f"images has shape {images.shape}, noise {noise.shape}, kernels {kernels.stamps.shape}: expected "
+            "(band, y, x), one noise and one kernel per band"
         )
     if mask is not None and mask.shape != images.shape[1:]:
         raise ValueError(f"mask has shape {mask.shape}, expected {images.shape[1:]}, the frame (y, x) of images")
     results = [
-        _deconvolve_band(np.where(np.isfinite(image), image, 0)[None], float(sigma), _band(kernels, b), mask, config)
+        _deconvolve_band(image[None], float(sigma), _band(kernels, b), mask, config)
         for b, (image, sigma) in enumerate(zip(images, noise, strict=True))
     ]
     losses = tuple(loss for _, loss in results)
@@ -103,10 +103,12 @@ def _deconvolve_band(
 ) -> tuple[FloatArray, tuple[float, ...]]:
     """Deconvolve one band (1, y, x); returns the image and the loss before each update."""
     convolver = Convolver(kernels.astype(data.dtype), (data.shape[1], data.shape[2]))
+    measured = np.isfinite(data)
+    data = np.where(measured, data, 0)
     model, loss = data.copy(), []
     step = deconvolution_step(data, noise)
     for n in range(config.max_iter):
-        residual = data - convolver.render(model)
+        residual = measured * (data - convolver.render(model))
         loss.append(-0.5 * float(np.sum(residual.astype(np.float64) ** 2)))
         model += step * convolver.adjoint(residual)
         model[~(np.isfinite(model) & (model > 0))] = 0

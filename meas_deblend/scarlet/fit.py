@@ -1,6 +1,6 @@
 """The fit of a blend: alternating projected gradient steps of all components at once, and when to stop.
 
-The model is that of Melchior et al. 2018 (Astronomy and Computing 24, 129): constrained matrix factorisation of the scene.
+The model is the constrained matrix factorisation of Melchior et al. 2018 (Astronomy and Computing 24, 129).
 """
 
 from __future__ import annotations
@@ -131,17 +131,15 @@ def _worker(component: Component, config: FitConfig) -> _Worker:
 
 
 def _update(worker: _Worker, gradient: FloatArray, iteration: int, observation: Observation, config: FitConfig) -> None:
-    """One step of both factors. Both gradients belong to the factors before the step; the new spectrum sets the sparsity."""
+    """Step both factors, with gradients at the factors before the step; the new spectrum sets the sparsity."""
     old = worker.component
     for_spectrum, for_morph = factor_gradients(gradient, old.spectrum, old.morph, old.box.origin)
     spectrum_step, morph_step = _steps(old, observation, config)
-    spectrum = worker.for_spectrum.update(
-        old.spectrum.copy(), for_spectrum, spectrum_step, iteration, floor_spectrum
-    )
+    spectrum = worker.for_spectrum.update(old.spectrum.copy(), for_spectrum, spectrum_step, iteration, floor_spectrum)
     level = sparsity_level(spectrum, config.bg_thresh * observation.noise)
     scale = 1.0
 
-    def prox(morph: FloatArray) -> FloatArray:
+    def _project(morph: FloatArray) -> FloatArray:
         nonlocal scale
         if config.monotonic:
             monotonic_inplace(morph, old.peak, weights_for(morph), 1, config.edge_damping)
@@ -150,14 +148,14 @@ def _update(worker: _Worker, gradient: FloatArray, iteration: int, observation: 
         scale = normalize(sparsify(morph, level), old.peak)
         return morph
 
-    morph = worker.for_morph.update(old.morph.copy(), for_morph, morph_step, iteration, prox)
+    morph = worker.for_morph.update(old.morph.copy(), for_morph, morph_step, iteration, _project)
     if config.rescale_spectrum:
         spectrum = floor_spectrum(spectrum * spectrum.dtype.type(scale))
     worker.component = replace(old, spectrum=spectrum, morph=morph)
 
 
 def _steps(component: Component, observation: Observation, config: FitConfig) -> tuple[FloatArray | float, float]:
-    """Steps of the spectrum (per band) and of the morphology."""
+    """Return the steps of the spectrum (per band) and of the morphology."""
     if config.optimizer == "fista":
         return _inverse_curvatures(component, observation, config)
     noise = np.where(np.isfinite(observation.noise), observation.noise, 0)
@@ -165,10 +163,8 @@ def _steps(component: Component, observation: Observation, config: FitConfig) ->
     return np.maximum(least, config.spectrum_step * component.spectrum.mean()).astype(noise.dtype), config.morph_step
 
 
-def _inverse_curvatures(
-    component: Component, observation: Observation, config: FitConfig
-) -> tuple[float, float]:
-    """Steps for a gradient scheme without adaptation: fractions of 1 / (bound of the second derivative).
+def _inverse_curvatures(component: Component, observation: Observation, config: FitConfig) -> tuple[float, float]:
+    """Return steps for a scheme without adaptation: fractions of 1 / (bound of the second derivative).
 
     The bound is (largest weight) × (largest gain of the kernels)² × (norm of the other factor)².
     """
@@ -189,8 +185,8 @@ def _resize(worker: _Worker, observation: Observation, config: FitConfig) -> Non
     if box == old.box:
         return
 
-    def move(array: FloatArray) -> FloatArray:
+    def _move(array: FloatArray) -> FloatArray:
         return resample(array, old.box, box)
 
-    worker.component = replace(old, box=box, morph=move(old.morph))
-    worker.for_morph.resize(move)
+    worker.component = replace(old, box=box, morph=_move(old.morph))
+    worker.for_morph.resize(_move)

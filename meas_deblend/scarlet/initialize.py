@@ -24,7 +24,7 @@ Center = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Start:
-    """What the morphology of one source starts from: an image (y, x) on the frame, and whether it holds other sources."""
+    """What one source's morphology starts from: an image (y, x) on the frame, and whether other sources are in it."""
 
     center: Center
     image: FloatArray
@@ -142,7 +142,7 @@ def _bulge_and_disk(single: Component, observation: Observation, config: FitConf
 
 
 def _point(center: Center, observation: Observation) -> Component:
-    """The model PSF at the centre, cut at the frame's edges."""
+    """Put the model PSF at the centre, cut at the frame's edges."""
     kernels = observation.convolver.kernels
     h, w = kernels.model_psf.shape
     stamp = Box((center[0] - h // 2, center[1] - w // 2), (h, w))

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import fft
 from scipy.special import erf
 
 from ..geometry import FloatArray
 
-__all__ = ["Kernels", "difference_kernels", "kernel_transform", "model_psf", "prepare_kernels"]
+__all__ = ["ComplexArray", "Kernels", "difference_kernels", "kernel_transform", "model_psf", "prepare_kernels"]
+
+
+ComplexArray = NDArray[np.complexfloating[Any, Any]]
 
 
 def model_psf(sigma: float = 0.8, size: int = 15) -> FloatArray:
@@ -41,15 +46,16 @@ def model_psf(sigma: float = 0.8, size: int = 15) -> FloatArray:
     edges = (np.arange(size + 1) - size / 2) / (np.sqrt(2) * sigma)
     profile = np.diff(erf(edges))
     psf: FloatArray = np.outer(profile, profile)
-    return psf / psf.sum()
+    psf /= psf.sum()
+    return psf
 
 
 def difference_kernels(psfs: FloatArray, model: FloatArray, *, floor: float = 0.0) -> FloatArray:
     """Kernels K with K ∗ model = psf, band by band.
 
-    The ratio of the Fourier transforms, as in Melchior et al. 2018 (Astronomy and Computing 24, 129), section 2.2, with an
-    optional Wiener floor: K̂ = P̂ Ĝ* / (|Ĝ|² + (floor · Ĝ(0))²). PSFs narrower than the model PSF, or noisy ones, have
-    kernels that ring; a floor of a few thousandths damps this at the price of a blurrier match.
+    The ratio of the Fourier transforms, as in Melchior et al. 2018 (Astronomy and Computing 24, 129), section 2.2,
+    with an optional Wiener floor: K̂ = P̂ Ĝ* / (|Ĝ|² + (floor · Ĝ(0))²). PSFs narrower than the model PSF, or noisy
+    ones, have kernels that ring; a floor of a few thousandths damps this at the price of a blurrier match.
 
     Parameters
     ----------
@@ -74,12 +80,9 @@ def difference_kernels(psfs: FloatArray, model: FloatArray, *, floor: float = 0.
     lengths = [fft.next_fast_len(a + b + 3, real=True) for a, b in zip((h, w), model.shape, strict=True)]
     numerator = _centered_transform(psfs, lengths)
     denominator = _centered_transform(model[None], lengths)
-    if floor > 0:
-        power = np.abs(denominator) ** 2
-        ratio = numerator * denominator.conj() / (power + (floor * np.abs(denominator[0, 0, 0])) ** 2)
-    else:
-        ratio = np.zeros_like(numerator)
-        np.divide(numerator, denominator, out=ratio, where=denominator != 0)
+    power = np.abs(denominator) ** 2 + (floor * np.abs(denominator[0, 0, 0])) ** 2
+    ratio = np.zeros_like(numerator)
+    np.divide(numerator * denominator.conj(), power, out=ratio, where=power > 0)
     full = fft.irfft2(ratio, s=lengths)
     rows, columns = np.arange(h) - h // 2, np.arange(w) - w // 2
     return np.ascontiguousarray(full[:, rows[:, None], columns[None, :]], dtype=dtype)
@@ -90,13 +93,13 @@ def _odd_stamps(stamps: FloatArray) -> FloatArray:
     return np.pad(stamps, [(0, 0), *((0, 1 - side % 2) for side in stamps.shape[-2:])])
 
 
-def _centered_transform(stamps: FloatArray, lengths: list[int]) -> FloatArray:
+def _centered_transform(stamps: FloatArray, lengths: list[int]) -> ComplexArray:
     """Real transform of stamps (band, h, w) whose centres are moved to index 0."""
     h, w = stamps.shape[-2:]
     padded = np.zeros((len(stamps), *lengths), dtype=stamps.dtype)
     rows, columns = np.arange(h) - h // 2, np.arange(w) - w // 2
     padded[:, rows[:, None], columns[None, :]] = stamps
-    transform: FloatArray = fft.rfft2(padded)
+    transform: ComplexArray = fft.rfft2(padded)
     return transform
 
 
@@ -145,7 +148,9 @@ def prepare_kernels(psfs: FloatArray, model: FloatArray | None = None, *, floor:
         raise ValueError(f"psfs of shape {psfs.shape} holds values that are not finite, expected finite (band, h, w)")
     empty = [band for band, stamp in enumerate(psfs) if not stamp.sum() > 0]
     if empty:
-        raise ValueError(f"psfs of shape {psfs.shape}: stamps of bands {empty} sum to 0 or less, expected positive PSFs")
+        raise ValueError(
+            f"psfs of shape {psfs.shape}: stamps of bands {empty} sum to 0 or less, expected positive PSFs"
+        )
     dtype = psfs.dtype if psfs.dtype in (np.float32, np.float64) else np.dtype(np.float64)
     psfs = _odd_stamps(psfs.astype(dtype))
     model = (model_psf() if model is None else np.asarray(model)).astype(dtype)
@@ -153,7 +158,7 @@ def prepare_kernels(psfs: FloatArray, model: FloatArray | None = None, *, floor:
 
 
 @lru_cache(maxsize=16)
-def kernel_transform(kernels: Kernels, lengths: tuple[int, int], reach: tuple[int, int]) -> FloatArray:
+def kernel_transform(kernels: Kernels, lengths: tuple[int, int], reach: tuple[int, int]) -> ComplexArray:
     """Real transform (band, Ly, Lx // 2 + 1) of the kernels, centred on index 0; kept for the last shapes used.
 
     ``reach`` cuts the kernels to that many pixels from their centres: longer arms would wrap around a short transform,

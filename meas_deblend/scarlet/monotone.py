@@ -1,7 +1,8 @@
 """Monotonicity away from a peak: the angle-weighted projection, and the flood that masks rising pixels.
 
-Melchior et al. 2018 (Astronomy and Computing 24, 129), section 3.1, introduced the constraint; here the reference value of a pixel is the mean of all
-neighbours that are closer to the peak, weighted with the cosine of the angle between their directions.
+Melchior et al. 2018 (Astronomy and Computing 24, 129), section 3.1, introduced the constraint; here the reference value
+of a pixel is the mean of all neighbours that are closer to the peak, weighted with the cosine of the angle between
+their directions.
 """
 
 from __future__ import annotations
@@ -39,12 +40,14 @@ def monotone_weights(radius: int, dtype: str = "float64") -> FloatArray:
     # Only (1, 0) and (1, 1) have the peak among their neighbours: all of theirs weigh the same.
     weights = np.where(closer, np.where(q2 > 0, cosine, np.sqrt(0.5)), 0)
     total = weights.sum(axis=-1, keepdims=True)
-    out = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0).astype(dtype)
+    out: FloatArray = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0).astype(dtype)
     out.setflags(write=False)
     return out
 
 
-def monotonic(image: FloatArray, center: tuple[int, int], *, fit_radius: int = 1, edge_damping: bool = False) -> FloatArray:
+def monotonic(
+    image: FloatArray, center: tuple[int, int], *, fit_radius: int = 1, edge_damping: bool = False
+) -> FloatArray:
     """Lower every pixel of ``image`` (y, x) to the mean of its neighbours closer to the peak, from the inside outwards.
 
     Parameters

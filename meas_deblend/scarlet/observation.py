@@ -75,11 +75,11 @@ def weigh_residual(rendered: FloatArray, images: FloatArray, weights: FloatArray
 
 
 def mean_noise(variance: FloatArray) -> FloatArray:
-    """Mean standard deviation (band,) over the pixels with finite, non-negative variance; infinite where there is none."""
+    """Mean standard deviation (band,) over pixels with finite, non-negative variance; infinite where there is none."""
     usable: BoolArray = np.isfinite(variance) & (variance >= 0)
     total = np.sqrt(np.where(usable, variance, 0), dtype=np.float64).sum(axis=(1, 2))
     count = usable.sum(axis=(1, 2))
-    noise = np.divide(total, count, out=np.full(len(total), np.inf), where=count > 0)
+    noise: FloatArray = np.divide(total, count, out=np.full(len(total), np.inf), where=count > 0)
     return noise.astype(variance.dtype)
 
 

@@ -35,7 +35,9 @@ class AdaProx:
     v: FloatArray
     vhat: FloatArray
 
-    def update(self, x: FloatArray, gradient: FloatArray, step: FloatArray | float, iteration: int, prox: Prox) -> FloatArray:
+    def update(
+        self, x: FloatArray, gradient: FloatArray, step: FloatArray | float, iteration: int, prox: Prox
+    ) -> FloatArray:
         """Return the parameter after one update; ``x`` may be overwritten. ``iteration`` counts from 0."""
         self.m *= B1
         self.m += (1 - B1) * gradient
@@ -85,7 +87,14 @@ class Fista:
     z: FloatArray
     t: float = 1.0
 
-    def update(self, x: FloatArray, gradient: FloatArray, step: FloatArray | float, iteration: int, prox: Prox) -> FloatArray:  # noqa: ARG002 -- the counter belongs to the interface
+    def update(
+        self,
+        x: FloatArray,
+        gradient: FloatArray,
+        step: FloatArray | float,
+        iteration: int,  # noqa: ARG002 -- belongs to the interface of optimizers
+        prox: Prox,
+    ) -> FloatArray:
         """Return the parameter after one update."""
         new = prox(self.z - step * gradient)
         t = (1 + float(np.sqrt(1 + 4 * self.t**2))) / 2

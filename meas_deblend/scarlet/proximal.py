@@ -6,14 +6,14 @@ import numpy as np
 
 from ..geometry import FloatArray
 
-__all__ = ["SPECTRUM_FLOOR", "floor_spectrum", "normalize", "sparsity_level", "sparsify", "symmetric"]
+__all__ = ["SPECTRUM_FLOOR", "floor_spectrum", "normalize", "sparsify", "sparsity_level", "symmetric"]
 
 SPECTRUM_FLOOR = 1e-20
 """Least value of a spectrum or of a morphology at its peak: positive, so that ratios stay finite."""
 
 
 def floor_spectrum(spectrum: FloatArray) -> FloatArray:
-    """Spectrum (band,) with values that are not finite, or below `SPECTRUM_FLOOR`, raised to it; in place, and returned."""
+    """Raise what is too small or not finite in a spectrum (band,) to `SPECTRUM_FLOOR`; in place, and returned."""
     spectrum[~(np.isfinite(spectrum) & (spectrum >= SPECTRUM_FLOOR))] = SPECTRUM_FLOOR
     return spectrum
 
@@ -52,7 +52,7 @@ def sparsify(morph: FloatArray, level: float) -> FloatArray:
 def normalize(morph: FloatArray, peak: tuple[int, int]) -> float:
     """Scale ``morph`` to maximum 1, in place, and return the factor by which it was divided.
 
-    The pixel at ``peak`` is first raised to `SPECTRUM_FLOOR`, so that a morphology that was extinguished becomes a point.
+    The pixel at ``peak`` is first raised to `SPECTRUM_FLOOR`, so that an extinguished morphology becomes a point.
     """
     morph[peak] = max(morph[peak], SPECTRUM_FLOOR)
     largest = float(morph.max())

@@ -35,12 +35,14 @@ class Factorized(Protocol):
         ...
 
 
-def render_source(components: Iterable[Factorized], kernels: Kernels, frame: Box | None = None) -> tuple[Box, FloatArray]:
+def render_source(
+    components: Iterable[Factorized], kernels: Kernels, frame: Box | None = None
+) -> tuple[Box, FloatArray]:
     """One source, the sum of its components, in the seeing of each band.
 
     The cost follows the source's box, not the frame. A product of transforms leaves rounding noise everywhere; the
-    result is restricted to the pixels that the kernel can reach from a positive pixel of the model, so that the source's
-    footprint is that of a sum over kernel taps.
+    result is restricted to the pixels that the kernel can reach from a positive pixel of the model, so that the
+    source's footprint is that of a sum over kernel taps.
 
     Parameters
     ----------
@@ -66,7 +68,9 @@ def render_source(components: Iterable[Factorized], kernels: Kernels, frame: Box
     parts = list(components)
     for part in parts:
         if part.spectrum.shape != kernels.stamps.shape[:1]:
-            raise ValueError(f"spectrum has shape {part.spectrum.shape}, expected ({len(kernels.stamps)},), one per kernel")
+            raise ValueError(
+                f"spectrum has shape {part.spectrum.shape}, expected ({len(kernels.stamps)},), one per kernel"
+            )
     union = reduce(lambda a, b: a | b, (part.box for part in parts), Box((0, 0), (0, 0)))
     if union.is_empty:
         return Box(union.origin, (0, 0)), np.zeros((len(kernels.stamps), 0, 0), dtype=kernels.stamps.dtype)
@@ -74,7 +78,8 @@ def render_source(components: Iterable[Factorized], kernels: Kernels, frame: Box
     for part in parts:
         model[:, *part.box.slices_in(union)] += part.spectrum[:, None, None] * part.morph
     cube = full_convolution(model, kernels)
-    cube *= kernel_support((model > 0).any(axis=0), kernels.radius)
+    positive: BoolArray = np.any(model > 0, axis=0)
+    cube *= kernel_support(positive, kernels.radius)
     box = union.grow(kernels.radius)
     if frame is None:
         return box, cube

@@ -17,7 +17,7 @@ TAPS = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
 
 def scale_count(shape: tuple[int, int], requested: int | None = None) -> int:
-    """Number of scales for an image of ``shape``: at most ⌊log₂(shorter side)⌋ − 1."""
+    """Return the number of scales for an image of ``shape``: at most ⌊log₂(shorter side)⌋ − 1."""
     most = max(int(np.log2(max(min(shape), 1))) - 1, 0)
     return most if requested is None else min(requested, most)
 
@@ -54,9 +54,9 @@ def starlet_inverse(planes: FloatArray, generation: Generation = 2) -> FloatArra
     if generation == 1:
         total: FloatArray = planes.sum(axis=0)
         return total
-    image = planes[-1].copy()
+    image: FloatArray = planes[-1]
     for j in range(len(planes) - 2, -1, -1):
-        image = _smooth(image, j) + planes[j]
+        image = planes[j] + _smooth(image, j)
     return image
 
 
