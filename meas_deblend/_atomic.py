@@ -28,7 +28,7 @@ def atomic_write(path: Path | str, mode: Literal["wb", "w"] = "wb") -> Iterator[
     path : path-like
         The file to write.
     mode : {"wb", "w"}
-        Bytes, or text in UTF-8 with ``\\n`` line ends.
+        Bytes, or text in UTF-8 with the line ends of Unix.
 
     Yields
     ------
