@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from meas_deblend.apportion import Child
     from meas_deblend.image import MultibandExposure
-    from meas_deblend.measure import FluxSet, Measurement
+    from meas_deblend.measure import FluxSet, Measurement, ShapeSet
 
     from .catalog import Row
 
@@ -43,11 +43,10 @@ def measured_row(measured: Measurement, child: Child, exposure: MultibandExposur
             f"{band}_maskedFraction": measured.masked_fraction[k],
             f"{band}_centroid_x": measured.centroid.x[k],
             f"{band}_centroid_y": measured.centroid.y[k],
+            f"{band}_centroid_xErr": measured.centroid.x_error[k],
+            f"{band}_centroid_yErr": measured.centroid.y_error[k],
             f"{band}_centroid_flag": bool(measured.centroid.flag[k]),
-            f"{band}_ixx": measured.shape.xx[k],
-            f"{band}_iyy": measured.shape.yy[k],
-            f"{band}_ixy": measured.shape.yx[k],
-            f"{band}_shape_flag": bool(measured.shape.flag[k]),
+            **_moments(f"{band}_", measured.shape, k),
         }
     return row
 
@@ -60,6 +59,13 @@ def with_sky_positions(rows: Sequence[Row], exposure: MultibandExposure) -> list
     sky = pixel_to_sky(exposure.wcs, [row["y"] for row in rows], [row["x"] for row in rows]).icrs
     positions = zip(sky.ra.deg.tolist(), sky.dec.deg.tolist(), strict=True)
     return [row | {"coord_ra": ra, "coord_dec": dec} for row, (ra, dec) in zip(rows, positions, strict=True)]
+
+
+def _moments(prefix: str, shape: ShapeSet, k: int) -> Row:
+    names = ("iyy", "ixy", "ixx")
+    values = {prefix + name: value for name, value in zip(names, shape.moments[k], strict=True)}
+    errors = {f"{prefix}{name}Err": value for name, value in zip(names, shape.errors[k], strict=True)}
+    return values | errors | {f"{prefix}shape_flag": bool(shape.flag[k])}
 
 
 def _flux(name: str, flux: FluxSet, k: int, factor: float) -> Row:
