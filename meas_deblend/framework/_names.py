@@ -15,6 +15,6 @@ def listing(names: Iterable[str]) -> str:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the nearest known name, or nothing when none is near."""
+    """Return the end of a sentence: ``"; did you mean 'x'?"`` with the nearest known name, or a full stop."""
     near = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    return f"; did you mean '{near[0]}'?" if near else "."

@@ -68,7 +68,7 @@ def unknown_field_message(path: str, section: type[BaseModel], known: Sequence[s
     here = _names_of(section)
     near = suggestion(name, here)
     elsewhere = [other for other in known if other.rpartition(".")[2] == name]
-    if not near and elsewhere:
+    if near == "." and elsewhere:
         near = f"; did you mean '{elsewhere[0]}'?"
     return f"unknown setting{near} Settings {f'of {parent}' if parent else 'here'}: {listing(here)}."
 

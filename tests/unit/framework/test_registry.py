@@ -1,0 +1,90 @@
+import sys
+
+import pytest
+
+from meas_deblend.exceptions import ConfigError, PipelineError
+from meas_deblend.framework import Registry
+
+
+@pytest.fixture
+def registry():
+    made = Registry("deblender", "toy.deblenders")
+
+    @made.register("single")
+    def single():
+        return 1
+
+    made.register("multi")(len)
+    return made
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Function that puts a distribution with entry points on the path."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def _install(name, entries, source):
+        (tmp_path / f"{name}.py").write_text(source)
+        info = tmp_path / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text("[toy.deblenders]\n" + "".join(f"{entry}\n" for entry in entries))
+
+    yield _install
+    for name in [name for name in sys.modules if name.startswith("toy_plugin")]:
+        del sys.modules[name]
+
+
+def test_names_are_sorted_and_found(registry):
+    assert registry.names() == ("multi", "single")
+    assert list(registry) == ["multi", "single"]
+    assert "single" in registry
+    assert "other" not in registry
+    assert registry.get("single")() == 1
+
+
+def test_a_name_is_given_once(registry):
+    with pytest.raises(ValueError, match="the deblender 'multi' is already registered: <built-in function len>"):
+        registry.register("multi")(max)
+    registry.register("multi")(len)  # the same thing again, as when a module is reloaded
+
+
+def test_unknown_names_are_told_what_there_is(registry):
+    with pytest.raises(ConfigError, match=r"there is no deblender 'mutli'; did you mean 'multi'\? Known: multi, si"):
+        registry.get("mutli")
+    with pytest.raises(ConfigError, match=r"there is no thing 'x'\. Known: \(none\)"):
+        Registry("thing").get("x")
+
+
+def test_plugins_are_listed_without_being_imported(registry, install):
+    install("toy_plugin_a", ["mine = toy_plugin_a:deblend"], "def deblend(): return 'mine'\n")
+    assert registry.names() == ("mine", "multi", "single")
+    assert "toy_plugin_a" not in sys.modules
+    assert registry.get("mine")() == "mine"
+
+
+def test_a_broken_plugin_is_an_error_when_it_is_asked_for(registry, install):
+    install("toy_plugin_b", ["bad = toy_plugin_b:deblend", "gone = toy_plugin_b2:x"], "import no_such_library\n")
+    assert registry.get("single")() == 1
+    assert "bad" in registry
+    with pytest.raises(PipelineError) as caught:
+        registry.get("bad")
+    assert str(caught.value) == (
+        "the plug-in deblender 'bad' cannot be imported from toy_plugin_b:deblend (of toy_plugin_b): "
+        "ModuleNotFoundError: No module named 'no_such_library'"
+    )
+    with pytest.raises(PipelineError, match="'gone' cannot be imported"):
+        registry.get("gone")
+
+
+def test_a_plugin_cannot_take_a_name(registry, install):
+    install("toy_plugin_c", ["single = toy_plugin_c:deblend"], "def deblend(): return 2\n")
+    with pytest.raises(PipelineError, match=r"'single' is claimed more than once: toy_plugin_c:.*, this package"):
+        registry.get("single")
+
+
+def test_two_plugins_cannot_share_a_name(registry, install):
+    install("toy_plugin_d", ["mine = toy_plugin_d:deblend"], "def deblend(): return 2\n")
+    install("toy_plugin_e", ["mine = toy_plugin_e:deblend"], "def deblend(): return 3\n")
+    with pytest.raises(PipelineError, match="'mine' is claimed more than once: toy_plugin_"):
+        registry.get("mine")
