@@ -19,6 +19,8 @@ MAD_TO_SIGMA = 1.4826
 # Sides of the smoothing box, and growth of what is found in it: seeing-limited wings reach about that far.
 _SMOOTHING = 5
 _GROWTH = 4
+_BOX_THRESHOLD = 3.5
+_PIXEL_THRESHOLD = 4.5
 
 # Cells of a background mesh: several times the size of all but the largest galaxies, whose outskirts would else be
 # subtracted; smaller images get a constant.
@@ -53,8 +55,8 @@ def measure_sky(image: FloatArray, bad: BoolArray) -> SkyStatistics:
     """Find the sky pixels and measure them.
 
     A first level (clipped at 3 σ, mode = 2.5 median - 1.5 mean; Bertin & Arnouts 1996) and the scatter below it
-    define what is significant: pixels above 4 σ, and 5 × 5 boxes whose mean is above 3 σ of a mean of white noise.
-    These are grown by 4 pixels; the rest is sky.
+    define what is significant: pixels above 4.5 σ, and 5 × 5 boxes whose mean is above 3.5 σ of a mean of white noise.
+    These are grown by 4 pixels; the rest is sky.  Noise that is taken for sources lowers the level by 0.002 σ.
 
     Parameters
     ----------
@@ -76,7 +78,7 @@ def measure_sky(image: FloatArray, bad: BoolArray) -> SkyStatistics:
     sigma = _scatter_below(clipped, mode)
     above = np.where(usable, image - mode, 0.0)
     boxes = uniform_filter(above, _SMOOTHING) * _SMOOTHING
-    bright = (boxes > 3.0 * sigma) | (above > 4.0 * sigma)
+    bright = (boxes > _BOX_THRESHOLD * sigma) | (above > _PIXEL_THRESHOLD * sigma)
     sky = usable & ~binary_dilation(bright, iterations=_GROWTH)
     n = int(sky.sum())
     if n == 0:
@@ -119,13 +121,24 @@ def subtract_background(image: FloatArray, bad: BoolArray) -> tuple[FloatArray, 
     if min(image.shape) < 2 * MESH:
         constant = np.asarray(image - sky.level, dtype=image.dtype)
         return constant, sky.level, f"a constant background of {sky.level:.5g} was subtracted ({sky.n} sky pixels)"
-    import sep
-
-    filled = np.ascontiguousarray(np.where(sky.pixels, image, sky.level), dtype=np.float32)
-    mesh: NDArray[np.float32] = sep.Background(filled, mask=~sky.pixels, bw=MESH, bh=MESH).back()
+    # A gradient would be taken for sources, so these are looked for once its first estimate is gone.
+    first = _mesh(image, bad)
+    mesh = _mesh(image, ~sky_pixels(image - first, bad))
     level, low, high = float(np.median(mesh)), float(mesh.min()), float(mesh.max())
     note = f"a background between {low:.5g} and {high:.5g} was subtracted (median {level:.5g}, cells of {MESH} px)"
     return np.asarray(image - mesh, dtype=image.dtype), level, note
+
+
+def _mesh(image: FloatArray, masked: BoolArray) -> NDArray[np.float32]:
+    """Smooth background (y, x) through the levels of cells of ``MESH`` px, without the ``masked`` pixels."""
+    import sep
+
+    masked = masked | ~np.isfinite(image)
+    filled = np.ascontiguousarray(np.where(masked, 0.0, image), dtype=np.float32)
+    # A median over 3 × 3 cells drops those that a large galaxy fills; with fewer than 5 cells it would drop gradients.
+    median = 3 if min(image.shape) >= 5 * MESH else 1
+    background = sep.Background(filled, mask=masked, bw=MESH, bh=MESH, fw=median, fh=median)
+    return np.asarray(background.back(), dtype=np.float32)
 
 
 def _clip(values: NDArray[np.float64]) -> NDArray[np.float64]:

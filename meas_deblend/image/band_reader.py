@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from ..exceptions import InputError
 from .checks import check_image, usable_variance
 from .exposure import BandSource
 from .fits_io import FitsFile, checksum, open_fits, split_selector
+from .headers import filter_note, header_number, header_text, named_planes, zeropoint_of
 from .masks import MaskPlanes
 from .planes import NOISE_PLANES, PlaneSpec
 from .wcs import pixel_scale_of, wcs_from_header
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from .survey import Survey
 
 __all__ = ["BandData", "read_band"]
-
-# AB magnitude of one unit: m = 8.90 - 2.5 log10(flux / Jy); a nanomaggy is 10⁻⁹ of the flux of magnitude 0.
-_ZEROPOINT_OF_UNIT = {"jy": 8.9, "mjy": 16.4, "ujy": 23.9, "njy": 31.4, "nanomaggy": 22.5, "nanomaggies": 22.5}
-_MASK_PREFIX = "MP_"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,11 +95,11 @@ def read_band(band: str, spec: PlaneSpec, survey: Survey) -> BandData:
         check_image(image, label)
         headers = (hdu.header, file.hdus[0].header)
         wcs = wcs_from_header(hdu.header, file.hdus, label)
-        scale = pixel_scale_of(wcs, image.shape) if wcs is not None else _number(headers, "PIXSCALE")
+        scale = pixel_scale_of(wcs, image.shape) if wcs is not None else header_number(headers, "PIXSCALE")
         variance, repaired = usable_variance(_variance(spec, file, image.shape, survey, label), label)
         mask, planes = _mask(spec, file, image.shape, survey, label)
         psf = _psf_pixels(file, survey) if spec.psf is None else spec.psf
-    notes += [*repaired, *_filter_note(headers, band, survey), *_fits_notes(file)]
+    notes += [*repaired, *filter_note(headers, band, survey), *_fits_notes(file)]
     return BandData(
         band=band,
         image=image,
@@ -112,9 +108,9 @@ def read_band(band: str, spec: PlaneSpec, survey: Survey) -> BandData:
         planes=planes,
         psf=psf,
         wcs=wcs,
-        zeropoint=_zeropoint(headers, survey),
+        zeropoint=zeropoint_of(headers, survey),
         pixel_scale=scale if scale is not None else survey.pixel_scale,
-        units=_text(headers, "BUNIT") or survey.units,
+        units=header_text(headers, "BUNIT") or survey.units,
         source=BandSource(str(file.path), checksum(file.path)),
         notes=tuple(notes),
     )
@@ -215,7 +211,7 @@ def _mask(
         raw, header = file.pixels(hdu), hdu.header
         _same_shape(raw, shape, f"{label}: mask", file)
     bits = _as_bits(raw, label)
-    named = _named_planes(header, label)
+    named = named_planes(header, label)
     if named:
         return bits, MaskPlanes(named, survey.bad_planes).naming_all(bits)
     if survey.mask_without_names == "nonzero":
@@ -234,56 +230,9 @@ def _as_bits(raw: NDArray[Any], label: str) -> NDArray[np.int64]:
     return np.asarray(raw.astype(np.int64) & (2**63 - 1))
 
 
-def _named_planes(header: Any, label: str) -> dict[str, int]:
-    """Plane names from the cards ``MP_<name> = bit``."""
-    named = {}
-    for card in header.cards:
-        if str(card.keyword).startswith(_MASK_PREFIX):
-            if not isinstance(card.value, int) or not 0 <= card.value <= 62:
-                raise InputError(f"{label}: {card.keyword} = {card.value!r} is not a bit number (0 … 62)")
-            named[card.keyword[len(_MASK_PREFIX) :]] = card.value
-    return named
-
-
 def _psf_pixels(file: FitsFile, survey: Survey) -> NDArray[np.float64] | None:
     hdu = file.named(survey.hdus.psf)
     return None if hdu is None else file.pixels(hdu, np.float64)
-
-
-def _zeropoint(headers: tuple[Any, ...], survey: Survey) -> float | None:
-    for keyword, kind in survey.zeropoint_keywords.items():
-        value = _number(headers, keyword)
-        if value is not None and kind == "magnitude":
-            return value
-        if value is not None and value > 0:
-            return 2.5 * math.log10(value)
-    unit = _text(headers, "BUNIT")
-    return _ZEROPOINT_OF_UNIT.get(unit.lower(), survey.zeropoint)
-
-
-def _number(headers: tuple[Any, ...], keyword: str) -> float | None:
-    for header in headers:
-        value = header.get(keyword)
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-            return float(value)
-    return None
-
-
-def _text(headers: tuple[Any, ...], keyword: str) -> str:
-    for header in headers:
-        value = header.get(keyword)
-        if isinstance(value, str) and value.strip():
-            return value.strip()
-    return ""
-
-
-def _filter_note(headers: tuple[Any, ...], band: str, survey: Survey) -> tuple[str, ...]:
-    """Return a warning if the header says that this is another band."""
-    physical = _text(headers, "FILTER")
-    known = survey.band_of_filter(physical) if physical else None
-    if known is None or known == band or band not in survey.band_order:
-        return ()
-    return (f"band {band}: the header says FILTER = {physical!r}, which is {known}: are two files mixed up?",)
 
 
 def _fits_notes(file: FitsFile) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from ..exceptions import InputError
 from .psf_models import FWHM_PER_SIGMA, shift_stamp
@@ -22,6 +23,7 @@ SUM_TOLERANCE = 0.02
 CENTER_TOLERANCE = 0.1
 EDGE_TOLERANCE = 1e-3
 _NAN_LIMIT = 0.01
+_SAMPLED_SIGMA = 0.9
 
 
 class PsfMoments(NamedTuple):
@@ -39,6 +41,8 @@ def psf_moments(stamp: ArrayLike) -> PsfMoments:
 
     A Gaussian weight that matches the object halves its moments, so they are doubled; the iteration stops when
     centre and moments move by less than 1e-7.  Unlike plain moments they are not led by the noise of the wings.
+    A weight narrower than about 2 px FWHM is itself not sampled well enough; then the stamp is first convolved with a
+    Gaussian of sigma 1 px, whose variance is taken off again.
 
     Parameters
     ----------
@@ -51,14 +55,23 @@ def psf_moments(stamp: ArrayLike) -> PsfMoments:
         If the iteration does not settle inside the stamp: it shows no single, compact star.
     """
     image = np.asarray(stamp, dtype=np.float64)
+    center, cov = _adaptive_moments(image)
+    if math.sqrt(np.linalg.det(cov)) < _SAMPLED_SIGMA**2:
+        smooth = gaussian_filter(np.pad(image, 5), 1.0, mode="constant", truncate=5.0)
+        center, cov = _adaptive_moments(smooth)
+        center, cov = center - 5.0, cov - np.eye(2)
+    return PsfMoments(float(center[0]), float(center[1]), float(cov[0, 0]), float(cov[1, 1]), float(cov[0, 1]))
+
+
+def _adaptive_moments(image: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Centre (2,) and covariance (2, 2) in ``(y, x)`` order."""
     y, x = np.indices(image.shape)
     row, column = np.unravel_index(np.argmax(image), image.shape)
     center, cov = np.array([float(row), float(column)]), 2.0 * np.eye(2)
     limit = 0.25 * max(image.shape) ** 2
     for _ in range(300):
         d = np.stack([y - center[0], x - center[1]])
-        q = np.einsum("iyx,ij,jyx->yx", d, np.linalg.inv(cov), d)
-        w = image * np.exp(-0.5 * q)
+        w = image * np.exp(-0.5 * np.einsum("iyx,ij,jyx->yx", d, np.linalg.inv(cov), d))
         total = w.sum()
         if total <= 0:
             break
@@ -71,7 +84,7 @@ def psf_moments(stamp: ArrayLike) -> PsfMoments:
         if not np.isfinite(cov).all() or cov.trace() > limit:
             break
         if change < 1e-7:
-            return PsfMoments(float(center[0]), float(center[1]), cov[0, 0], cov[1, 1], cov[0, 1])
+            return center, cov
     raise InputError(f"a PSF stamp of shape {image.shape} shows no single compact star: its moments do not converge")
 
 

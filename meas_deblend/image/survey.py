@@ -104,7 +104,7 @@ class Survey(BaseModel):
         None, gt=0, le=60, description="Arcseconds per pixel where the header has neither a WCS nor PIXSCALE."
     )
     zeropoint: float | None = Field(
-        None, ge=0, le=60, description="AB magnitude of one image unit where the header does not tell."
+        None, ge=0, le=60, description="AB magnitude of one ``units``, where the header does not tell."
     )
     zeropoint_keywords: dict[str, Literal["magnitude", "flux"]] = Field(
         default_factory=lambda: dict(_ZEROPOINT_KEYWORDS),
