@@ -22,6 +22,7 @@ from .identifiers import with_unique_ids
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from meas_deblend.detect import Detections
     from meas_deblend.geometry import Parent
     from meas_deblend.image import MultibandExposure
     from meas_deblend.models import ParentModel
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 _COADDS = Connection("coadds", "coadds", "MultibandExposure", ("tract", "patch"), doc="Images in all bands.")
+_DETECTIONS = Connection("detections", "detections", "Detections", ("tract", "patch"), doc="Parents with their peaks.")
 _PARENTS = Connection(
     "split_parents", "split_parents", "tuple[Parent, ...]", ("tract", "patch"), doc="Parents with their blends."
 )
@@ -87,21 +89,21 @@ class DeblendOutputs(TaskOutputs):
 class SingleBandTask(PipelineTask[SingleBandConfig]):
     """Make symmetric and PSF templates of every peak, band by band."""
 
-    connections: ClassVar[Connections] = Connections(inputs=(_COADDS, _PARENTS), outputs=(_MODELS,))
+    connections: ClassVar[Connections] = Connections(inputs=(_COADDS, _DETECTIONS), outputs=(_MODELS,))
 
-    def run(self, coadds: MultibandExposure, split_parents: tuple[Parent, ...]) -> DeblendOutputs:
+    def run(self, coadds: MultibandExposure, detections: Detections) -> DeblendOutputs:
         """Deblend all parents."""
-        return _deblend_all("single_band", coadds, split_parents, self.config)
+        return _deblend_all("single_band", coadds, detections.parents, self.config)
 
 
 class NoDeblendingTask(PipelineTask[NoDeblendingConfig]):
     """Leave every parent whole: what others are compared with."""
 
-    connections: ClassVar[Connections] = Connections(inputs=(_COADDS, _PARENTS), outputs=(_MODELS,))
+    connections: ClassVar[Connections] = Connections(inputs=(_COADDS, _DETECTIONS), outputs=(_MODELS,))
 
-    def run(self, coadds: MultibandExposure, split_parents: tuple[Parent, ...]) -> DeblendOutputs:
+    def run(self, coadds: MultibandExposure, detections: Detections) -> DeblendOutputs:
         """Give each parent's pixels to its brightest peak."""
-        return _deblend_all("none", coadds, split_parents, self.config)
+        return _deblend_all("none", coadds, detections.parents, self.config)
 
 
 class MultiBandTask(PipelineTask[MultiBandConfig]):
