@@ -57,11 +57,10 @@ def _relocated(entry: RunInput, moved: Mapping[str, str | Path]) -> RunInput:
         return entry
     path = str(Path(moved[entry.band]).expanduser().absolute())
     image = entry.planes.get("image")
-    if image is None:
+    if not isinstance(image, str):
         return entry.model_copy(update={"path": path})
-    # The selector of the HDU goes with the file.
-    planes = {**entry.planes, "image": str(image).replace(entry.path, path, 1)}
-    return entry.model_copy(update={"path": path, "planes": planes})
+    selector = image[image.rindex("[") :] if image.endswith("]") else ""
+    return entry.model_copy(update={"path": path, "planes": {**entry.planes, "image": path + selector}})
 
 
 def _verify(what: str, path: str, checksum: str) -> None:

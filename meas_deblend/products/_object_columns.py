@@ -6,6 +6,8 @@ from .columns import Column
 
 __all__ = ["MODEL_FLAGS", "OBJECT_COLUMNS"]
 
+_AXES = ("xx", "yy", "xy")
+
 _IDENTITY = (
     Column("objectId", "int64", "", "Identifier of the object, unique over a survey.", "detect"),
     Column(
@@ -89,13 +91,6 @@ MODEL_FLAGS = (
         "In at least one band its template was ramped down at the parent's edge.",
         "single_band",
     ),
-    Column(
-        "deblend_patchedTemplate",
-        "bool",
-        "",
-        "In at least one band its template was filled beyond the image's edge with data or the PSF.",
-        "single_band",
-    ),
 )
 
 _BANDS = (
@@ -122,15 +117,26 @@ _BANDS = (
 
 _MEASURED = (
     Column(
-        "{band}_psfFlux", "float64", "flux", "Flux of the PSF fitted to its pixels in {band}.", "measure", nullable=True
+        "{band}_psfFlux",
+        "float64",
+        "flux",
+        "Flux of the PSF fitted to its pixels in {band}.",
+        "measure",
+        nullable=True,
     ),
     Column("{band}_psfFluxErr", "float64", "flux", "Standard deviation of {band}_psfFlux.", "measure", nullable=True),
-    Column("{band}_psfFlux_flag", "bool", "", "{band}_psfFlux could not be measured.", "measure"),
+    Column(
+        "{band}_psfFlux_flag",
+        "bool",
+        "",
+        "{band}_psfFlux could not be measured, or too much of its pixels is masked or beyond the edge.",
+        "measure",
+    ),
     Column(
         "{band}_{aperture}Flux",
         "float64",
         "flux",
-        "Flux within {radius} pixels of where it is measured in {band}.",
+        "Flux of its pixels within {radius} pixels of x, y in {band}.",
         "measure",
         nullable=True,
     ),
@@ -146,25 +152,52 @@ _MEASURED = (
         "{band}_{aperture}Flux_flag",
         "bool",
         "",
-        "{band}_{aperture}Flux could not be measured, or is not that of the whole aperture.",
+        "{band}_{aperture}Flux could not be measured, or too much of the aperture is masked or beyond the edge.",
         "measure",
     ),
     Column("{band}_centroid_x", "float64", "pix", "Column of its centroid in {band}.", "measure", nullable=True),
     Column("{band}_centroid_y", "float64", "pix", "Row of its centroid in {band}.", "measure", nullable=True),
-    Column(
-        "{band}_centroid_xErr", "float64", "pix", "Standard deviation of {band}_centroid_x.", "measure", nullable=True
+    *(
+        Column(
+            f"{{band}}_centroid_{axis}Err",
+            "float64",
+            "pix",
+            f"Standard deviation of {{band}}_centroid_{axis}.",
+            "measure",
+            nullable=True,
+        )
+        for axis in "xy"
     ),
     Column(
-        "{band}_centroid_yErr", "float64", "pix", "Standard deviation of {band}_centroid_y.", "measure", nullable=True
+        "{band}_centroid_flag",
+        "bool",
+        "",
+        "The centroid in {band} is not to be trusted; it may be where the measurement was started.",
+        "measure",
     ),
-    Column("{band}_centroid_flag", "bool", "", "The centroid in {band} could not be measured.", "measure"),
-    Column("{band}_ixx", "float64", "pix2", "Adaptive second moment along x in {band}.", "measure", nullable=True),
-    Column("{band}_iyy", "float64", "pix2", "Adaptive second moment along y in {band}.", "measure", nullable=True),
-    Column("{band}_ixy", "float64", "pix2", "Adaptive mixed second moment in {band}.", "measure", nullable=True),
-    Column("{band}_ixxErr", "float64", "pix2", "Standard deviation of {band}_ixx.", "measure", nullable=True),
-    Column("{band}_iyyErr", "float64", "pix2", "Standard deviation of {band}_iyy.", "measure", nullable=True),
-    Column("{band}_ixyErr", "float64", "pix2", "Standard deviation of {band}_ixy.", "measure", nullable=True),
-    Column("{band}_shape_flag", "bool", "", "The moments in {band} could not be measured.", "measure"),
+    *(
+        Column(
+            f"{{band}}_i{axes}",
+            "float64",
+            "pix2",
+            f"Adaptive second moment {axes} in {{band}}, PSF included.",
+            "measure",
+            nullable=True,
+        )
+        for axes in _AXES
+    ),
+    *(
+        Column(
+            f"{{band}}_i{axes}Err",
+            "float64",
+            "pix2",
+            f"Standard deviation of {{band}}_i{axes}.",
+            "measure",
+            nullable=True,
+        )
+        for axes in _AXES
+    ),
+    Column("{band}_shape_flag", "bool", "", "The moments in {band} are not to be trusted.", "measure"),
 )
 
 OBJECT_COLUMNS: tuple[Column, ...] = _IDENTITY + _TREE + _OUTCOME + MODEL_FLAGS + _BANDS + _MEASURED

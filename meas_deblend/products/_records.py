@@ -6,6 +6,7 @@ Parquet and JSON files hold the same records, so that what is stored is decided 
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,7 +57,7 @@ def read_array(record: Mapping[str, Any]) -> NDArray[Any]:
     dtype, shape, data = record["dtype"], tuple(record["shape"]), record["data"]
     if dtype not in _DTYPES:
         raise ModelError(f"an array of type {dtype!r}; models hold {' or '.join(_DTYPES)}")
-    if min(shape, default=0) < 0 or int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize != len(data):
+    if min(shape, default=0) < 0 or math.prod(shape) * np.dtype(dtype).itemsize != len(data):
         raise ModelError(f"{len(data)} bytes do not make an array of type {dtype} and shape {shape}")
     return np.frombuffer(data, dtype=dtype).reshape(shape).astype(np.dtype(dtype).newbyteorder("="), copy=True)
 
@@ -172,12 +173,22 @@ def _footprint_record(footprint: Footprint) -> Record:
 
 
 def _read_footprint(record: Mapping[str, Any]) -> Footprint:
-    box, spans = _read_box(record["box"]), record["spans"]
-    mask = np.zeros(box.shape, dtype=bool)
-    for y, first, stop in zip(spans["y"], spans["x_first"], spans["x_stop"], strict=True):
-        run = Box.from_bounds(y, y + 1, first, stop)
-        mask[run.slices_in(box)] = True
-    return Footprint(box, mask, tuple(_read_peak(peak) for peak in record["peaks"]))
+    box = _read_box(record["box"])
+    peaks = tuple(_read_peak(peak) for peak in record["peaks"])
+    return Footprint(box, _read_mask(record["spans"], box), peaks)
+
+
+def _read_mask(spans: Mapping[str, Any], box: Box) -> NDArray[np.bool_]:
+    y, first, stop = (np.array(spans[name], dtype=np.int64) for name in ("y", "x_first", "x_stop"))
+    y, first, stop = y - box.origin[0], first - box.origin[1], stop - box.origin[1]
+    inside = (y >= 0) & (y < box.shape[0]) & (first >= 0) & (first < stop) & (stop <= box.shape[1])
+    if not inside.all():
+        raise ModelError(f"{np.count_nonzero(~inside)} runs of the footprint are not inside {box}")
+    # +1 where a run starts and −1 behind its end: the running sum is 1 on the run.
+    steps = np.zeros((box.shape[0], box.shape[1] + 1), dtype=np.int8)
+    steps[y, first] += 1
+    steps[y, stop] -= 1
+    return np.cumsum(steps, axis=1, dtype=np.int8)[:, :-1] > 0
 
 
 def _component_record(component: Component) -> Record:

@@ -36,6 +36,7 @@ __all__ = ["ModelStore", "write_models"]
 _GROUP_ROWS = 256
 _GROUP_BYTES = 2 << 20
 _CACHED_GROUPS = 8
+_CACHED_PSFS = 64
 
 _DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError)
 
@@ -151,6 +152,7 @@ class ModelStore:
         self._index = index
         # The file stays open, so that a store that is written anew beneath does not change what this one reads.
         self._group: Callable[[int], pa.Table] = lru_cache(_CACHED_GROUPS)(partial(_read_group, file))
+        self._psf: Callable[[str], NDArray[Any]] = lru_cache(_CACHED_PSFS)(self._read_psf)
 
     @classmethod
     def open(cls, path: Path) -> ModelStore:
@@ -198,7 +200,7 @@ class ModelStore:
         """Read all parents, one after the other."""
         return (self.parent(parent_id) for parent_id in self._index.parents)
 
-    def _psf(self, key: str) -> NDArray[Any]:
+    def _read_psf(self, key: str) -> NDArray[Any]:
         return read_array(self._row(self._index.psfs[key])["array"])
 
     def _row(self, place: _Place) -> Record:

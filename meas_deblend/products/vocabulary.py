@@ -37,7 +37,6 @@ _REASONS = (
     Reason("no_psf", "skipped", "No band has a usable PSF at its position."),
     Reason("fit_failed", "failed", "The joint fit of a blend raised an error or gave values that are not finite."),
     Reason("template_failed", "failed", "The templates of single bands could not be made."),
-    Reason("deblender_failed", "failed", "The deblender raised an error that it does not name itself."),
 )
 
 REASONS: dict[str, Reason] = {reason.name: reason for reason in _REASONS}

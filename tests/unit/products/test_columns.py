@@ -50,7 +50,7 @@ def test_families_unfold_over_bands_and_apertures():
     }
     assert (units["g_psfFlux"], units["HSC-R_psfFlux"]) == ("nJy", "count")
     meanings = {column.name: column.meaning for column in TABLES["objects"].unfold(LAYOUT)}
-    assert meanings["g_ap04_5Flux"] == "Flux within 4.5 pixels of where it is measured in g."
+    assert meanings["g_ap04_5Flux"] == "Flux of its pixels within 4.5 pixels of x, y in g."
     assert {column.unit for column in TABLES["ledger"].unfold(LAYOUT) if column.dtype == "float64"} == {"count"}
 
 

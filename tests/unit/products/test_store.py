@@ -320,6 +320,32 @@ def test_foreign_json_is_refused(text, message):
         models_from_json(text)
 
 
+def test_records_that_make_no_sense_are_refused():
+    document = json.loads(models_to_json([make_parent(1, [(25, 35)])], METADATA))
+    record = document["parents"][0]
+    changes = (
+        (record["footprint"]["spans"]["x_stop"], 0, 500, "1 runs of the footprint are not inside"),
+        (record["footprint"]["box"], "height", -1, "damaged"),
+        (record["blends"][0]["sources"][0]["components"][0], "kind", "star", "component of kind 'star'"),
+        (record["blends"][0]["sources"][0]["components"][0]["pixels"], "dtype", "|O", r"array of type '\|O'"),
+        (
+            record["blends"][0]["sources"][0]["components"][0]["pixels"],
+            "shape",
+            [3, 3],
+            "900 bytes do not make an array",
+        ),
+        (record["blends"][0]["sources"][0]["components"][0]["box"], "width", 3, "do not fit Box"),
+        (record["psfs"], 0, "none", "the record of parent 1 is damaged"),
+    )
+    for place, key, value, message in changes:
+        old = place[key]
+        place[key] = value
+        with pytest.raises(ModelError, match=message):
+            models_from_json(json.dumps(document))
+        place[key] = old
+    assert models_from_json(json.dumps(document)).parent_ids() == (1,)
+
+
 def sample_parents():
     return [
         make_parent(1, [(25, 35), (20, 45)], seed=1),
