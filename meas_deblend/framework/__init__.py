@@ -29,7 +29,7 @@ from .describe import (
 from .dump import dump_yaml
 from .graph import WiredTask
 from .layers import Layer, Setting, layer_from_assignment, layer_from_dict, layer_from_file
-from .manifest import atomic_write, checksum, prepare_output, read_manifest, versions, write_manifest
+from .manifest import atomic_write, prepare_output, versions
 from .marks import Origin
 from .observers import LogObserver, Observer, SilentObserver, TerminalObserver, watching
 from .outcome import Outcome
@@ -72,7 +72,6 @@ __all__ = [
     "WiredTask",
     "atomic_write",
     "build_pipeline",
-    "checksum",
     "dump_yaml",
     "find_pipeline",
     "history_rows",
@@ -85,7 +84,6 @@ __all__ = [
     "prepare_output",
     "progress",
     "read_definition",
-    "read_manifest",
     "render_table",
     "resolve_config",
     "run_pipeline",
@@ -99,5 +97,4 @@ __all__ = [
     "tuning_fields",
     "versions",
     "watching",
-    "write_manifest",
 ]

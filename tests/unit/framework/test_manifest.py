@@ -5,7 +5,7 @@ import pytest
 
 import meas_deblend
 from meas_deblend.exceptions import InputError
-from meas_deblend.framework import atomic_write, checksum, prepare_output, read_manifest, versions, write_manifest
+from meas_deblend.framework import atomic_write, prepare_output, versions
 
 
 def names(folder):
@@ -55,51 +55,35 @@ def test_a_folder_in_use_is_refused(tmp_path):
         prepare_output(tmp_path / "a", overwrite=True)
 
 
-def test_overwriting_removes_the_files_of_the_run_before_and_no_others(tmp_path):
-    folder = tmp_path / "out"
-    folder.mkdir()
-    for name in ("objects.parquet", "notes.txt"):
-        (folder / name).write_text(name)
-    write_manifest(folder, ["objects.parquet"], {})
-    prepare_output(folder, overwrite=True)
-    assert names(folder) == ["notes.txt"]
+def test_overwriting_removes_the_record_and_the_files_it_lists_and_no_others(tmp_path):
+    for name in ("objects.parquet", "notes.txt", "figures/a.png", "figures/mine.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    listed = ["objects.parquet", "figures/a.png", "figures", "gone.txt"]
+    (tmp_path / "run.json").write_text(json.dumps({"files": listed}))
+    prepare_output(tmp_path, overwrite=True)
+    assert names(tmp_path) == ["figures", "notes.txt"]
+    assert names(tmp_path / "figures") == ["mine.png"]
 
 
-def test_a_manifest_cannot_remove_files_elsewhere(tmp_path):
+def test_a_record_cannot_remove_files_elsewhere(tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
     (tmp_path / "precious").write_text("x")
-    (folder / "manifest.json").write_text(json.dumps({"files": {"../precious": {}, "gone": {}}}))
+    (folder / "link").symlink_to(tmp_path / "precious")
+    listed = ["../precious", str(tmp_path / "precious"), "link", 5]
+    (folder / "run.json").write_text(json.dumps({"files": listed}))
     prepare_output(folder, overwrite=True)
     assert (tmp_path / "precious").read_text() == "x"
+    assert names(folder) == ["link"]
 
 
-def test_manifest_lists_files_versions_and_what_was_said(tmp_path):
-    (tmp_path / "b.txt").write_text("abc")
-    path = write_manifest(tmp_path, ["b.txt"], {"data_id": {"tract": 1}})
-    content = read_manifest(tmp_path)
-    assert path.name == "manifest.json"
-    # SHA-256 of "abc", FIPS 180-2, appendix B.1.
-    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert content["files"] == {"b.txt": {"bytes": 3, "sha256": digest}}
-    assert checksum(tmp_path / "b.txt") == digest
-    assert content["data_id"] == {"tract": 1}
-    assert content["versions"] == versions()
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (None, "there is no manifest.json; this is not the output of a run that was completed"),
-        ("{", "not a manifest: "),
-        ("[]", "not a manifest: it lists no files"),
-    ],
-)
-def test_what_is_no_manifest(tmp_path, text, message):
-    if text is not None:
-        (tmp_path / "manifest.json").write_text(text)
-    with pytest.raises(InputError, match=message):
-        read_manifest(tmp_path)
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"files": []}', '{"files": 5}'])
+def test_a_record_that_lists_nothing_goes_alone(tmp_path, text):
+    (tmp_path / "run.json").write_text(text)
+    (tmp_path / "objects.parquet").write_text("x")
+    prepare_output(tmp_path, overwrite=True)
+    assert names(tmp_path) == ["objects.parquet"]
 
 
 def test_versions_name_python_package_and_dependencies():
