@@ -135,9 +135,16 @@ def measure_child(
     """
     if len(psfs) != len(pixels.flux):
         raise ValueError(f"{len(psfs)} PSFs for {len(pixels.flux)} bands: give one PSF or None per band")
+    # Values near the largest float may overflow; what comes of it is flagged.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _measure(pixels, psfs, center, config)
+
+
+def _measure(
+    pixels: ObjectPixels, psfs: Sequence[Psf | None], center: tuple[float, float], config: MeasureConfig
+) -> Measurement:
     psf_shape = _psf_shape(psfs, center, config)
-    with np.errstate(invalid="ignore"):
-        sigma = np.sqrt((psf_shape.moments[:, 0] + psf_shape.moments[:, 2]) / 2)
+    sigma = np.sqrt((psf_shape.moments[:, 0] + psf_shape.moments[:, 2]) / 2)
     sigma = np.where(psf_shape.flag, config.fallback_sigma, sigma)
     weight = config.weight_scale * sigma
     core = pixels.window(_core_box(center, float(weight.max()), config))

@@ -111,7 +111,7 @@ def _iterate(
     center = np.tile(np.asarray(start, dtype=np.float64), (count, 1))
     fit = GaussianFit(center, moments, np.full((count, 5, 5), np.nan), np.zeros(count, dtype=np.int64))
     fit = replace(fit, reasons=_hopeless(window, fit))
-    running = np.asarray(fit.reasons == 0)
+    running: BoolArray = np.asarray(fit.reasons == 0)
     for _ in range(config.max_iterations):
         index = np.flatnonzero(running)
         if index.size == 0:
@@ -120,16 +120,17 @@ def _iterate(
         wandered = np.asarray(np.hypot(*(fit.center - np.asarray(start)).T) > config.max_shift)
         fit = replace(fit, reasons=add_reason(fit.reasons, wandered, FlagReason.WANDERED))
         running[index[settled]] = False
-        running = np.logical_and(running, fit.reasons == 0)
+        running[fit.reasons != 0] = False
     reasons = add_reason(fit.reasons, running, FlagReason.NOT_CONVERGED)
     return _finish(window, replace(fit, reasons=reasons), config.max_lost_fraction, adapt=adapt)
 
 
 def _hopeless(window: Window, fit: GaussianFit) -> IntArray:
     """Reasons not to start: no usable pixel under the window, or a start that is not a number."""
-    reasons = add_reason(fit.reasons, ~window.usable.any(axis=(1, 2)), FlagReason.NO_USABLE_PIXELS)
-    finite = np.isfinite(fit.center).all(axis=1) & np.isfinite(fit.moments).all(axis=1)
-    return add_reason(reasons, ~finite, FlagReason.NON_FINITE)
+    empty: BoolArray = np.logical_not(window.usable.any(axis=(1, 2)))
+    reasons = add_reason(fit.reasons, empty, FlagReason.NO_USABLE_PIXELS)
+    values = np.concatenate([fit.center, fit.moments], axis=1)
+    return add_reason(reasons, np.logical_not(np.isfinite(values).all(axis=1)), FlagReason.NON_FINITE)
 
 
 def _step(
@@ -174,7 +175,9 @@ def _finish(window: Window, fit: GaussianFit, max_lost: float, *, adapt: bool) -
     edge, masked = lost_fractions(window, center, moments, index)
     last, covariance[index], singular = propagate(window, center, moments, index, used)
     # Far from the solution the linear step may be wild; then the fixed-point result stands.
-    last = np.where(np.abs(last).max(axis=1, initial=0.0)[:, None] < 0.1, last, 0.0)
+    size = np.sqrt((moments[index, 0] + moments[index, 2]) / 2)
+    relative = np.abs(last) / np.stack([size, size, *[size**2] * 3], axis=1)
+    last = np.where((relative < 0.1).all(axis=1)[:, None], last, 0.0)
     center[index] += last[:, :2]
     moments[index] += last[:, 2:]
     reasons[index] = add_reason(reasons[index], singular, FlagReason.NOT_CONVERGED)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import optimize
 
+from ..image import pixel_to_sky
 from .profiles import PointSource, Profile, Sersic
 
 if TYPE_CHECKING:
@@ -82,13 +83,12 @@ class SimulatedSource:
             return 0.0
         point = total - sum(f for _, f in extended)
         radii = [p.half_light_radius for p, _ in extended]
-        if max(radii) == min(radii) and point == 0:
-            return radii[0]
 
-        def missing(radius: float) -> float:
+        def excess(radius: float) -> float:
             return point + sum(f * p.enclosed(radius) for p, f in extended) - total / 2
 
-        return float(optimize.brentq(missing, 0.0, 2 * max(radii) * total / (total - point)))
+        # Half of every component is inside the largest radius; the margin is for rounding.
+        return float(optimize.brentq(excess, 0.0, 1.001 * max(radii)))
 
 
 def truth_columns(
@@ -122,8 +122,10 @@ def truth_columns(
     flux = np.array([s.flux for s in sources]).reshape(len(sources), len(bands))
     bulge = np.array([_bulge_flux(s) for s in sources]).reshape(flux.shape)
     x, y = np.array([s.x for s in sources]), np.array([s.y for s in sources])
-    no_sky = np.full(len(sources), np.nan)
-    ra, dec = (no_sky, no_sky) if wcs is None or not sources else wcs.pixel_to_world_values(x, y)
+    ra = dec = np.full(len(sources), np.nan)
+    if wcs is not None:
+        sky = pixel_to_sky(wcs, y, x)
+        ra, dec = sky.ra.deg, sky.dec.deg
     shapes = [s.components[0].profile for s in sources]
     columns: dict[str, NDArray[Any]] = {
         "id": np.array([s.id for s in sources], dtype=np.int64),

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..geometry import Box, Image
-from ..image import MaskPlanes, MultibandExposure
-from ..image.psf_models import MoffatPsf
+from ..image import MaskPlanes, MoffatPsf, MultibandExposure
 from .catalog import SimulatedSource, truth_columns
 from .drawing import draw_source, stamp_radius
 from .population import draw_sources
