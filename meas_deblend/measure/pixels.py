@@ -139,7 +139,7 @@ def image_pixels(exposure: MultibandExposure, box: Box, margin: int = 25) -> Obj
     Returns
     -------
     ObjectPixels
-        Copies of nothing: views of the exposure's arrays, with share 1.
+        Views of the exposure's arrays; share 1.
     """
     cut = box.grow(margin) & exposure.box
     window = (slice(None), *cut.slices_in(exposure.box))
