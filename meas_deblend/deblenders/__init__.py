@@ -1,1 +1,24 @@
-"""Being written."""
+"""Deblenders behind one protocol, found by name; those of the package are none, single_band and multi_band."""
+
+from .limits import BlendLimits
+from .multi_band import MultiBand, MultiBandOptions
+from .none import NoDeblending, NoneOptions
+from .protocol import Deblender
+from .registry import deblender_names, get_deblender, register_deblender
+from .seeds import seeds_from_models
+from .single_band import SingleBand, SingleBandOptions
+
+__all__ = [
+    "BlendLimits",
+    "Deblender",
+    "MultiBand",
+    "MultiBandOptions",
+    "NoDeblending",
+    "NoneOptions",
+    "SingleBand",
+    "SingleBandOptions",
+    "deblender_names",
+    "get_deblender",
+    "register_deblender",
+    "seeds_from_models",
+]

@@ -1,0 +1,173 @@
+"""The joint fit of one blend: from the exposure's frame to the engine's arrays, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..models import BlendModel, FactorizedComponent, SourceModel
+from .cutout import cut_out
+
+if TYPE_CHECKING:
+    from ..detect import BandPsfs
+    from ..geometry import BoolArray, FloatArray, Footprint, Image, IntArray, Parent
+    from ..image import MultibandExposure
+    from ..scarlet import Blend, Component, FitConfig, Kernels
+    from .cutout import Cutout
+
+__all__ = ["BlendFitter", "NotFittedError"]
+
+
+class NotFittedError(Exception):
+    """A blend cannot be fitted, for a reason that has a name.
+
+    Parameters
+    ----------
+    reason : str
+        One of the reasons of the catalog.
+    message : str
+        Details for people.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlendFitter:
+    """What the fits of a parent's blends share.
+
+    Parameters
+    ----------
+    exposure : MultibandExposure
+    parent : Parent
+    bands : int array (n,)
+        Indices of the bands with a PSF; the kernels are theirs.
+    kernels : Kernels
+    config : FitConfig
+    seeds : tuple of Image or None, optional
+        Per peak of the parent the image that its morphology starts from; None: the detection image is used.
+    """
+
+    exposure: MultibandExposure
+    parent: Parent
+    bands: IntArray
+    kernels: Kernels
+    config: FitConfig
+    seeds: tuple[Image | None, ...] | None = None
+
+    @classmethod
+    def prepare(
+        cls,
+        exposure: MultibandExposure,
+        parent: Parent,
+        psfs: BandPsfs,
+        config: FitConfig,
+        seeds: tuple[Image | None, ...] | None = None,
+    ) -> BlendFitter:
+        """Make the difference kernels of the bands that have a PSF.
+
+        Raises
+        ------
+        NotFittedError
+            If none has one.
+        """
+        from ..scarlet import model_psf, prepare_kernels  # noqa: PLC0415 - loads the compiler
+
+        bands = np.flatnonzero(psfs.known)
+        if bands.size == 0:
+            raise NotFittedError("no_psf", f"no band has a PSF: {'; '.join(psfs.warnings)}")
+        target = model_psf(config.model_psf_sigma, config.model_psf_size)
+        kernels = prepare_kernels(psfs.stamps[bands], target, floor=config.kernel_floor)
+        return cls(exposure, parent, bands, kernels, config, seeds)
+
+    def fit(self, index: int, blend: Footprint) -> BlendModel:
+        """Fit the sources of one blend together.
+
+        Parameters
+        ----------
+        index : int
+            Number of the blend within the parent: the model's id.
+        blend : Footprint
+            Its pixels and peaks.
+
+        Returns
+        -------
+        BlendModel
+            Spectra have all bands of the exposure; 0 in bands without a PSF or without usable pixels in the blend.
+
+        Raises
+        ------
+        NotFittedError
+            If no pixel is usable, or the fit gives values that are not finite.
+        ValueError
+            If the engine refuses the data.
+        """
+        from ..scarlet import deblend_blend  # noqa: PLC0415 - loads the compiler
+
+        cutout = cut_out(self.exposure, blend.box)
+        member = blend.on(cutout.box)
+        used = self._bands_with_data(cutout, member)
+        if used.size == 0:
+            raise NotFittedError("no_data", "no pixel of the blend is usable in a band with a PSF")
+        (y0, x0), of_kernels = cutout.box.origin, np.searchsorted(self.bands, used)
+        result = deblend_blend(
+            cutout.images[used],
+            cutout.variance[used],
+            _select(self.kernels, of_kernels),
+            [(p.y - y0, p.x - x0) for p in blend.peaks],
+            footprint=member,
+            bands=[self.exposure.bands[b] for b in used],
+            detect=self._detect_image(cutout),
+            init=self._seed_cube(blend, cutout),
+            config=self.config,
+        )
+        return self._model(index, blend, result, used)
+
+    def _bands_with_data(self, cutout: Cutout, member: BoolArray) -> IntArray:
+        """Return the indices of the bands that have a PSF and a usable pixel in the blend."""
+        usable = np.asarray((member & ~cutout.bad).any(axis=(1, 2)))
+        return self.bands[usable[self.bands]]
+
+    def _detect_image(self, cutout: Cutout) -> FloatArray | None:
+        image = self.parent.detect_image
+        return None if image is None or self.seeds is not None else image.project(cutout.box).array
+
+    def _seed_cube(self, blend: Footprint, cutout: Cutout) -> FloatArray | None:
+        """Seeds (source, y, x) of the blend's peaks on its box; 0 for a peak without one, which starts as a point."""
+        if self.seeds is None:
+            return None
+        by_id = {peak.id: seed for peak, seed in zip(self.parent.footprint.peaks, self.seeds, strict=True)}
+        cube = np.zeros((len(blend.peaks), *cutout.box.shape), dtype=np.float32)
+        for plane, peak in zip(cube, blend.peaks, strict=True):
+            seed = by_id[peak.id]
+            if seed is not None:
+                plane[:] = seed.project(cutout.box).array
+        return cube
+
+    def _model(self, index: int, blend: Footprint, result: Blend, used: IntArray) -> BlendModel:
+        """Turn the engine's result into values in the exposure's frame."""
+        frame = blend.box & self.exposure.box
+        sources = []
+        for peak, fitted in zip(blend.peaks, result.sources, strict=True):
+            components = tuple(self._component(c, frame.origin, used) for c in fitted.components)
+            if not all(np.isfinite(c.spectrum).all() and np.isfinite(c.morph).all() for c in components):
+                why = f"the fit ended ({result.stop_reason}) with values that are not finite"
+                raise NotFittedError("fit_failed", why)
+            sources.append(SourceModel(peak.id, peak, components))
+        return BlendModel(index, frame, tuple(sources), result.iterations, float(result.logL), result.stop_reason)
+
+    def _component(self, component: Component, origin: tuple[int, int], used: IntArray) -> FactorizedComponent:
+        spectrum = np.zeros(len(self.exposure.bands), dtype=np.float32)
+        spectrum[used] = component.spectrum
+        return FactorizedComponent(component.box.shift(*origin), spectrum, component.morph.astype(np.float32))
+
+
+def _select(kernels: Kernels, index: IntArray) -> Kernels:
+    """Kernels of some bands; the same object for all of them, so that its transforms are found again."""
+    if len(index) == len(kernels.stamps):
+        return kernels
+    return type(kernels)(kernels.psfs[index], kernels.model_psf, kernels.stamps[index])

@@ -1,0 +1,192 @@
+"""Deblending with a joint fit of all bands, blend by blend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..exceptions import InputError
+from ..models import BlendModel, FactorizedComponent, ParentModel, SourceModel
+from ..scarlet.config import FitConfig
+from ..sdss.config import SingleBandConfig
+from .blend_fit import BlendFitter, NotFittedError
+from .limits import BlendLimits
+from .none import NoDeblending, NoneOptions
+from .psfs import parent_psfs
+from .seeds import seed_of_components
+from .templates import parent_templates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..detect import BandPsfs
+    from ..geometry import FloatArray, Footprint, Image, Parent
+    from ..image import MultibandExposure
+    from .templates import ParentTemplates
+
+__all__ = ["MultiBand", "MultiBandOptions", "blend_footprints"]
+
+T = TypeVar("T")
+
+
+class MultiBandOptions(BaseModel):
+    """How blends are fitted in all bands at once, and what happens to those that are not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fit: FitConfig = Field(FitConfig(), description="The joint fit.")
+    init: Literal["detect", "single_band", "templates"] = Field(
+        "detect",
+        description="What morphologies start from: the deconvolved detection image (made of the blend's own pixels "
+        "where the parent has none), templates of single bands, or the parent's seeds.",
+    )
+    limits: BlendLimits = Field(BlendLimits(), description="Blends beyond these get templates of single bands instead.")
+    templates: SingleBandConfig = Field(
+        SingleBandConfig(), description="Templates of single bands, as a first guess and where there is no joint fit."
+    )
+    fit_isolated: bool = Field(
+        True, description="Fit parents with one peak too; else their child simply has all pixels (deblender none)."
+    )
+    catch_failures: bool = Field(
+        True, description="Give a blend whose fit raised an error templates of single bands, instead of raising it."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """Why a blend was not fitted."""
+
+    reason: str
+    message: str
+
+
+class MultiBand:
+    """Spectrum × morphology of every source, fitted jointly in all bands (Melchior et al. 2018, A&C 24, 129).
+
+    A blend that is beyond the limits, has no data or PSF, or whose fit fails, gets templates of single bands; a peak
+    for which they find nothing gets the PSF.
+    """
+
+    name: ClassVar[str] = "multi_band"
+    Options: ClassVar[type[BaseModel]] = MultiBandOptions
+
+    def __call__(self, exposure: MultibandExposure, parent: Parent, options: MultiBandOptions) -> ParentModel:
+        """Return the model; see `Deblender`.
+
+        Outcome "degraded" if a blend was not fitted, "failed" if no source has any model; the reason is that of the
+        first blend that was not fitted.
+
+        Raises
+        ------
+        InputError
+            If ``init`` is "templates" and the parent has no seeds: nothing gave it any.
+        """
+        if options.init == "templates" and parent.seeds is None:
+            raise InputError(
+                f"init is 'templates', but parent {parent.id} has no seeds: run a deblender before this one, "
+                "or set init to 'detect' or 'single_band'"
+            )
+        if not options.fit_isolated and len(parent.footprint.peaks) == 1:
+            return NoDeblending()(exposure, parent, NoneOptions())
+        work = _Work(exposure, parent, options, parent_psfs(exposure, parent))
+        blends = blend_footprints(parent)
+        results = work.fit(blends)
+        troubles = [r for r in results if isinstance(r, _Trouble)]
+        fallback = work.templates() if troubles else None
+        models = list[BlendModel]()
+        for k, (blend, result) in enumerate(zip(blends, results, strict=True)):
+            if isinstance(result, BlendModel):
+                models.append(result)
+            elif fallback is not None:
+                models.append(_template_blend(k, blend, parent, fallback))
+        return work.sum_up(tuple(models), troubles, fallback)
+
+
+def blend_footprints(parent: Parent) -> tuple[Footprint, ...]:
+    """Return the parent's blends, or its footprint if it was not split; peaks that are in no blend form one more."""
+    if not parent.blends:
+        return (parent.footprint,)
+    held = {peak.id for blend in parent.blends for peak in blend.peaks}
+    rest = tuple(peak for peak in parent.footprint.peaks if peak.id not in held)
+    return (*parent.blends, *((parent.footprint.with_peaks(rest),) if rest else ()))
+
+
+def _template_blend(index: int, blend: Footprint, parent: Parent, made: ParentTemplates) -> BlendModel:
+    """Return the sources of a blend that was not fitted, with their templates of single bands."""
+    by_id = {peak.id: model for peak, model in zip(parent.footprint.peaks, made.peaks, strict=True)}
+    sources = tuple(SourceModel(p.id, p, by_id[p.id].components, by_id[p.id].flags) for p in blend.peaks)
+    return BlendModel(index, blend.box, sources)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """One parent on its way."""
+
+    exposure: MultibandExposure
+    parent: Parent
+    options: MultiBandOptions
+    psfs: BandPsfs
+
+    def fit(self, blends: Sequence[Footprint]) -> list[BlendModel | _Trouble]:
+        """Fit every blend; where that is not possible, say why."""
+        fitter = self._attempt(
+            lambda: BlendFitter.prepare(self.exposure, self.parent, self.psfs, self.options.fit, self._seeds())
+        )
+        if isinstance(fitter, _Trouble):
+            return [fitter] * len(blends)
+        results: list[BlendModel | _Trouble] = []
+        for k, blend in enumerate(blends):
+            reason, message = self.options.limits.exceeded(self.exposure, blend)
+            results.append(_Trouble(reason, message) if reason else self._attempt(partial(fitter.fit, k, blend)))
+        return results
+
+    def _attempt(self, action: Callable[[], T]) -> T | _Trouble:
+        """Return the result of ``action``, or why there is none."""
+        try:
+            return action()
+        except NotFittedError as error:
+            return _Trouble(error.reason, str(error))
+        except Exception as error:
+            if not self.options.catch_failures:
+                raise
+            return _Trouble("fit_failed", f"{type(error).__name__}: {error}")
+
+    def _seeds(self) -> tuple[Image | None, ...] | None:
+        if self.options.init == "detect":
+            return None
+        if self.options.init == "templates":
+            return self.parent.seeds
+        return tuple(seed_of_components(model.components) for model in self.templates().peaks)
+
+    def templates(self) -> ParentTemplates:
+        """Templates of single bands for every peak."""
+        catch = self.options.catch_failures
+        return parent_templates(self.exposure, self.parent, self.psfs, self.options.templates, catch=catch)
+
+    def sum_up(
+        self, models: tuple[BlendModel, ...], troubles: Sequence[_Trouble], fallback: ParentTemplates | None
+    ) -> ParentModel:
+        """Put the blends together, and say how it went."""
+        components = [c for model in models for source in model.sources for c in source.components]
+        problems = [t.message for t in troubles] + list(fallback.problems if fallback else ())
+        return ParentModel(
+            self.parent.id,
+            self.parent.footprint,
+            models,
+            self.psfs.stamps,
+            model_psf=self._model_psf() if any(isinstance(c, FactorizedComponent) for c in components) else None,
+            deblender=MultiBand.name,
+            outcome=("degraded" if components else "failed") if troubles else "ok",
+            reason=troubles[0].reason if troubles else "",
+            message="; ".join(dict.fromkeys(problems)),
+            warnings=self.psfs.warnings,
+        )
+
+    def _model_psf(self) -> FloatArray:
+        from ..scarlet import model_psf  # noqa: PLC0415 - loads the compiler
+
+        return model_psf(self.options.fit.model_psf_sigma, self.options.fit.model_psf_size).astype(np.float32)
