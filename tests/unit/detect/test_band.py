@@ -248,4 +248,4 @@ def test_time_grows_with_area():
     seconds(64)
     small = min(seconds(256) for _ in range(3))
     # 16 times the area; a factor 2.5 on top is left for the cache and for a busy machine.
-    assert seconds(1024) < 40 * small
+    assert min(seconds(1024) for _ in range(2)) < 40 * small
