@@ -183,7 +183,7 @@ class _Work:
             outcome=("degraded" if components else "failed") if troubles else "ok",
             reason=troubles[0].reason if troubles else "",
             message="; ".join(dict.fromkeys(problems)),
-            warnings=self.psfs.warnings,
+            warnings=self.psfs.warnings + (fallback.warnings if fallback else ()),
         )
 
     def _model_psf(self) -> FloatArray:

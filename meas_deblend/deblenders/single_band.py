@@ -62,5 +62,5 @@ class SingleBand:
             outcome=outcome,
             reason=reason,
             message="; ".join(messages),
-            warnings=psfs.warnings,
+            warnings=psfs.warnings + made.warnings,
         )

@@ -57,11 +57,14 @@ class ParentTemplates:
         Bands in which no templates could be made, and why.
     has_data : bool
         Whether any pixel of the footprint is usable in any band.
+    warnings : tuple of str
+        Bands whose PSF is not defined at every peak, and was taken at one place instead.
     """
 
     peaks: tuple[PeakModel, ...]
     problems: tuple[str, ...]
     has_data: bool
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +75,7 @@ class _Job:
     parent: Parent
     psfs: BandPsfs
     cutout: Cutout
+    band_psfs: tuple[Psf | NDArray[np.float32] | None, ...]
 
 
 def parent_templates(
@@ -100,7 +104,8 @@ def parent_templates(
     """
     # Ramps read, and templates may reach, some 1.5 FWHM beyond the footprint; a stamp is wider than that.
     margin = max(psfs.stamps.shape[1:])
-    job = _Job(exposure, parent, psfs, cut_out(exposure, parent.footprint.box.grow(margin)))
+    band_psfs, warnings = _psfs_of_bands(exposure, parent, psfs)
+    job = _Job(exposure, parent, psfs, cut_out(exposure, parent.footprint.box.grow(margin)), band_psfs)
     planes: list[Sequence[PeakTemplate] | None] = []
     problems: list[str] = []
     usable = np.asarray((parent.footprint.on(job.cutout.box) & ~job.cutout.bad).any(axis=(1, 2)))
@@ -115,7 +120,7 @@ def parent_templates(
                 problems.append(f"{name}: {type(error).__name__}: {error}")
         planes.append(templates)
     models = tuple(_peak_model(job, k, planes) for k in range(len(parent.footprint.peaks)))
-    return ParentTemplates(models, tuple(problems), bool(usable.any()))
+    return ParentTemplates(models, tuple(problems), bool(usable.any()), warnings)
 
 
 def _band_templates(job: _Job, band: int, config: SingleBandConfig) -> Sequence[PeakTemplate]:
@@ -123,7 +128,7 @@ def _band_templates(job: _Job, band: int, config: SingleBandConfig) -> Sequence[
     from ..sdss import build_templates  # noqa: PLC0415 - keeps the algorithm out of the import of the registry
 
     cutout = job.cutout
-    psf = _psf_of_band(job, band)
+    psf = job.band_psfs[band]
     if psf is None:
         config = config.model_copy(update={"fit_psfs": False, "edge_handling": "clip"})
     return build_templates(
@@ -138,16 +143,31 @@ def _band_templates(job: _Job, band: int, config: SingleBandConfig) -> Sequence[
     )
 
 
-def _psf_of_band(job: _Job, band: int) -> Psf | NDArray[np.float32] | None:
-    """PSF that varies over the parent, or its stamp at one place if it is not defined at every peak."""
-    stamp, psf = job.psfs.stamp(band), job.exposure.psfs[band]
-    if stamp is None or psf is None:
-        return None
-    try:
-        drawn = [psf.image(*peak.center).stamp for peak in job.parent.footprint.peaks]
-    except Exception:  # noqa: BLE001 - PSFs are plug-ins with errors of their own; the stamp stands in for all of them
-        return stamp
-    return psf if all(np.isfinite(d).all() and d.sum() > 0 for d in drawn) else stamp
+def _psfs_of_bands(
+    exposure: MultibandExposure, parent: Parent, psfs: BandPsfs
+) -> tuple[tuple[Psf | NDArray[np.float32] | None, ...], tuple[str, ...]]:
+    """PSF of each band that varies over the parent, or its stamp where it is not defined at every peak."""
+    found: list[Psf | NDArray[np.float32] | None] = []
+    warnings: list[str] = []
+    for band, (name, psf) in enumerate(zip(exposure.bands, exposure.psfs, strict=True)):
+        stamp = psfs.stamp(band)
+        trouble = "" if stamp is None or psf is None else _trouble_at_peaks(psf, parent)
+        if trouble:
+            warnings.append(f"{name}: the PSF is taken as constant over the parent: {trouble}")
+        found.append(stamp if stamp is None or trouble else psf)
+    return tuple(found), tuple(warnings)
+
+
+def _trouble_at_peaks(psf: Psf, parent: Parent) -> str:
+    """Why the PSF cannot be used at one of the peaks; "" if it can."""
+    for peak in parent.footprint.peaks:
+        try:
+            stamp = psf.image(*peak.center).stamp
+        except Exception as error:  # noqa: BLE001 - PSFs are plug-ins, and each has errors of its own; it is reported
+            return f"{type(error).__name__} at (y, x) = {peak.center}: {error}"
+        if not (np.isfinite(stamp).all() and stamp.sum() > 0):
+            return f"it is not finite or has no flux at (y, x) = {peak.center}"
+    return ""
 
 
 def _peak_model(job: _Job, k: int, planes: Sequence[Sequence[PeakTemplate] | None]) -> PeakModel:
