@@ -214,6 +214,8 @@ def _mask(
     named = named_planes(header, label)
     if named:
         return bits, MaskPlanes(named, survey.bad_planes).naming_all(bits)
+    if survey.mask_without_names == "nonzero" and not bits.any():
+        return bits, MaskPlanes({}, survey.bad_planes)
     if survey.mask_without_names == "nonzero":
         return (bits != 0).astype(np.int64), MaskPlanes({"BAD": 0}, (*survey.bad_planes, "BAD"))
     return bits, MaskPlanes(survey.mask_planes, survey.bad_planes).naming_all(bits)
@@ -237,8 +239,8 @@ def _psf_pixels(file: FitsFile, survey: Survey) -> NDArray[np.float64] | None:
 
 def _fits_notes(file: FitsFile) -> tuple[str, ...]:
     """One line for all that astropy had to say about a file."""
-    distinct = list(dict.fromkeys(file.messages))
-    if not distinct:
+    messages = file.messages
+    if not messages:
         return ()
-    more = f" (and {len(distinct) - 1} more like it)" if len(distinct) > 1 else ""
-    return (f"{file.path.name}: {distinct[0][:200]}{more}",)
+    more = f" (and {len(messages) - 1} more like it)" if len(messages) > 1 else ""
+    return (f"{file.path.name}: {messages[0][:200]}{more}",)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import re
 import warnings
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,13 +40,19 @@ class FitsFile:
         Absolute path.
     hdus : astropy.io.fits.HDUList
         Its HDUs.
-    messages : list of str
-        What astropy warned of while the file was open; complete when it is closed.
+    caught : list of warnings.WarningMessage
+        What astropy warned of so far; grows while the file is open.
     """
 
     path: Path
     hdus: Any
-    messages: list[str] = field(default_factory=list)
+    caught: list[warnings.WarningMessage] = field(default_factory=list)
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """What astropy warned of so far, each once, in one line."""
+        lines = (" ".join(str(w.message).split()) for w in self.caught)
+        return tuple(dict.fromkeys(line for line in lines if not _HARMLESS.search(line)))
 
     def images(self) -> list[Any]:
         """Image HDUs that hold pixels; a compressed image counts, a table does not."""
@@ -124,7 +133,7 @@ def open_fits(path: str | Path) -> Iterator[FitsFile]:
     """Open a FITS file, gzip-compressed or not, for reading.
 
     Warnings raised while it is open (non-standard cards, truncation, repaired WCS keywords) do not go to the
-    caller: they are in ``messages``, one line each, as often as they came.
+    caller: they are in ``messages``.
 
     Raises
     ------
@@ -136,21 +145,21 @@ def open_fits(path: str | Path) -> Iterator[FitsFile]:
     absolute = Path(path).expanduser().absolute()
     if not absolute.is_file():
         raise InputError(_missing(absolute))
-    opened = None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            try:
-                hdus = fits.open(absolute, memmap=False, lazy_load_hdus=False)
-            except (OSError, TypeError, ValueError) as error:
-                raise InputError(f"{absolute} is not a FITS file that can be read: {error}") from error
-            with hdus:
-                opened = FitsFile(absolute, hdus)
-                yield opened
-        finally:
-            if opened is not None:
-                lines = (" ".join(str(w.message).split()) for w in caught)
-                opened.messages.extend(line for line in lines if not _HARMLESS.search(line))
+            hdus = fits.open(_source(absolute), memmap=False, lazy_load_hdus=False)
+        except (OSError, EOFError, zlib.error, TypeError, ValueError) as error:
+            raise InputError(f"{absolute} is not a FITS file that can be read: {error}") from error
+        with hdus:
+            yield FitsFile(absolute, hdus, caught)
+
+
+def _source(path: Path) -> Path | BytesIO:
+    """Return what astropy opens: a compressed file is unpacked here, for it would take a truncated one for shorter."""
+    with path.open("rb") as stream:
+        compressed = stream.read(2) == b"\x1f\x8b"
+    return BytesIO(gzip.decompress(path.read_bytes())) if compressed else path
 
 
 def _missing(path: Path) -> str:

@@ -140,8 +140,6 @@ def _values(column: Any) -> NDArray[Any]:
 
 
 def _read_table(path: Path, label: str) -> Any:
-    from astropy.table import Table
-
     if not path.is_file():
         raise InputError(f"{label}: no such file ({path.absolute()})")
     suffixes = [s.lower() for s in path.suffixes if s.lower() != ".gz"]
@@ -149,9 +147,24 @@ def _read_table(path: Path, label: str) -> Any:
     if kind is None:
         raise InputError(f"{label}: the name must end in one of {', '.join(_FORMATS)}")
     try:
+        if kind == "parquet":
+            return _read_parquet(path)
+        from astropy.table import Table
+
         return Table.read(path, format=kind)
     except Exception as error:
         raise InputError(f"{label} cannot be read as {kind}: {error}") from error
+
+
+def _read_parquet(path: Path) -> Any:
+    """Table of the columns of a Parquet file; astropy's own reader would need pandas."""
+    from astropy.table import Table
+    from pyarrow import parquet
+
+    columns = parquet.read_table(path)
+    wanted = {n for names in (*_PIXEL_COLUMNS, *_SKY_COLUMNS, _NAME_COLUMNS, ("frame",)) for n in names}
+    kept = [name for name in columns.column_names if name.lower() in wanted] or columns.column_names
+    return Table({name: columns[name].to_numpy() for name in kept})
 
 
 def _pixel_positions(
