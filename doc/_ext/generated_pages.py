@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from meas_deblend.cli import build_parser
 from meas_deblend.framework import load_pipeline, show_pipeline, show_tasks
-from meas_deblend.framework.fields import type_text, walk_fields
+from meas_deblend.framework.fields import model_of, type_text, walk_fields
 from meas_deblend.image import Survey
 from meas_deblend.products import columns_markdown
 
@@ -82,17 +82,11 @@ def settings_page(pipeline: Pipeline) -> str:
 
 def survey_page() -> str:
     """Page with the fields of a survey file."""
-    fields = [
-        (f"`{name}`", "required" if info.is_required() else _value(info.get_default(call_default_factory=True)),
-         type_text(info.annotation, info.metadata), info.description or "")
-        for name, info in Survey.model_fields.items()
-    ]  # fmt: skip
-    return (
+    head = (
         "# Surveys\n\nWhat `config/<survey>/survey.yaml` may say about a survey's files. A survey of your own is a "
         "folder with such a file: `--survey path/to/folder`.\n\n"
-        + _table(("field", "default", "takes", "meaning"), fields)
-        + "\n"
     )
+    return head + _table(("field", "default", "takes", "meaning"), _class_rows(Survey)) + "\n"
 
 
 def command_line_page(parser: argparse.ArgumentParser) -> str:
@@ -157,12 +151,20 @@ def _fields_table(config: BaseModel) -> str:
     return _table(("field", "default", "takes", "meaning"), rows) if rows else "It has no settings."
 
 
+def _class_rows(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, ...]]:
+    """Rows of the fields of a class; the fields of a section take its place."""
+    for name, info in model.model_fields.items():
+        below = model_of(info.annotation)
+        if below is not None:
+            yield from _class_rows(below, f"{prefix}{name}.")
+            continue
+        default = "required" if info.is_required() else _value(info.get_default(call_default_factory=True))
+        yield f"`{prefix}{name}`", default, type_text(info.annotation, info.metadata), info.description or ""
+
+
 def _value(value: object) -> str:
-    if isinstance(value, BaseModel):
-        return "see below" if type(value).model_fields else ""
     plain = json.loads(json.dumps(value, default=str))
-    text = json.dumps(plain, ensure_ascii=False)
-    return f"`{text}`" if len(text) <= 60 else "a mapping; see the source"
+    return f"`{json.dumps(plain, ensure_ascii=False)}`"
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
