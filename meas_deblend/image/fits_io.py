@@ -140,7 +140,7 @@ def open_fits(path: str | Path) -> Iterator[FitsFile]:
     InputError
         If the file is missing (files of similar names are listed) or is not FITS.
     """
-    from astropy.io import fits
+    from astropy.io import fits  # noqa: PLC0415 - slow to load, so only where it is used
 
     absolute = Path(path).expanduser().absolute()
     if not absolute.is_file():

@@ -60,7 +60,7 @@ def write_coadd(path: str | Path, exposure: MultibandExposure, band: str, *, ove
 
 
 def _hdus(exposure: MultibandExposure, k: int) -> Any:
-    from astropy.io import fits
+    from astropy.io import fits  # noqa: PLC0415 - slow to load, so only where it is used
 
     header = fits.Header() if exposure.wcs is None else exposure.wcs.to_header(relax=True)
     header["FILTER"] = exposure.bands[k]

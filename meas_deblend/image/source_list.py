@@ -118,7 +118,7 @@ def read_sources(
 
 def _columns(table: Any) -> tuple[dict[str, NDArray[Any]], str]:
     """Columns by lower-case name, and how messages call the table."""
-    from astropy.table import Table
+    from astropy.table import Table  # noqa: PLC0415 - slow to load, so only where it is used
 
     label = "source list"
     if isinstance(table, (str, Path)):
@@ -149,7 +149,7 @@ def _read_table(path: Path, label: str) -> Any:
     try:
         if kind == "parquet":
             return _read_parquet(path)
-        from astropy.table import Table
+        from astropy.table import Table  # noqa: PLC0415 - slow to load, so only where it is used
 
         return Table.read(path, format=kind)
     except Exception as error:
@@ -158,8 +158,8 @@ def _read_table(path: Path, label: str) -> Any:
 
 def _read_parquet(path: Path) -> Any:
     """Table of the columns of a Parquet file; astropy's own reader would need pandas."""
-    from astropy.table import Table
-    from pyarrow import parquet
+    from astropy.table import Table  # noqa: PLC0415 - slow to load, so only where it is used
+    from pyarrow import parquet  # noqa: PLC0415 - slow to load, so only where it is used
 
     columns = parquet.read_table(path)
     wanted = {n for names in (*_PIXEL_COLUMNS, *_SKY_COLUMNS, _NAME_COLUMNS, ("frame",)) for n in names}

@@ -35,7 +35,7 @@ def wcs_from_header(header: Any, hdus: Any = None, label: str = "image") -> Any 
     InputError
         If there is a WCS, but not one that can be used.
     """
-    from astropy.wcs import WCS
+    from astropy.wcs import WCS  # noqa: PLC0415 - slow to load, so only where it is used
 
     try:
         wcs = WCS(header, fobj=hdus)
@@ -47,7 +47,7 @@ def wcs_from_header(header: Any, hdus: Any = None, label: str = "image") -> Any 
 
 def pixel_to_sky(wcs: Any, y: ArrayLike, x: ArrayLike) -> Any:
     """Sky positions (astropy SkyCoord, in the WCS's own frame) of pixel positions, 0-based."""
-    from astropy.wcs.utils import pixel_to_skycoord
+    from astropy.wcs.utils import pixel_to_skycoord  # noqa: PLC0415 - slow to load, so only where it is used
 
     return pixel_to_skycoord(np.asarray(x, float), np.asarray(y, float), wcs, origin=0)
 
@@ -71,8 +71,8 @@ def sky_to_pixel(
     InputError
         If there is no such frame.
     """
-    from astropy.coordinates import SkyCoord
-    from astropy.wcs.utils import skycoord_to_pixel
+    from astropy.coordinates import SkyCoord  # noqa: PLC0415 - slow to load, so only where it is used
+    from astropy.wcs.utils import skycoord_to_pixel  # noqa: PLC0415 - slow to load, so only where it is used
 
     try:
         sky = SkyCoord(np.asarray(ra, float), np.asarray(dec, float), unit="deg", frame=frame.lower())
