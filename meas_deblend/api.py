@@ -135,8 +135,9 @@ def deblend(
 def _layers(config: Settings | Sequence[Settings] | None) -> tuple[Layer, ...]:
     if config is None:
         return ()
-    several = config if isinstance(config, (list, tuple)) else [config]
-    return tuple(_layer(one) for one in several)
+    if isinstance(config, (Mapping, str, Path, Layer)):
+        return (_layer(config),)
+    return tuple(_layer(one) for one in config)
 
 
 def _layer(config: Settings) -> Layer:

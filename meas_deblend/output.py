@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .api import DeblendResult
+    from .framework import Pipeline
     from .image import MultibandExposure, PlaneSpec
 
 __all__ = ["RunContext", "write_run"]
@@ -61,26 +62,39 @@ def write_run(result: DeblendResult, coadds: MultibandExposure, folder: Path, co
     RunRecord
         Content of ``run.json``.
     """
-    for name in _TABLES:
-        table = getattr(result, name)
-        write_table(folder / f"{name}.parquet", name, table, table.meta["layout"], versions())
+    files = [_write_table(result, name, folder) for name in _TABLES]
     if result.models is not None:
-        result.models.write(folder / "models.parquet")
-    settings = folder / "config"
-    settings.mkdir(exist_ok=True)
-    for task in result.pipeline.tasks:
-        with atomic_write(settings / f"{task.label}.yaml", "w") as stream:
-            stream.write(dump_yaml(task.resolved))
+        files.append(folder / "models.parquet")
+        result.models.write(files[-1])
+    files += _write_settings(result.pipeline, folder / "config")
     if context.figures and result.models is not None and len(result.objects):
         from .pictures import write_figures  # noqa: PLC0415 - matplotlib takes its time
 
-        write_figures(result, coadds, folder / "figures")
-    record = _record(result, coadds, context)
+        files += write_figures(result, coadds, folder / "figures")
+    names = tuple(str(path.relative_to(folder)) for path in files)
+    record = _record(result, coadds, context, names)
     write_run_record(folder / "run.json", record)
     return record
 
 
-def _record(result: DeblendResult, coadds: MultibandExposure, context: RunContext) -> RunRecord:
+def _write_table(result: DeblendResult, name: str, folder: Path) -> Path:
+    table = getattr(result, name)
+    path = folder / f"{name}.parquet"
+    write_table(path, name, table, table.meta["layout"], versions())
+    return path
+
+
+def _write_settings(pipeline: Pipeline, folder: Path) -> list[Path]:
+    folder.mkdir(exist_ok=True)
+    files = []
+    for task in pipeline.tasks:
+        files.append(folder / f"{task.label}.yaml")
+        with atomic_write(files[-1], "w") as stream:
+            stream.write(dump_yaml(task.resolved))
+    return files
+
+
+def _record(result: DeblendResult, coadds: MultibandExposure, context: RunContext, names: tuple[str, ...]) -> RunRecord:
     files = describe_inputs(coadds, context.planes, context.read_options)
     outcomes = [str(value) for value in result.parents["deblend_outcome"]]
     counts = {
@@ -99,4 +113,5 @@ def _record(result: DeblendResult, coadds: MultibandExposure, context: RunContex
         outcome=result.outcome.value,
         counts=counts,
         config="config",
+        files=names,
     )

@@ -14,7 +14,7 @@ from .report import Mark, Outline, Scene, SourceView, band_figure, blend_figure,
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    from matplotlib.figure import Figure
 
     from .api import DeblendResult
     from .image import MultibandExposure
@@ -46,7 +46,7 @@ def write_figures(result: DeblendResult, coadds: MultibandExposure, folder: Path
     folder.mkdir(exist_ok=True, parents=True)
     scene = field_scene(result, coadds)
     files = [
-        save_figure(field_figure(scene, f"{len(result.objects)} objects"), folder / "field.png"),
+        save_figure(field_figure(scene, _title(result)), folder / "field.png"),
         save_figure(band_figure(scene), folder / "bands.png"),
     ]
     for index in _largest(result):
@@ -56,7 +56,7 @@ def write_figures(result: DeblendResult, coadds: MultibandExposure, folder: Path
 
 
 def field_scene(result: DeblendResult, coadds: MultibandExposure) -> Scene:
-    """Put together data and the sum of all models in the observed seeing; objects are numbered by the catalog's rows."""
+    """Put together data and the sum of all models in the observed seeing, objects numbered by the catalog's rows."""
     total = np.zeros(coadds.images.shape, dtype=np.float32)
     for model in result.parent_models:
         for template in render_templates(model, coadds.box):
@@ -77,6 +77,11 @@ def field_scene(result: DeblendResult, coadds: MultibandExposure) -> Scene:
     )
 
 
+def _title(result: DeblendResult) -> str:
+    parents = len(result.parents)
+    return f"{result.pipeline.name}: {len(result.objects)} objects in {parents} parent{'s' if parents != 1 else ''}"
+
+
 def _state(model: ParentModel) -> str:
     return "isolated" if len(model.footprint.peaks) == 1 and model.outcome == "ok" else model.outcome
 
@@ -87,7 +92,7 @@ def _largest(result: DeblendResult) -> list[int]:
     return [k for k in order[:_BLENDS] if sizes[k] > 1]
 
 
-def _blend(result: DeblendResult, field: Scene, index: int) -> object:
+def _blend(result: DeblendResult, field: Scene, index: int) -> Figure:
     model = result.parent_models[index]
     box = model.footprint.box.grow(_MARGIN) & field.box
     cut = box.slices_in(field.box)
@@ -117,7 +122,7 @@ def _view(mark: Mark, template: Image, pixels: Image, scene: Scene) -> SourceVie
     box = template.box | pixels.box
     if box.is_empty:
         box = Box((round(mark.y), round(mark.x)), (1, 1))
-    shown: NDArray[np.float64] = pixels.project(box).array
+    shown = pixels.project(box).array
     cut = box.overlap_slices(scene.box)
     noise = np.zeros(shown.shape)
     noise[:, *cut[0]] = np.where(scene.bad, 0, scene.variance)[:, *cut[1]]

@@ -111,7 +111,8 @@ def _summary(result: DeblendResult, record: RunRecord, folder: Path, seconds: fl
 def _ledger_line(result: DeblendResult) -> str:
     ledger = result.ledger
     total = float(sum(abs(value) for value in ledger["data"]))
-    part = {name: float(ledger[name].sum()) / total if total else 0.0 for name in ("unassigned", "masked")}
+    # Rounded before it is printed, so that a tiny negative part does not show as -0.0 %.
+    part = {n: round(float(ledger[n].sum()) / total, 3) + 0.0 if total else 0.0 for n in ("unassigned", "masked")}
     return f"ledger closes: {part['unassigned']:.1%} of the flux unassigned, {part['masked']:.1%} masked"
 
 

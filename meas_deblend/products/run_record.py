@@ -59,6 +59,9 @@ class RunRecord(BaseModel):
     outcome: str = Field(description="How the run as a whole ended.")
     counts: dict[str, int] = Field(default_factory=dict, description="How many parents, objects, and so on.")
     config: str = Field(description="Folder of the resolved configuration, relative to that of this file.")
+    files: tuple[str, ...] = Field(
+        default=(), description="Everything that the run wrote, relative to the folder of this file."
+    )
 
 
 def file_sha256(path: Path) -> str:

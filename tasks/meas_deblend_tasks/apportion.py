@@ -33,6 +33,7 @@ class ApportionOutputs:
     """What `ApportionTask` returns."""
 
     children: tuple[Apportioned, ...]
+    sharing: ApportionConfig
 
 
 class ApportionTask(PipelineTask[ApportionTaskConfig]):
@@ -60,6 +61,13 @@ class ApportionTask(PipelineTask[ApportionTaskConfig]):
                 ("tract", "patch"),
                 doc="Per parent, the children's pixels and the ledger.",
             ),
+            Connection(
+                "sharing",
+                "sharing",
+                "ApportionConfig",
+                ("tract", "patch"),
+                doc="How pixels were shared out, so that a reload does the same.",
+            ),
         ),
     )
 
@@ -71,7 +79,7 @@ class ApportionTask(PipelineTask[ApportionTaskConfig]):
             for row in shared.ledger:
                 self._check(row)
             children.append(shared)
-        return ApportionOutputs(tuple(children))
+        return ApportionOutputs(tuple(children), self.config.sharing)
 
     def _check(self, row: LedgerRow) -> None:
         scale = max(abs(row.data), abs(row.children), abs(row.unassigned), abs(row.masked))

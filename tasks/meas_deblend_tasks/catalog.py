@@ -85,7 +85,8 @@ def object_rows(given: CatalogInputs, exposure: MultibandExposure) -> list[Row]:
     rows = []
     for source, chi2, measured in zip(model.sources, given.source_chi2, given.measured, strict=True):
         row = _identity(model, source) | _outcome(model) | _fit(blend_of[source.id], source)
-        row |= {"deblend_chi2": chi2} | {flag: flag in source.flags for flag in OBJECT_FLAGS if flag not in row}
+        row |= {"deblend_chi2": chi2, "deblend_noModel": not source.components}
+        row |= {flag: flag in source.flags for flag in OBJECT_FLAGS if flag not in row}
         for k, band in enumerate(exposure.bands):
             row |= _per_band(source, band, k, flux_factor(exposure.zeropoints[k]))
             row[f"merge_footprint_{band}"] = band in given.footprint_bands

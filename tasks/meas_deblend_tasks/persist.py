@@ -9,6 +9,7 @@ from meas_deblend.framework import Config, Connection, Connections, PipelineTask
 from meas_deblend.products import MemoryStore, StoreMetadata
 
 if TYPE_CHECKING:
+    from meas_deblend.apportion import ApportionConfig
     from meas_deblend.image import MultibandExposure
     from meas_deblend.models import ParentModel
 
@@ -39,12 +40,16 @@ class PersistTask(PipelineTask[PersistConfig]):
                 ("tract", "patch"),
                 doc="Deblended parents.",
             ),
+            Connection("sharing", "sharing", "ApportionConfig", ("tract", "patch"), doc="How pixels were shared out."),
         ),
         outputs=(
             Connection("models", "models", "MemoryStore", ("tract", "patch"), doc="Every model, PSF and footprint."),
         ),
     )
 
-    def run(self, coadds: MultibandExposure, parent_models: tuple[ParentModel, ...]) -> PersistOutputs:
+    def run(
+        self, coadds: MultibandExposure, parent_models: tuple[ParentModel, ...], sharing: ApportionConfig
+    ) -> PersistOutputs:
         """Check that the models fit together, and join them."""
-        return PersistOutputs(MemoryStore(parent_models, StoreMetadata.from_exposure(coadds, versions())))
+        about = StoreMetadata.from_exposure(coadds, versions(), apportion=sharing.model_dump())
+        return PersistOutputs(MemoryStore(parent_models, about))
