@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..geometry import Box
 from .overlays import MAX_NUMBERS, draw_marks, draw_outlines, draw_scale_bar
 from .panels import SIGMA_LIMIT, block_factor, show_colour, show_sigma
 from .rgb import AsinhStretch
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from ..geometry import Box
     from .scene import Scene, SourceView
 
 __all__ = ["band_figure", "blend_figure", "field_figure"]
@@ -28,6 +28,8 @@ _LARGE_FIELD = 160  # pixels: larger fields are drawn two by two
 _MANY_MARKS = 25
 _STRIP = 1.9  # inches, height of a source's strip
 _STRIPS_PER_ROW = 2
+_STRIP_MARGIN = 4  # pixels
+_FAINT = 0.01
 
 
 def field_figure(scene: Scene, title: str = "") -> Figure:
@@ -149,7 +151,7 @@ def _draw_field(figure: Any, axes: NDArray[Any], scene: Scene, panel: float) -> 
     if len(scene.marks) <= MAX_NUMBERS:
         draw_marks(axes[3], scene.marks, pixels_per_point, numbers=False)
     if scene.pixel_scale is not None:
-        draw_scale_bar(axes[0], box, scene.pixel_scale)
+        draw_scale_bar(axes[0], box, scene.pixel_scale, scene.marks)
     _colour_bar(figure, image, [axes[3]])
 
 
@@ -160,18 +162,28 @@ def _draw_strips(axes: NDArray[Any], sources: Sequence[SourceView], scene: Scene
     order = [scene.bands.index(b) for b in colour.bands]
     for (left, middle, right), source in zip(axes, sources, strict=False):
         name = source.mark.label or "source"
-        _picture(left, source, source.model[order], stretch, f"{name}: model")
-        _picture(middle, source, source.pixels[order], stretch, "re-apportioned")
+        window = _window(source)
+        cut = (order, *window.slices_in(source.box))
+        _picture(left, source.model[cut], window, stretch, f"{name}: model")
+        _picture(middle, source.pixels[cut], window, stretch, "re-apportioned")
         _draw_spectrum(right, source, scene)
     for unused in axes[len(sources) :].ravel():
         unused.set_axis_off()
 
 
-def _picture(axes: Any, source: SourceView, cube: NDArray[Any], stretch: AsinhStretch, title: str) -> None:
-    if source.box.is_empty:
+def _window(source: SourceView) -> Box:
+    """Part of the source's box that is shown: where its model is above 1 % of its maximum, and some pixels more."""
+    light = np.nan_to_num(np.clip(source.model, 0, None)).sum(axis=0)
+    if not light.any():
+        return source.box
+    return Box.from_mask(light > _FAINT * light.max(), source.box.origin).grow(_STRIP_MARGIN) & source.box
+
+
+def _picture(axes: Any, cube: NDArray[Any], box: Box, stretch: AsinhStretch, title: str) -> None:
+    if box.is_empty:
         axes.set_axis_off()
         return
-    show_colour(axes, cube, source.box, stretch)
+    show_colour(axes, cube, box, stretch)
     sky_axes(axes, title)
     axes.locator_params(nbins=3, integer=True)
 

@@ -164,28 +164,28 @@ def draw_marks(axes: Any, marks: Sequence[Mark], pixels_per_point: float, *, num
             )
 
 
-def draw_scale_bar(axes: Any, box: Box, pixel_scale: float) -> None:
-    """Draw a bar of a round number of arcseconds, at most a quarter of the width, in the lower left corner."""
+def draw_scale_bar(axes: Any, box: Box, pixel_scale: float, marks: Sequence[Mark] = ()) -> None:
+    """Draw a bar of a round number of arcseconds, at most a quarter of the width, where the fewest ``marks`` are."""
     from matplotlib import patheffects  # noqa: PLC0415 - matplotlib is only loaded to draw
 
-    width = box.shape[1] * pixel_scale
-    fitting = [length for length in _BAR_LENGTHS if length <= width / 4]
+    h, w = box.shape
+    fitting = [length for length in _BAR_LENGTHS if length <= w * pixel_scale / 4]
     if not fitting:
         return
     length = fitting[-1]
+    side = length / pixel_scale
+    y, x = _freest_corner(box, side, marks)
     dark = [patheffects.withStroke(linewidth=3, foreground="black", alpha=0.6)]
-    x = box.origin[1] + 0.05 * box.shape[1]
-    y = box.origin[0] + 0.05 * box.shape[0]
-    end = x + length / pixel_scale
-    axes.plot([x, end], [y, y], color="white", lw=1.6, solid_capstyle="butt", path_effects=dark)
+    axes.plot([x, x + side], [y, y], color="white", lw=1.6, solid_capstyle="butt", path_effects=dark)
     text = f"{length:g}″" if length < 60 else f"{length / 60:g}′"
-    axes.text(
-        (x + end) / 2,
-        y + 0.015 * box.shape[0],
-        text,
-        color="white",
-        fontsize=8,
-        ha="center",
-        va="bottom",
-        path_effects=dark,
-    )
+    style = {"color": "white", "fontsize": 8, "ha": "center", "va": "bottom", "path_effects": dark}
+    axes.text(x + side / 2, y + 0.015 * h, text, **style)
+
+
+def _freest_corner(box: Box, side: float, marks: Sequence[Mark]) -> tuple[float, float]:
+    """Left end ``(y, x)`` of a bar in the corner whose ninth of the box holds the fewest marks; lower left if equal."""
+    (y0, x0), (h, w) = box.origin, box.shape
+    corners = [(y, x) for y in (0.05, 0.9) for x in (0.05, 0.95)]
+    near = [sum(abs((m.y - y0) / h - y) < 1 / 3 and abs((m.x - x0) / w - x) < 1 / 3 for m in marks) for y, x in corners]
+    y, x = corners[int(np.argmin(near))]
+    return y0 + y * h, x0 + x * w - (side if x > 0.5 else 0.0)

@@ -191,8 +191,22 @@ def test_strips_have_the_stretch_of_the_data():
     scene = _scene()
     (view,) = _views(scene, 1)
     figure = blend_figure(scene, [view])
-    shown = next(a for a in figure.axes if a.get_title(loc="left") == "0: model").get_images()[0].get_array()
-    np.testing.assert_array_equal(shown, to_rgb(view.model, scene.stretch()))
+    (shown,) = next(a for a in figure.axes if a.get_title(loc="left") == "0: model").get_images()
+    np.testing.assert_array_equal(shown.get_array(), to_rgb(view.model, scene.stretch()))
+
+
+def test_strips_are_cut_to_where_the_source_is():
+    scene = _scene((90, 90), n_marks=0)
+    box = Box((20, 30), (60, 60))
+    cube = np.zeros((3, 60, 60))
+    cube[:, 20:25, 30:33] = 5
+    cube[:, 50, 50] = 0.01
+    view = SourceView(Mark("0", 42, 61), box, cube, cube, np.ones(3), np.ones(3))
+    figure = blend_figure(scene, [view])
+    axes = next(a for a in figure.axes if a.get_title(loc="left") == "0: model")
+    # Rows 40 to 44 and columns 60 to 62 of the exposure, with a margin of four pixels.
+    assert axes.get_ylim() == (35.5, 48.5)
+    assert axes.get_xlim() == (55.5, 66.5)
 
 
 def test_spectrum_points_are_the_fluxes():

@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from meas_deblend.report.overlays import border_segments, place_labels
+from meas_deblend.geometry import Box
+from meas_deblend.report import Mark
+from meas_deblend.report.overlays import _freest_corner, border_segments, place_labels
 from meas_deblend.report.panels import block_mean
 from meas_deblend.report.style import band_color
 
@@ -72,3 +74,12 @@ def test_band_colours_are_different():
     colors = [band_color(band, bands) for band in bands]
     assert len(set(colors)) == 4
     assert [band_color(b, tuple("ugrizy")) for b in "gr"] == ["#0072B2", "#009E73"]
+
+
+def test_the_scale_bar_takes_the_corner_with_the_fewest_marks():
+    box = Box((100, 200), (50, 60))
+    assert _freest_corner(box, 10.0, ()) == pytest.approx((102.5, 203.0))
+    crowd = [Mark("", 105, 205), Mark("", 105, 255), Mark("", 145, 205)]
+    y, x = _freest_corner(box, 10.0, crowd)
+    assert (y, x) == pytest.approx((145.0, 247.0))
+    assert x + 10 < box.stop[1]
