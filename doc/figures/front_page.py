@@ -1,11 +1,11 @@
-"""Data, model and residuals of a simulated blend, for the front page: python front_page.py FOLDER."""
+"""Data, model and residuals of a simulated sky, for the front page: python front_page.py FOLDER."""
 
 import sys
 from pathlib import Path
 
-from meas_deblend.detect import exposure_psfs
-from meas_deblend.report import Mark, Scene, field_figure, save_figure
-from meas_deblend.scarlet import deblend_blend
+import meas_deblend as md
+from meas_deblend.pictures import field_scene
+from meas_deblend.report import field_figure, save_figure
 from meas_deblend.simulate import SkyConfig, simulate_sky
 
 CONFIG = SkyConfig(
@@ -21,20 +21,10 @@ CONFIG = SkyConfig(
 
 
 def main(folder: Path) -> None:
-    """Fit all sources together, at the positions at which they were simulated."""
-    sky = simulate_sky(CONFIG)
-    exposure = sky.exposure
-    psfs = exposure_psfs(exposure).stamps
-    blend = deblend_blend(exposure.images, exposure.variance, psfs, [(s.y, s.x) for s in sky.sources])
-    scene = Scene(
-        exposure.bands,
-        exposure.images,
-        blend.model(),
-        exposure.variance,
-        pixel_scale=exposure.pixel_scale,
-        marks=tuple(Mark(str(s.id), s.y, s.x) for s in sky.sources),
-    )
-    save_figure(field_figure(scene), folder / "front_page.png")
+    """Run the whole chain."""
+    exposure = simulate_sky(CONFIG).exposure
+    result = md.deblend(exposure)
+    save_figure(field_figure(field_scene(result, exposure)), folder / "front_page.png")
 
 
 if __name__ == "__main__":
