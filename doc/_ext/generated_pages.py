@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from meas_deblend.cli import build_parser
-from meas_deblend.framework import load_pipeline, show_pipeline, show_tasks
+from meas_deblend.framework import load_pipeline, shipped_pipelines, show_pipeline, show_tasks
 from meas_deblend.framework.fields import model_of, type_text, walk_fields
 from meas_deblend.image import Survey
 from meas_deblend.products import columns_markdown
@@ -37,11 +37,12 @@ PACKAGES = ("geometry", "image", "models", "detect", "sdss", "scarlet", "apporti
 
 def write_pages(_app: Sphinx) -> None:
     """Write all pages; those that have not changed keep their date, so that Sphinx need not read them again."""
-    pipeline = load_pipeline("multiband")
+    names = sorted(shipped_pipelines(), key=lambda name: (name != "multiband", name))  # the usual one first
+    pipelines = [load_pipeline(name) for name in names]
     pages = {
         "columns.md": columns_markdown(),
-        "tasks.md": tasks_page(pipeline),
-        "settings.md": settings_page(pipeline),
+        "tasks.md": tasks_page(pipelines),
+        "settings.md": settings_page(pipelines),
         "surveys.md": survey_page(),
         "command-line.md": command_line_page(build_parser()),
         "unreleased.inc": unreleased_page(),  # part of CHANGES.md, not a page
@@ -56,27 +57,34 @@ def write_pages(_app: Sphinx) -> None:
         (FOLDER / stale).unlink()
 
 
-def tasks_page(pipeline: Pipeline) -> str:
-    """Page with the table of a pipeline's tasks, and their datasets."""
-    return (
-        f"# Tasks\n\n`{pipeline.name}`: {pipeline.description}\n\n{show_tasks(pipeline, markdown=True)}\n\n"
-        "Datasets in brackets are optional. `meas-deblend show tasks` prints the table, "
-        f"`meas-deblend show pipeline` this:\n\n```text\n{show_pipeline(pipeline)}\n```\n"
-    )
+def tasks_page(pipelines: list[Pipeline]) -> str:
+    """Page with the tables of the pipelines' tasks, and their datasets."""
+    parts = [
+        "# Tasks\n\nDatasets in brackets are optional. `meas-deblend show tasks` prints the table, "
+        "`meas-deblend show pipeline` the details."
+    ]
+    parts += [
+        f"## {pipeline.name}\n\n{pipeline.description}\n\n{show_tasks(pipeline, markdown=True)}\n\n"
+        f"```text\n{show_pipeline(pipeline)}\n```"
+        for pipeline in pipelines
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
-def settings_page(pipeline: Pipeline) -> str:
+def settings_page(pipelines: list[Pipeline]) -> str:
     """Page with all settings of all tasks: name, default, what is allowed, meaning."""
     parts = [
-        "# Settings\n\nEvery setting of every task of the pipeline `multiband`. On the command line a setting is "
+        "# Settings\n\nEvery setting of every task. On the command line a setting is "
         "`-c label:field=value`, in a file of settings\n\n```yaml\nlabel:\n  field: value\n```\n\nLayers, low to high: "
         "class defaults, `config/<survey>/<label>.yaml`, the pipeline definition's `config:` block, `-C` files in "
         "order, `-c` settings in order."
     ]
-    for task in pipeline.tasks:
-        # Defaults of the class: what a survey changes stands in its own file.
+    # A task that several pipelines run has the same settings in all of them.
+    tasks = {(task.label, task.task_class): task for pipeline in pipelines for task in pipeline.tasks}
+    for (label, task_class), task in tasks.items():
         config = task.resolved.config
-        parts.append(f"## {task.label}\n\n{_first_line(type(config).__doc__)}\n\n{_fields_table(config)}")
+        title = f"## {label} ({task_class.__name__})"
+        parts.append(f"{title}\n\n{_first_line(type(config).__doc__)}\n\n{_fields_table(config)}")
     return "\n\n".join(parts) + "\n"
 
 
