@@ -60,7 +60,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     run.add_argument("--sources", metavar="FILE", help="table (CSV, FITS, Parquet) of positions to deblend instead of "
                      "detected peaks: columns x y (pixels, 0-based) or ra dec (degrees)")  # fmt: skip
-    run.add_argument("--frame", default="icrs", help="frame of ra and dec in --sources (default: icrs)")
+    run.add_argument("--frame", help="frame of ra and dec in --sources (default: the table's column frame, else icrs)")
     run.add_argument("--psf", nargs="+", default=[], metavar="SPEC",
                      help="PSF for all bands, or for one as BAND=SPEC: an image file, or fwhm=ARCSEC")  # fmt: skip
     run.add_argument("--zeropoint", nargs="+", default=[], metavar="MAG",
@@ -134,7 +134,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0 if it worked, 1 if the run failed, 2 if the input or a setting cannot be used.
     """
-    options = build_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = build_parser().parse_args(given)
+    options.command_line = ("meas-deblend", *given)
     command = _load(options.function)
     try:
         return command(options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -57,10 +58,23 @@ def describe_inputs(
         inputs.append(RunInput(band=band, path=source.path, sha256=source.sha256, planes=given))
         others = (value for plane, value in given.items() if plane != "image")
         checksums |= _checksums(value for value in others if isinstance(value, str))
-    options = {key: _absolute_all(value) for key, value in read_options.items() if value is not None}
-    psf = options.get("psf")
-    checksums |= _checksums(psf.values() if isinstance(psf, Mapping) else [psf] if isinstance(psf, str) else [])
+    options = {key: value for key, value in read_options.items() if value is not None}
+    # Only these two may be paths: a folder that is called as a survey must not be taken for it.
+    if "psf" in options:
+        psf = options["psf"] = _absolute_all(options["psf"])
+        checksums |= _checksums(psf.values() if isinstance(psf, Mapping) else [psf] if isinstance(psf, str) else [])
+    if _is_survey_path(options.get("survey", "")):
+        path = Path(options["survey"]).expanduser().absolute()
+        options["survey"] = str(path)
+        checksums |= _checksums([path / "survey.yaml" if path.is_dir() else path])
     return RunFiles(tuple(inputs), options, checksums)
+
+
+def _is_survey_path(survey: Any) -> bool:
+    """Whether it is a path, as `image.load_survey` decides, and not the name of a shipped survey."""
+    return isinstance(survey, Path) or (
+        isinstance(survey, str) and (os.sep in survey or survey.endswith((".yaml", ".yml")))
+    )
 
 
 def _given_planes(spec: PlaneSpec, image: str) -> dict[str, str | float]:

@@ -8,19 +8,38 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..framework import Layer, layer_from_assignment, layer_from_file
+from ..framework import Layer, layer_from_assignment, layer_from_dict, layer_from_file, load_pipeline
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+    from pathlib import Path
 
-__all__ = ["layers_of", "say", "shown_warnings", "start_log"]
+__all__ = ["checked_layers", "layers_of", "say", "shown_warnings", "start_log"]
 
 
 def layers_of(options: argparse.Namespace) -> list[Layer]:
     """Return the settings of ``-C`` and ``-c``, low to high."""
     files = [layer_from_file(path) for path in options.config_files]
     return files + [layer_from_assignment(text) for text in options.settings]
+
+
+def checked_layers(options: argparse.Namespace, survey: str | Path) -> list[Layer]:
+    """Return the settings of ``-C``, ``-c`` and ``--strict``, low to high, after the pipeline has taken them.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is unknown or out of range.
+    PipelineError
+        If the definition cannot be used.
+    """
+    layers = layers_of(options)
+    pipeline = load_pipeline(options.pipeline, survey=survey, layers=layers)
+    if not options.strict:
+        return layers
+    catching = [task.label for task in pipeline.tasks if "catch_failures" in type(task.resolved.config).model_fields]
+    return [*layers, layer_from_dict({label: {"catch_failures": False} for label in catching}, "--strict")]
 
 
 def start_log() -> None:

@@ -8,9 +8,10 @@ import numpy as np
 
 from .._atomic import atomic_write
 from ..framework import prepare_output
-from ..image import PlaneSpec, write_coadd
+from ..image import PlaneSpec, read_coadds, write_coadd
+from ..output import RunContext
 from ..simulate import SkyConfig, simulate_sky
-from ._settings import say, shown_warnings, start_log
+from ._settings import checked_layers, say, shown_warnings, start_log
 from .run import deblend_and_write
 
 if TYPE_CHECKING:
@@ -35,17 +36,22 @@ def demo(options: argparse.Namespace) -> int:
         That of the run.
     """
     start_log()
+    layers = checked_layers(options, _SURVEY)
     folder = prepare_output(options.out, options.overwrite)
     say(f"simulating a sky (seed {options.seed})")
     sky = simulate_sky(SkyConfig(seed=options.seed))
     planes = write_sky(sky, folder / "sky")
     with shown_warnings():
-        code, result = deblend_and_write(planes, {"survey": _SURVEY}, folder, options)
+        context = RunContext(options.command_line, planes, {"survey": _SURVEY}, figures=not options.no_figures)
+        coadds = read_coadds(planes, survey=_SURVEY)
+        code, result = deblend_and_write(coadds, folder, layers, context, options)
+    if result is None:
+        return code
     if len(result.objects):
         say(compare_with_truth(result, sky))
     say("run it again with your own settings:")
-    coadds = " ".join(f"{band}={spec.image}" for band, spec in planes.items())
-    say(f"  meas-deblend run --coadd {coadds} --survey {_SURVEY} --out again/")
+    files = " ".join(f"{band}={spec.image}" for band, spec in planes.items())
+    say(f"  meas-deblend run --coadd {files} --survey {_SURVEY} --out again/")
     return code
 
 
@@ -57,7 +63,7 @@ def write_sky(sky: SimulatedSky, folder: Path) -> dict[str, PlaneSpec]:
     planes = {}
     for band in sky.exposure.bands:
         path = folder / f"{band}.fits"
-        write_coadd(path, sky.exposure, band)
+        write_coadd(path, sky.exposure, band, overwrite=True)
         planes[band] = PlaneSpec(path)
     with atomic_write(folder / "truth.ecsv", "w") as stream:
         Table(sky.truth).write(stream, format="ascii.ecsv")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..api import deblend
-from ..exceptions import InputError
+from ..exceptions import InputError, PipelineError
 from ..framework import prepare_output, watching
 from ..image import PlaneSpec, parse_plane_spec, parse_psf_specs, read_coadds
 from ..output import RunContext, write_run
-from ._settings import layers_of, say, shown_warnings, start_log
+from ._settings import checked_layers, say, shown_warnings, start_log
 
 if TYPE_CHECKING:
     import argparse
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..api import DeblendResult
+    from ..framework import Layer
+    from ..image import MultibandExposure
     from ..products import RunRecord
 
 __all__ = ["deblend_and_write", "run"]
@@ -43,46 +45,61 @@ def run(options: argparse.Namespace) -> int:
             "background": options.background,
             "on_missing_psf": options.missing_psf,
         }
+        layers = checked_layers(options, options.survey)
+        if not options.overwrite:
+            prepare_output(options.out)  # a folder in use is told before the coadds are read
+        coadds = read_coadds(planes, **read_options)
+        # Only now, so that input that cannot be used costs nobody the earlier run.
         folder = prepare_output(options.out, options.overwrite)
-        return deblend_and_write(planes, read_options, folder, options)[0]
+        context = RunContext(options.command_line, planes, read_options, figures=not options.no_figures)
+        return deblend_and_write(coadds, folder, layers, context, options)[0]
 
 
 def deblend_and_write(
-    planes: Mapping[str, PlaneSpec], read_options: Mapping[str, Any], folder: Path, options: argparse.Namespace
-) -> tuple[int, DeblendResult]:
-    """Read coadds, deblend them, write the folder, and print what came out.
+    coadds: MultibandExposure,
+    folder: Path,
+    layers: Sequence[Layer],
+    context: RunContext,
+    options: argparse.Namespace,
+) -> tuple[int, DeblendResult | None]:
+    """Deblend coadds, write the folder, and print what came out.
 
     Parameters
     ----------
-    planes : mapping of str to PlaneSpec
-        Files of each band.
-    read_options : mapping
-        Keyword arguments of `read_coadds`.
+    coadds : MultibandExposure
+        What `read_coadds` made of ``context.planes``.
     folder : Path
         Empty output folder.
+    layers : sequence of Layer
+        Settings, low to high; the pipeline takes them.
+    context : RunContext
+        What is recorded; ``read_options["survey"]`` is the survey.
     options : argparse.Namespace
-        ``pipeline``, settings, ``sources``, ``frame``, ``no_figures``.
+        ``pipeline``, ``sources``, ``frame``.
 
     Returns
     -------
     int
-        Exit code.
-    DeblendResult
-        What came out.
+        0 if there are objects, or there was nothing to detect; else 1.
+    DeblendResult or None
+        What came out; None if a step failed.
     """
     start = time.monotonic()
-    coadds = read_coadds(planes, **read_options)
-    with watching() as observer:
-        result = deblend(
-            coadds,
-            read_options["survey"],
-            layers_of(options),
-            getattr(options, "sources", None),
-            pipeline=options.pipeline,
-            frame=getattr(options, "frame", None),
-            observer=observer,
-        )
-    context = RunContext(tuple(sys.argv), planes, read_options, figures=not options.no_figures)
+    try:
+        with watching() as observer:
+            result = deblend(
+                coadds,
+                context.read_options["survey"],
+                layers,
+                getattr(options, "sources", None),
+                pipeline=options.pipeline,
+                frame=getattr(options, "frame", None),
+                observer=observer,
+            )
+    except PipelineError as error:
+        # Definition and settings have been checked: it is a step that failed.
+        sys.stderr.write(f"meas-deblend: {error}\n")
+        return 1, None
     record = write_run(result, coadds, folder, context)
     for line in _summary(result, record, folder, time.monotonic() - start):
         say(line)
@@ -133,12 +150,21 @@ def _zeropoints(texts: Sequence[str]) -> float | dict[str, float] | None:
     values: dict[str, float] = {}
     for text in texts:
         band, _, number = text.rpartition("=")
-        try:
-            values[band] = float(number)
-        except ValueError:
-            raise InputError(f"--zeropoint: {text!r} is neither a magnitude nor BAND=MAGNITUDE") from None
+        if band in values:
+            raise InputError(f"--zeropoint: {f'band {band}' if band else 'all bands'} is given twice; got {texts}")
+        values[band] = _magnitude(number, text)
     if "" not in values:
         return values
     if len(texts) > 1:
         raise InputError(f"--zeropoint: give one magnitude for all bands, or BAND=MAGNITUDE for each; got {texts}")
     return values[""]
+
+
+def _magnitude(number: str, text: str) -> float:
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"--zeropoint: {text!r} is neither a magnitude nor BAND=MAGNITUDE")
+    return value
