@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["field_scene", "write_figures"]
 
-_BLENDS = 4
+_BLENDS = 3
 _MARGIN = 6
 
 

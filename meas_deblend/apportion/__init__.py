@@ -1,5 +1,6 @@
 """Templates → children: each pixel is shared in proportion to the templates, and every count is accounted for."""
 
+from .account import account_imbalance
 from .quality import ModelChi2, model_chi2
 from .render import reapportion_parent, render_templates
 from .split import apportion
@@ -11,6 +12,7 @@ __all__ = [
     "Child",
     "LedgerRow",
     "ModelChi2",
+    "account_imbalance",
     "apportion",
     "model_chi2",
     "reapportion_parent",

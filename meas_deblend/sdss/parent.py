@@ -69,7 +69,7 @@ class PeakTemplate:
         Pixels of the template, on the box of ``image``; may reach outside the parent's footprint.
     psf : PointSource
     flags : frozenset of str
-        "psf_…" from the point-source fits, "ramped_template", "no_valid_pixels", "peak_outside_footprint",
+        ``"psf_…"`` from the point-source fits, "ramped_template", "no_valid_pixels", "peak_outside_footprint",
         "empty_template".
     """
 

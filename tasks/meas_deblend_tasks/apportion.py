@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 from pydantic import Field
 
-from meas_deblend.apportion import ApportionConfig, Apportioned, LedgerRow, reapportion_parent
+from meas_deblend.apportion import ApportionConfig, Apportioned, account_imbalance, reapportion_parent
 from meas_deblend.exceptions import MeasDeblendError
 from meas_deblend.framework import Config, Connection, Connections, PipelineTask, progress
 
 if TYPE_CHECKING:
+    from meas_deblend.geometry import FloatArray
     from meas_deblend.image import MultibandExposure
     from meas_deblend.models import ParentModel
 
@@ -74,17 +75,18 @@ class ApportionTask(PipelineTask[ApportionTaskConfig]):
     def run(self, coadds: MultibandExposure, parent_models: tuple[ParentModel, ...]) -> ApportionOutputs:
         """Apportion all parents."""
         children = []
-        for model in progress(parent_models, description="apportioning"):
+        for model in progress(parent_models, description="parents"):
             shared = reapportion_parent(coadds, model, self.config.sharing)
-            for row in shared.ledger:
-                self._check(row)
+            self._check(model, account_imbalance(coadds, model, shared), coadds.bands)
             children.append(shared)
         return ApportionOutputs(tuple(children), self.config.sharing)
 
-    def _check(self, row: LedgerRow) -> None:
-        scale = max(abs(row.data), abs(row.children), abs(row.unassigned), abs(row.masked))
-        if not math.isfinite(row.imbalance) or abs(row.imbalance) > self.config.tolerance * scale:
+    def _check(self, model: ParentModel, imbalance: FloatArray, bands: tuple[str, ...]) -> None:
+        worst = int(np.argmax(imbalance))
+        # Written so that NaN is refused too.
+        if not imbalance[worst] <= self.config.tolerance:
             raise MeasDeblendError(
-                f"the ledger of parent {row.parent_id} does not close in band {row.band}: data {row.data:.6g} is not "
-                f"children {row.children:.6g} + unassigned {row.unassigned:.6g} + masked {row.masked:.6g}"
+                f"the ledger of parent {model.id} does not close in band {bands[worst]}: children, unassigned and "
+                f"masked pixels differ from the data by {imbalance[worst]:.3g} of Σ|data|, more than the tolerance of "
+                f"{self.config.tolerance:g}"
             )
