@@ -33,7 +33,7 @@ def account_imbalance(exposure: MultibandExposure, parent: ParentModel, shared: 
     Returns
     -------
     float64 array (band,)
-        The ratio |data − children − unassigned − masked| / Σ|data|; 0 where there are no data. About 1e-8 for float32 pixels.
+        ``|data − children − unassigned − masked| / Σ|data|``; 0 where there are no data. About 1e-8 for float32 pixels.
     """
     box = parent.footprint.box
     images = parent_pixels(exposure, box)[0]
