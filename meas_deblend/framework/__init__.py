@@ -5,6 +5,7 @@ settings come in layers and every value remembers who set it. This package knows
 numerics by name: it loads the classes that a definition names.
 """
 
+from .._registry import Registry
 from .classes import load_task_class, tuning_fields
 from .config import Config, RegistryChoice
 from .connections import Connection, Connections
@@ -35,7 +36,6 @@ from .observers import LogObserver, Observer, SilentObserver, TerminalObserver, 
 from .outcome import Outcome
 from .pipeline import Pipeline, build_pipeline, load_pipeline
 from .progress import progress
-from .registry import Registry
 from .report import DataId, QuantumReport, RunResult
 from .resolve import ResolvedConfig, resolve_config, survey_layer
 from .runner import SerialExecutor, run_pipeline

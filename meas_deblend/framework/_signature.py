@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from ._names import listing
+from .._names import listing
 from .connections import Connections
 
 __all__ = ["check_signature"]

@@ -4,8 +4,8 @@ import importlib
 from collections.abc import Iterator
 from typing import Any
 
+from .._names import suggestion
 from ..exceptions import PipelineError
-from ._names import suggestion
 from .config import registry_fields
 from .definition import PipelineDefinition, TaskDefinition
 from .marks import Leaf, Node

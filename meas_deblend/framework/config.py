@@ -6,7 +6,7 @@ from typing import Any, Literal, NoReturn, Self, cast, get_args, get_origin
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
-from ._names import listing, suggestion
+from .._names import listing, suggestion
 from .fields import model_of, validate_strictly
 from .layers import plain
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticUndefined
 
-from ._names import listing, suggestion
+from .._names import listing, suggestion
 from .config import RegistryChoice
 from .fields import model_of, type_text
 from .layers import CLASS_DEFAULTS, plain

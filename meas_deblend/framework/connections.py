@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ._names import listing
+from .._names import listing
 
 __all__ = ["Connection", "Connections"]
 

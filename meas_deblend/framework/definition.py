@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from .._names import SNAKE_CASE, listing, suggestion
 from ..exceptions import ConfigError, PipelineError
 from ..shipped import shipped_folder
-from ._names import SNAKE_CASE, listing, suggestion
 from .layers import DEFINITION, Layer
 from .marks import Leaf, Node, Origin, Section, read_yaml
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .._names import listing, suggestion
 from ..exceptions import PipelineError
-from ._names import listing, suggestion
 from .connections import Connection
 from .resolve import ResolvedConfig
 from .task import PipelineTask

@@ -13,8 +13,8 @@ from pathlib import Path, PurePath
 
 from pydantic import BaseModel
 
+from .._names import listing, suggestion
 from ..exceptions import ConfigError
-from ._names import listing, suggestion
 from .marks import Leaf, Node, Origin, Section, parse_yaml, read_yaml
 
 __all__ = [

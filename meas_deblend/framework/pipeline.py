@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .._names import listing, suggestion
 from ..exceptions import PipelineError
-from ._names import listing, suggestion
 from .classes import load_task_class, tuning_fields
 from .definition import (
     PipelineDefinition,

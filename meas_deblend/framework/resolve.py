@@ -8,9 +8,9 @@ from typing import Generic, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
+from .._names import listing, suggestion
 from ..exceptions import ConfigError
 from ..shipped import shipped_folder
-from ._names import listing, suggestion
 from .config import Config
 from .config_errors import error_message, field_paths, unknown_field_message
 from .fields import defaults_tree, field_default, validate_strictly, walk_fields

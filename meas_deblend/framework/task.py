@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
+from .._names import listing
 from ..exceptions import PipelineError
-from ._names import listing
 from ._signature import check_signature
 from .config import Config
 from .connections import Connections

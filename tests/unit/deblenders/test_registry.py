@@ -38,8 +38,8 @@ def plugins(monkeypatch):
     def install(name, value):
         installed.append(EntryPoint(name, value, registry.ENTRY_POINT_GROUP))
 
-    monkeypatch.setattr(registry, "entry_points", lambda group: [p for p in installed if p.group == group])
-    monkeypatch.setattr(registry, "_registered", {})
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [p for p in installed if p.group == group])
+    monkeypatch.setattr(registry._REGISTRY, "_registered", dict(registry._REGISTRY._registered))
     return install
 
 
@@ -54,7 +54,7 @@ def test_the_packages_own_are_there(plugins):
 
 
 def test_unknown_names_are_answered_with_the_known_ones(plugins):
-    with pytest.raises(ConfigError, match=r"no deblender 'multiband' \(there are: multi_band, none, single_band\)"):
+    with pytest.raises(ConfigError, match=r"no deblender 'multiband'.* Known: multi_band, none, single_band"):
         get_deblender("multiband")
     with pytest.raises(ConfigError, match="did you mean 'multi_band'"):
         get_deblender("multiband")
@@ -94,11 +94,11 @@ def test_plugins_that_cannot_be_used_are_named(plugins, monkeypatch):
     monkeypatch.setattr(registry, "Nothing", Nothing, raising=False)
     plugins("something", "meas_deblend.deblenders.registry:Nothing")
     assert get_deblender("single_band").name == "single_band"  # the others do not suffer
-    with pytest.raises(ConfigError, match=r"'lost': plug-in no_such_package:Thing .* cannot be imported: Module"):
+    with pytest.raises(ConfigError, match=r"'lost' cannot be imported: plug-in no_such_package:Thing .*: Module"):
         get_deblender("lost")
     with pytest.raises(ConfigError, match=r"math:pi .* is no deblender"):
         get_deblender("wrong")
-    with pytest.raises(ConfigError, match="'none' has more than one deblender: plug-in no_such_package:Thing"):
+    with pytest.raises(ConfigError, match=r"'none' is claimed more than once: .*, plug-in no_such_package:Thing"):
         get_deblender("none")
     with pytest.raises(ConfigError, match="is registered as 'something' but calls itself 'nothing'"):
         get_deblender("something")

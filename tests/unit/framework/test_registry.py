@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from meas_deblend.exceptions import ConfigError, PipelineError
+from meas_deblend.exceptions import ConfigError
 from meas_deblend.framework import Registry
 
 
@@ -10,11 +10,8 @@ from meas_deblend.framework import Registry
 def registry():
     made = Registry("deblender", "toy.deblenders")
 
-    @made.register("single")
-    def single():
-        return 1
-
-    made.register("multi")(len)
+    made.register("single", lambda: 1)
+    made.register("multi", len)
     return made
 
 
@@ -44,9 +41,9 @@ def test_names_are_sorted_and_found(registry):
 
 
 def test_a_name_is_given_once(registry):
-    with pytest.raises(ValueError, match="the deblender 'multi' is already registered: <built-in function len>"):
-        registry.register("multi")(max)
-    registry.register("multi")(len)  # the same thing again, as when a module is reloaded
+    with pytest.raises(ConfigError, match="there is a deblender 'multi' already, <built-in function len>: choose"):
+        registry.register("multi", max)
+    registry.register("multi", len)  # the same thing again, as when a module is reloaded
 
 
 def test_unknown_names_are_told_what_there_is(registry):
@@ -67,24 +64,37 @@ def test_a_broken_plugin_is_an_error_when_it_is_asked_for(registry, install):
     install("toy_plugin_b", ["bad = toy_plugin_b:deblend", "gone = toy_plugin_b2:x"], "import no_such_library\n")
     assert registry.get("single")() == 1
     assert "bad" in registry
-    with pytest.raises(PipelineError) as caught:
+    with pytest.raises(ConfigError) as caught:
         registry.get("bad")
     assert str(caught.value) == (
-        "the plug-in deblender 'bad' cannot be imported from toy_plugin_b:deblend (of toy_plugin_b): "
+        "the deblender 'bad' cannot be imported: plug-in toy_plugin_b:deblend (installed by toy_plugin_b 1.0): "
         "ModuleNotFoundError: No module named 'no_such_library'"
     )
-    with pytest.raises(PipelineError, match="'gone' cannot be imported"):
+    with pytest.raises(ConfigError, match="'gone' cannot be imported"):
         registry.get("gone")
 
 
 def test_a_plugin_cannot_take_a_name(registry, install):
     install("toy_plugin_c", ["single = toy_plugin_c:deblend"], "def deblend(): return 2\n")
-    with pytest.raises(PipelineError, match=r"'single' is claimed more than once: toy_plugin_c:.*, this package"):
+    with pytest.raises(ConfigError, match=r"'single' is claimed more than once: <function .*, plug-in toy_plugin_c:"):
         registry.get("single")
 
 
 def test_two_plugins_cannot_share_a_name(registry, install):
     install("toy_plugin_d", ["mine = toy_plugin_d:deblend"], "def deblend(): return 2\n")
     install("toy_plugin_e", ["mine = toy_plugin_e:deblend"], "def deblend(): return 3\n")
-    with pytest.raises(PipelineError, match="'mine' is claimed more than once: toy_plugin_"):
+    with pytest.raises(ConfigError, match="'mine' is claimed more than once: plug-in toy_plugin_"):
         registry.get("mine")
+
+
+def test_plugins_are_checked_when_they_are_asked_for(install):
+    def only_text(item, source):
+        if not isinstance(item, str):
+            raise ConfigError(f"{source} is no text")
+        return item.upper()
+
+    install("toy_plugin_f", ["good = toy_plugin_f:text", "wrong = toy_plugin_f:number"], "text, number = 'a', 1\n")
+    made = Registry("text", "toy.deblenders", only_text)
+    assert made.get("good") == "A"
+    with pytest.raises(ConfigError, match=r"plug-in toy_plugin_f:number \(installed by toy_plugin_f 1.0\) is no text"):
+        made.get("wrong")
