@@ -1,0 +1,199 @@
+"""Children → catalogs: as declared, right against the truth, and with flags that can be true and false."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import small_sky
+
+from meas_deblend.deblenders import BlendLimits
+from meas_deblend.deblenders.blend_fit import BlendFitter
+from meas_deblend.detect import DetectConfig
+from meas_deblend.image import SourceList
+from meas_deblend.measure import MeasureConfig
+from meas_deblend.products import check_table, declaration, flux_factor, unpack_id
+from meas_deblend.scarlet import FitConfig
+from meas_deblend_tasks.deblend import (
+    MultiBandConfig,
+    MultiBandTask,
+    NoDeblendingTask,
+    SingleBandTask,
+)
+from meas_deblend_tasks.detect import DetectTask, DetectTaskConfig
+from meas_deblend_tasks.measure import MeasureTask, MeasureTaskConfig
+
+TABLES = ("objects", "parents", "ledger")
+
+
+def test_tables_are_as_declared(chain):
+    for name in TABLES:
+        table = getattr(chain.catalogs, name)
+        check_table(name, table, table.meta["layout"])
+    objects, parents = chain.catalogs.objects, chain.catalogs.parents
+    assert len(objects) == sum(small_sky.PEAKS)
+    assert list(parents["deblend_nPeaks"]) == list(small_sky.PEAKS)
+    assert list(parents["deblend_nChild"]) == [0, 2, 4]
+    assert len(chain.catalogs.ledger) == len(parents) * len(small_sky.BANDS)
+    assert str(objects["i_psfFlux"].unit) == "nJy"
+
+
+def test_without_any_parent_the_tables_are_empty_and_complete(chain):
+    empty = MeasureTask().run(chain.coadds, chain.detections, (), ())
+    for name in TABLES:
+        table, full = getattr(empty, name), getattr(chain.catalogs, name)
+        assert len(table) == 0
+        assert table.colnames == full.colnames
+        check_table(name, table, table.meta["layout"])
+
+
+def test_who_belongs_to_whom(chain):
+    objects, models = chain.catalogs.objects, chain.deblended.parent_models
+    expected = [
+        (source.id, 0 if len(model.sources) == 1 else model.id, source.peak.y, source.peak.x)
+        for model in models
+        for source in model.sources
+    ]
+    columns = ("objectId", "parentObjectId", "deblend_peak_center_y", "deblend_peak_center_x")
+    assert [tuple(int(row[c]) for c in columns) for row in objects] == expected
+    assert {unpack_id(int(i)).tract for i in objects["objectId"]} == {0}
+    blends = {blend.id: len(blend.sources) for model in models for blend in model.blends}
+    for row in objects:
+        assert row["deblend_blendNChild"] == blends[int(row["deblend_blendId"])]
+
+
+def test_positions_on_the_sky_are_those_of_the_pixels(chain):
+    objects = chain.catalogs.objects
+    ra, dec = chain.coadds.wcs.all_pix2world(objects["x"], objects["y"], 0)
+    assert np.allclose(objects["coord_ra"], ra, rtol=0, atol=1e-9)
+    assert np.allclose(objects["coord_dec"], dec, rtol=0, atol=1e-9)
+    lost = MeasureTask().run(
+        replace(chain.coadds, wcs=None), chain.detections, chain.deblended.parent_models, chain.apportioned.children
+    )
+    assert np.isnan(lost.objects["coord_ra"]).all()
+
+
+def test_fluxes_are_right(chain):
+    """The star that stands alone, whose flux is known; and sums of pixels against apertures that hold them all."""
+    truth = small_sky.sky().truth
+    objects = chain.catalogs.objects
+    (isolated,) = objects[objects["parentObjectId"] == 0]
+    star = int(np.argmin(np.hypot(truth["x"] - isolated["x"], truth["y"] - isolated["y"])))
+    assert truth["is_star"][star]
+    for band, zeropoint in zip(small_sky.BANDS, chain.coadds.zeropoints, strict=True):
+        flux = truth[f"{band}_flux"][star] * flux_factor(zeropoint)
+        assert abs(isolated[f"{band}_psfFlux"] - flux) < 5 * isolated[f"{band}_psfFluxErr"]
+        assert isolated[f"{band}_modelFlux"] == pytest.approx(flux, rel=0.1)
+    centroid = isolated["i_centroid_y"] - truth["y"][star], isolated["i_centroid_x"] - truth["x"][star]
+    assert np.hypot(*centroid) < 5 * np.hypot(isolated["i_centroid_xErr"], isolated["i_centroid_yErr"])
+
+
+def test_apertures_are_those_of_the_settings(chain):
+    config = MeasureTaskConfig(measurement=MeasureConfig(aperture_radii=(2.5, 40.0), position="given"))
+    wide = MeasureTask(config).run(
+        chain.coadds, chain.detections, chain.deblended.parent_models, chain.apportioned.children
+    )
+    assert {"i_ap02_5Flux", "i_ap40Flux"} <= set(wide.objects.colnames)
+    assert "i_ap03Flux" not in wide.objects.colnames
+    # All pixels of the one at (x, y) = (45, 19) lie within 40 pixels: the flux is their sum, on whose unit the
+    # catalog and the ledger agree.
+    factor = flux_factor(chain.coadds.zeropoints[0])
+    total = chain.apportioned.children[1].children[0].flux[0].sum(dtype=np.float64)
+    assert wide.objects["r_ap40Flux"][1] == pytest.approx(total * factor, rel=1e-6)
+    peaks = [source.peak.center for model in chain.deblended.parent_models for source in model.sources]
+    assert list(zip(wide.objects["y"], wide.objects["x"], strict=True)) == peaks
+
+
+def test_names_of_given_sources_are_kept(chain, catalogs_of):
+    positions = small_sky.sky().truth
+    given = SourceList(positions["y"], positions["x"], tuple(f"mine {k}" for k in range(len(positions["y"]))))
+    detections = DetectTask().run(chain.coadds, given).detections
+    models = NoDeblendingTask().run(chain.coadds, detections).parent_models
+    objects = catalogs_of(chain.coadds, detections, models).objects
+    assert sorted(objects["sourceName"]) == sorted(given.names)
+    assert not objects["merge_peak_r"].any()
+
+
+@pytest.fixture(scope="module")
+def variants(chain, catalogs_of):
+    """Catalogs of runs in which something is different, to see each flag in both states."""
+    coadds, detections, split = chain.coadds, chain.detections, chain.split_parents
+    runs = {"default": chain.catalogs}
+
+    def _add(name, task, what, exposure=coadds, found=detections):
+        runs[name] = catalogs_of(exposure, found, task.run(exposure, what).parent_models)
+
+    _add("limits", MultiBandTask(MultiBandConfig(limits=BlendLimits(max_number_of_peaks=1))), split)
+    _add("short", MultiBandTask(MultiBandConfig(fit=FitConfig(max_iter=1))), split)
+    _add("none", NoDeblendingTask(), detections)
+    _add("single_band", SingleBandTask(), detections)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BlendFitter, "fit", lambda *_: 1 / 0)
+        _add("failing", MultiBandTask(), split)
+    # Footprints that end where sources are still bright.
+    tight = DetectTask(DetectTaskConfig(detection=DetectConfig(threshold=25, grow=0))).run(coadds).detections
+    _add("tight", SingleBandTask(), tight, found=tight)
+    # The first band has no PSF, and no data around the four; the second has holes at their peaks.
+    mask = coadds.mask.copy()
+    box = detections.parents[2].footprint.box
+    mask[(0, *box.grow(3).slices_in(coadds.box))] = 1
+    for peak in detections.parents[2].footprint.peaks:
+        mask[1, peak.y - 1 : peak.y + 2, peak.x - 1 : peak.x + 2] = 1
+    damaged = replace(coadds, mask=mask, psfs=(None, coadds.psfs[1]))
+    found = DetectTask().run(damaged).detections
+    _add("damaged", NoDeblendingTask(), found, damaged, found)
+    return runs
+
+
+FLAGS = [(name, c.name) for name in ("objects", "parents") for c in declaration(name).columns if c.is_flag]
+
+
+@pytest.mark.parametrize(("table", "flag"), FLAGS)
+def test_every_flag_is_seen_in_both_states(variants, table, flag):
+    values = set()
+    for catalogs in variants.values():
+        rows = getattr(catalogs, table)
+        for band in small_sky.BANDS:
+            values |= set(rows[flag.replace("{band}", band).replace("{aperture}", "ap06")].tolist())
+    assert values == {False, True}
+
+
+def test_catalogs_of_all_variants_are_as_declared(variants):
+    for catalogs in variants.values():
+        for name in TABLES:
+            table = getattr(catalogs, name)
+            check_table(name, table, table.meta["layout"])
+
+
+def test_skipped_and_failed_follow_from_the_reason(variants):
+    limits, failing = variants["limits"], variants["failing"]
+    assert list(limits.parents["deblend_reason"]) == ["", "", "too_many_peaks"]
+    assert list(limits.parents["deblend_skipped"]) == [False, False, True]
+    assert not limits.parents["deblend_failed"].any()
+    assert list(limits.objects["deblend_skipped"]) == [False] * 3 + [True] * 4
+    assert set(failing.parents["deblend_reason"]) == {"fit_failed"}
+    assert failing.parents["deblend_failed"].all()
+    assert not failing.parents["deblend_skipped"].any()
+    assert all("ZeroDivisionError" in text for text in failing.parents["deblend_message"])
+    assert np.isnan(failing.parents["deblend_logL"]).all()
+
+
+def test_what_has_no_model_has_no_flux(variants):
+    rows = variants["none"].objects
+    lost = rows["deblend_noModel"]
+    assert lost.sum() == sum(n - 1 for n in small_sky.PEAKS)
+    assert np.array_equal(rows["i_zeroFlux"], lost)
+    assert np.isnan(rows["i_modelFlux"][lost]).all()
+    assert np.isfinite(rows["i_modelFlux"][~lost]).all()
+    assert (rows["i_psfFlux"][lost] == 0).all()
+
+
+def test_a_band_without_psf_is_told(variants):
+    rows = variants["damaged"].objects
+    assert variants["damaged"].parents["deblend_incompleteData"].all()
+    assert rows["r_psfFlux_flag"].all()
+    assert not rows["i_psfFlux_flag"][rows["parentObjectId"] == 0].any()
+
+
+def test_children_and_models_must_match(chain):
+    with pytest.raises(ValueError, match="zip"):
+        MeasureTask().run(chain.coadds, chain.detections, chain.deblended.parent_models, chain.apportioned.children[:2])
