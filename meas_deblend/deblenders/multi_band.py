@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from .._interrupt import raise_interrupt
 from ..exceptions import InputError
 from ..models import BlendModel, FactorizedComponent, ParentModel, SourceModel
 from ..scarlet.config import FitConfig
@@ -151,6 +152,7 @@ class _Work:
         except NotFittedError as error:
             return _Trouble(error.reason, str(error))
         except Exception as error:
+            raise_interrupt(error)
             if not self.options.catch_failures:
                 raise
             return _Trouble("fit_failed", f"{type(error).__name__}: {error}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._interrupt import raise_interrupt
 from ..geometry import Box, Image
 from ..models import TemplateComponent
 from .cutout import cut_out
@@ -115,6 +116,7 @@ def parent_templates(
             try:
                 templates = _band_templates(job, band, config)
             except Exception as error:
+                raise_interrupt(error)
                 if not catch:
                     raise
                 problems.append(f"{name}: {type(error).__name__}: {error}")
@@ -164,6 +166,7 @@ def _trouble_at_peaks(psf: Psf, parent: Parent) -> str:
         try:
             stamp = psf.image(*peak.center).stamp
         except Exception as error:  # noqa: BLE001 - PSFs are plug-ins, and each has errors of its own; it is reported
+            raise_interrupt(error)
             return f"{type(error).__name__} at (y, x) = {peak.center}: {error}"
         if not (np.isfinite(stamp).all() and stamp.sum() > 0):
             return f"it is not finite or has no flux at (y, x) = {peak.center}"

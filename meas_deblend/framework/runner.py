@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
+from .._interrupt import raise_interrupt
 from ..exceptions import NoWorkFoundError
 from .config import Config
 from .connections import Connection
@@ -36,6 +37,7 @@ class SerialExecutor(Executor):
         try:
             future.set_result(fn(*args, **kwargs))
         except Exception as error:  # noqa: BLE001 -- handed on by the future, as every executor does
+            raise_interrupt(error)
             future.set_exception(error)
         return future
 

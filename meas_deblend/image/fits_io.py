@@ -29,6 +29,12 @@ __all__ = ["FitsFile", "checksum", "open_fits", "split_selector"]
 # (datfix) and units spelled as the standard asks (unitfix).
 _HARMLESS = re.compile(r"datfix|unitfix")
 
+# What astropy says of files that end too early.
+_DAMAGED = re.compile(r"truncated|corrupt", re.IGNORECASE)
+
+# Advice of astropy about its own arguments, which whoever reads coadds cannot follow.
+_ADVICE = re.compile(r"\s*If this is really a FITS file, try with .*")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitsFile:
@@ -83,10 +89,11 @@ class FitsFile:
         return found
 
     def listing(self) -> str:
-        """Image HDUs in words, for messages."""
+        """Image HDUs in words, for messages; says so where the file looks cut off, for HDUs may then be lacking."""
         numbers = {id(hdu): k for k, hdu in enumerate(self.hdus)}
         found = [f"{numbers[id(h)]} {h.name or '(no name)'} {h.shape}" for h in self.images()]
-        return ", ".join(found) or "no image HDU"
+        damaged = any(_DAMAGED.search(message) for message in self.messages)
+        return (", ".join(found) or "no image HDU") + ("; the file looks truncated" if damaged else "")
 
     def pixels(self, hdu: Any, dtype: Any = None) -> NDArray[Any]:
         """Pixels of an HDU, scaled by BSCALE and BZERO, in native byte order; axes of length 1 in front are dropped.
@@ -150,7 +157,8 @@ def open_fits(path: str | Path) -> Iterator[FitsFile]:
         try:
             hdus = fits.open(_source(absolute), memmap=False, lazy_load_hdus=False)
         except (OSError, EOFError, zlib.error, TypeError, ValueError) as error:
-            raise InputError(f"{absolute} is not a FITS file that can be read: {error}") from error
+            reason = _ADVICE.sub("", str(error))
+            raise InputError(f"{absolute} is not a FITS file that can be read: {reason}") from error
         with hdus:
             yield FitsFile(absolute, hdus, caught)
 

@@ -173,9 +173,12 @@ def parse_analytic_psf(text: str, pixel_scale: float | None = None) -> GaussianP
     if "fwhm" not in values:
         raise InputError(f"PSF {text!r} has no width: give {_FORMS}")
     fwhm = _in_pixels(*values["fwhm"], pixel_scale, text)
-    if name == "gaussian":
-        return GaussianPsf.from_fwhm(fwhm)
-    return MoffatPsf(fwhm, values["beta"][0]) if "beta" in values else MoffatPsf(fwhm)
+    try:
+        if name == "gaussian":
+            return GaussianPsf.from_fwhm(fwhm)
+        return MoffatPsf(fwhm, values["beta"][0]) if "beta" in values else MoffatPsf(fwhm)
+    except InputError as error:  # it counts in pixels, the caller perhaps in arcseconds
+        raise InputError(f"PSF {text!r}: {error}") from error
 
 
 def _in_pixels(value: float, unit: str | None, pixel_scale: float | None, text: str) -> float:

@@ -143,7 +143,7 @@ def _check_grids(bands: Sequence[BandData]) -> list[str]:
     with_wcs = [data for data in bands if data.wcs is not None]
     if with_wcs and len(with_wcs) < len(bands):
         without = ", ".join(data.band for data in bands if data.wcs is None)
-        notes.append(f"bands {without}: no WCS in the header; they are taken to be on the grid of {with_wcs[0].band}")
+        notes.append(f"no WCS in the header of {without}: taken to be on the grid of {with_wcs[0].band}")
     shape = (first.image.shape[0], first.image.shape[1])
     for data in with_wcs[1:]:
         _check_offset(with_wcs[0], data, shape)

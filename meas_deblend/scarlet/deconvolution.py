@@ -11,6 +11,10 @@ from .config import DeconvolveConfig
 from .convolve import Convolver
 from .kernels import Kernels
 
+LONGEST_STEP = 1.9
+"""Longest step times the largest gain of the kernel squared; projected gradients converge below 2 (Combettes & Wajs
+2005, Multiscale Model. Simul. 4, 1168, theorem 3.4)."""
+
 __all__ = ["Deconvolved", "deconvolution_step", "deconvolve"]
 
 
@@ -106,7 +110,9 @@ def _deconvolve_band(
     measured = np.isfinite(data)
     data = np.where(measured, data, 0)
     model, loss = data.copy(), []
-    step = deconvolution_step(data, noise)
+    # Kernels of a PSF narrower than the model PSF amplify; a longer step than this would diverge.
+    gain = float(np.abs(convolver.transform).max())
+    step = min(deconvolution_step(data, noise), LONGEST_STEP / gain**2)
     for n in range(config.max_iter):
         residual = measured * (data - convolver.render(model))
         loss.append(-0.5 * float(np.sum(residual.astype(np.float64) ** 2)))

@@ -37,7 +37,7 @@ def test_analytic_psfs(text, scale, expected):
         ("fwhm=1,fwhm=2", "not understood at 'fwhm=2'"),
         ("beta=2", "has no width"),
         ("fwhm=0.7arcsec", "is in arcseconds, but no pixel scale is known.*fwhm=3.5px"),
-        ("fwhm=-1", "FWHM of a Moffat PSF must be in"),
+        ("fwhm=-1", "PSF 'fwhm=-1': FWHM of a Moffat PSF must be in"),
     ],
 )
 def test_mistakes_in_analytic_psfs(text, message):

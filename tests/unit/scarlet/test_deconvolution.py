@@ -93,3 +93,13 @@ def test_mismatched_arguments_are_refused():
         deconvolve(np.zeros((2, 9, 9)), np.ones(3), kernels)
     with pytest.raises(ValueError, match=r"mask has shape \(3, 3\), expected \(9, 9\)"):
         deconvolve(np.zeros((3, 9, 9)), np.ones(3), kernels, mask=np.ones((3, 3), dtype=bool))
+
+
+def test_a_psf_narrower_than_the_model_psf_does_not_diverge():
+    stamp = np.zeros((1, 41, 41))
+    stamp[0, 20, 20] = 1.0
+    kernels = prepare_kernels(stamp.astype(np.float32))
+    images = point_sources(*ONE, 0)[:1].astype(np.float32)
+    result = deconvolve(images, np.ones(1), kernels)  # warnings of an overflow are errors
+    assert np.isfinite(result.losses[0]).all()
+    assert (np.diff(result.losses[0]) > -1e-3 * np.abs(result.losses[0][0])).all()
