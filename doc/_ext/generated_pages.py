@@ -19,8 +19,9 @@ from pydantic import BaseModel
 from meas_deblend.cli import build_parser
 from meas_deblend.framework import load_pipeline, shipped_pipelines, show_pipeline, show_tasks
 from meas_deblend.framework.fields import model_of, type_text, walk_fields
-from meas_deblend.image import Survey
+from meas_deblend.image import Survey, load_survey
 from meas_deblend.products import columns_markdown
+from meas_deblend.shipped import surveys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -89,11 +90,13 @@ def settings_page(pipelines: list[Pipeline]) -> str:
 
 
 def survey_page() -> str:
-    """Page with the fields of a survey file."""
+    """Page with the shipped surveys and the fields of a survey file."""
     head = (
         "# Surveys\n\nWhat `config/<survey>/survey.yaml` may say about a survey's files. A survey of your own is a "
-        "folder with such a file: `--survey path/to/folder`.\n\n"
+        "folder with such a file: `--survey path/to/folder`. These are shipped:\n\n"
     )
+    shipped = [load_survey(name) for name in surveys()]
+    head += _table(("survey", "what it is"), [(f"`{s.name}`", s.description) for s in shipped]) + "\n\n"
     return head + _table(("field", "default", "takes", "meaning"), _class_rows(Survey)) + "\n"
 
 

@@ -10,7 +10,9 @@ from pydantic import Field
 
 from meas_deblend.apportion import ApportionConfig, Apportioned, account_imbalance, reapportion_parent
 from meas_deblend.exceptions import MeasDeblendError
-from meas_deblend.framework import Config, Connection, Connections, PipelineTask, progress
+from meas_deblend.framework import Config, Connections, PipelineTask, progress
+
+from .datasets import CHILDREN, COADDS, PARENT_MODELS, SHARING
 
 if TYPE_CHECKING:
     from meas_deblend.geometry import FloatArray
@@ -43,34 +45,7 @@ class ApportionTask(PipelineTask[ApportionTaskConfig]):
     A run whose ledger does not close fails.
     """
 
-    connections: ClassVar[Connections] = Connections(
-        inputs=(
-            Connection("coadds", "coadds", "MultibandExposure", ("tract", "patch"), doc="Images in all bands."),
-            Connection(
-                "parent_models",
-                "parent_models",
-                "tuple[ParentModel, ...]",
-                ("tract", "patch"),
-                doc="Deblended parents.",
-            ),
-        ),
-        outputs=(
-            Connection(
-                "children",
-                "children",
-                "tuple[Apportioned, ...]",
-                ("tract", "patch"),
-                doc="Per parent, the children's pixels and the ledger.",
-            ),
-            Connection(
-                "sharing",
-                "sharing",
-                "ApportionConfig",
-                ("tract", "patch"),
-                doc="How pixels were shared out, so that a reload does the same.",
-            ),
-        ),
-    )
+    connections: ClassVar[Connections] = Connections(inputs=(COADDS, PARENT_MODELS), outputs=(CHILDREN, SHARING))
 
     def run(self, coadds: MultibandExposure, parent_models: tuple[ParentModel, ...]) -> ApportionOutputs:
         """Apportion all parents."""

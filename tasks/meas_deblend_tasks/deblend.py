@@ -15,8 +15,9 @@ from meas_deblend.deblenders import (
     get_deblender,
     seeds_from_models,
 )
-from meas_deblend.framework import Config, Connection, Connections, Outcome, PipelineTask, TaskOutputs, progress
+from meas_deblend.framework import Config, Connections, Outcome, PipelineTask, TaskOutputs, progress
 
+from .datasets import COADDS, DETECTIONS, PARENT_MODELS, SEED_MODELS, SPLIT_PARENTS
 from .identifiers import with_unique_ids
 
 if TYPE_CHECKING:
@@ -36,23 +37,6 @@ __all__ = [
     "SingleBandConfig",
     "SingleBandTask",
 ]
-
-_COADDS = Connection("coadds", "coadds", "MultibandExposure", ("tract", "patch"), doc="Images in all bands.")
-_DETECTIONS = Connection("detections", "detections", "Detections", ("tract", "patch"), doc="Parents with their peaks.")
-_PARENTS = Connection(
-    "split_parents", "split_parents", "tuple[Parent, ...]", ("tract", "patch"), doc="Parents with their blends."
-)
-_SEEDS = Connection(
-    "seed_models",
-    "single_band_models",
-    "tuple[ParentModel, ...]",
-    ("tract", "patch"),
-    optional=True,
-    doc="Models whose templates the fit may start from.",
-)
-_MODELS = Connection(
-    "parent_models", "parent_models", "tuple[ParentModel, ...]", ("tract", "patch"), doc="One model per parent."
-)
 
 
 class SingleBandConfig(SingleBandOptions, Config):
@@ -89,7 +73,7 @@ class DeblendOutputs(TaskOutputs):
 class SingleBandTask(PipelineTask[SingleBandConfig]):
     """Make symmetric and PSF templates of every peak, band by band."""
 
-    connections: ClassVar[Connections] = Connections(inputs=(_COADDS, _DETECTIONS), outputs=(_MODELS,))
+    connections: ClassVar[Connections] = Connections(inputs=(COADDS, DETECTIONS), outputs=(PARENT_MODELS,))
 
     def run(self, coadds: MultibandExposure, detections: Detections) -> DeblendOutputs:
         """Deblend all parents."""
@@ -99,7 +83,7 @@ class SingleBandTask(PipelineTask[SingleBandConfig]):
 class NoDeblendingTask(PipelineTask[NoDeblendingConfig]):
     """Leave every parent whole: what others are compared with."""
 
-    connections: ClassVar[Connections] = Connections(inputs=(_COADDS, _DETECTIONS), outputs=(_MODELS,))
+    connections: ClassVar[Connections] = Connections(inputs=(COADDS, DETECTIONS), outputs=(PARENT_MODELS,))
 
     def run(self, coadds: MultibandExposure, detections: Detections) -> DeblendOutputs:
         """Give each parent's pixels to its brightest peak."""
@@ -109,7 +93,9 @@ class NoDeblendingTask(PipelineTask[NoDeblendingConfig]):
 class MultiBandTask(PipelineTask[MultiBandConfig]):
     """Fit all bands of every blend jointly; with ``init: templates`` the fit starts from other models."""
 
-    connections: ClassVar[Connections] = Connections(inputs=(_COADDS, _PARENTS, _SEEDS), outputs=(_MODELS,))
+    connections: ClassVar[Connections] = Connections(
+        inputs=(COADDS, SPLIT_PARENTS, SEED_MODELS), outputs=(PARENT_MODELS,)
+    )
 
     def run(
         self,

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from meas_deblend.detect import DeconvolveConfig, Detections, HierarchyConfig, deconvolve_exposure, split_parents
-from meas_deblend.framework import Config, Connection, Connections, PipelineTask
+from meas_deblend.framework import Config, Connections, PipelineTask
+
+from .datasets import COADDS, DETECTIONS, SPLIT_PARENTS
 
 if TYPE_CHECKING:
     from meas_deblend.geometry import Parent
@@ -34,21 +36,7 @@ class DeconvolveOutputs:
 class DeconvolveTask(PipelineTask[DeconvolveTaskConfig]):
     """Deconvolve every band to the model PSF, and split parents into blends on the sum."""
 
-    connections: ClassVar[Connections] = Connections(
-        inputs=(
-            Connection("coadds", "coadds", "MultibandExposure", ("tract", "patch"), doc="Images in all bands."),
-            Connection("detections", "detections", "Detections", ("tract", "patch"), doc="Parents with their peaks."),
-        ),
-        outputs=(
-            Connection(
-                "split_parents",
-                "split_parents",
-                "tuple[Parent, ...]",
-                ("tract", "patch"),
-                doc="Parents with their blends and their part of the deconvolved detection image.",
-            ),
-        ),
-    )
+    connections: ClassVar[Connections] = Connections(inputs=(COADDS, DETECTIONS), outputs=(SPLIT_PARENTS,))
 
     def run(self, coadds: MultibandExposure, detections: Detections) -> DeconvolveOutputs:
         """Split the parents."""

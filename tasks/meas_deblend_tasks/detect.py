@@ -11,8 +11,9 @@ from pydantic import Field
 
 from meas_deblend.detect import DetectConfig, Detections, detect_bands, merge_detections, parents_from_sources
 from meas_deblend.exceptions import NoWorkFoundError
-from meas_deblend.framework import Config, Connection, Connections, PipelineTask
+from meas_deblend.framework import Config, Connections, PipelineTask
 
+from .datasets import COADDS, DETECTIONS, SOURCE_LIST
 from .identifiers import parent_id
 
 if TYPE_CHECKING:
@@ -42,22 +43,7 @@ class DetectTask(PipelineTask[DetectTaskConfig]):
     With a list of sources the peaks are the given positions, on the detected footprints.
     """
 
-    connections: ClassVar[Connections] = Connections(
-        inputs=(
-            Connection("coadds", "coadds", "MultibandExposure", ("tract", "patch"), doc="Images in all bands."),
-            Connection(
-                "source_list",
-                "source_list",
-                "SourceList",
-                ("tract", "patch"),
-                optional=True,
-                doc="Positions that take the place of detected peaks.",
-            ),
-        ),
-        outputs=(
-            Connection("detections", "detections", "Detections", ("tract", "patch"), doc="Parents with their peaks."),
-        ),
-    )
+    connections: ClassVar[Connections] = Connections(inputs=(COADDS, SOURCE_LIST), outputs=(DETECTIONS,))
 
     def run(self, coadds: MultibandExposure, source_list: SourceList | None = None) -> DetectOutputs:
         """Find the parents.

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from meas_deblend.apportion import Apportioned, model_chi2
-from meas_deblend.framework import Config, Connection, Connections, PipelineTask, progress
+from meas_deblend.framework import Config, Connections, PipelineTask, progress
 from meas_deblend.measure import MeasureConfig, measure_child
 from meas_deblend.products import CatalogLayout, to_table
 
 from .catalog import CatalogInputs, columns_of, ledger_columns, object_rows, parent_row
+from .datasets import CHILDREN, COADDS, DETECTIONS, LEDGER, OBJECTS, PARENT_MODELS, PARENTS
 from .measured import child_pixels, measured_row, with_sky_positions
 
 if TYPE_CHECKING:
@@ -44,29 +45,7 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
     """Measure every child on its re-apportioned pixels, in every band, and fill the catalogs."""
 
     connections: ClassVar[Connections] = Connections(
-        inputs=(
-            Connection("coadds", "coadds", "MultibandExposure", ("tract", "patch"), doc="Images in all bands."),
-            Connection("detections", "detections", "Detections", ("tract", "patch"), doc="Who was seen in which band."),
-            Connection(
-                "parent_models",
-                "parent_models",
-                "tuple[ParentModel, ...]",
-                ("tract", "patch"),
-                doc="Deblended parents.",
-            ),
-            Connection(
-                "children",
-                "children",
-                "tuple[Apportioned, ...]",
-                ("tract", "patch"),
-                doc="Per parent, the children's pixels and the ledger.",
-            ),
-        ),
-        outputs=(
-            Connection("objects", "objects", "Table", ("tract", "patch"), doc="One row per object."),
-            Connection("parents", "parents", "Table", ("tract", "patch"), doc="One row per parent."),
-            Connection("ledger", "ledger", "Table", ("tract", "patch"), doc="One row per parent and band."),
-        ),
+        inputs=(COADDS, DETECTIONS, PARENT_MODELS, CHILDREN), outputs=(OBJECTS, PARENTS, LEDGER)
     )
 
     def run(
@@ -80,7 +59,7 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
         objects: list[Row] = []
         parents: list[Row] = []
         pairs = list(zip(parent_models, children, strict=True))
-        for model, shared in progress(pairs, description="measuring"):
+        for model, shared in progress(pairs, description="parents"):
             quality = model_chi2(coadds, model)
             given = CatalogInputs(
                 model,

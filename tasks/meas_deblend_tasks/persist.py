@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from meas_deblend.framework import Config, Connection, Connections, PipelineTask, versions
+from meas_deblend.framework import Config, Connections, PipelineTask, versions
 from meas_deblend.products import MemoryStore, StoreMetadata
+
+from .datasets import COADDS, MODELS, PARENT_MODELS, SHARING
 
 if TYPE_CHECKING:
     from meas_deblend.apportion import ApportionConfig
@@ -30,22 +32,7 @@ class PersistOutputs:
 class PersistTask(PipelineTask[PersistConfig]):
     """Join models, bands, coordinates, zero points and provenance into a store that rebuilds all pixels."""
 
-    connections: ClassVar[Connections] = Connections(
-        inputs=(
-            Connection("coadds", "coadds", "MultibandExposure", ("tract", "patch"), doc="Images in all bands."),
-            Connection(
-                "parent_models",
-                "parent_models",
-                "tuple[ParentModel, ...]",
-                ("tract", "patch"),
-                doc="Deblended parents.",
-            ),
-            Connection("sharing", "sharing", "ApportionConfig", ("tract", "patch"), doc="How pixels were shared out."),
-        ),
-        outputs=(
-            Connection("models", "models", "MemoryStore", ("tract", "patch"), doc="Every model, PSF and footprint."),
-        ),
-    )
+    connections: ClassVar[Connections] = Connections(inputs=(COADDS, PARENT_MODELS, SHARING), outputs=(MODELS,))
 
     def run(
         self, coadds: MultibandExposure, parent_models: tuple[ParentModel, ...], sharing: ApportionConfig
