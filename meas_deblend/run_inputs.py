@@ -96,11 +96,11 @@ def _absolute(value: Any) -> Any:
     """Absolute path of what names an existing file or folder (with its HDU selector); anything else as it is."""
     if not isinstance(value, (str, Path)):
         return value
-    path, _ = split_selector(value)
-    if not Path(path).expanduser().exists():
+    path, selector = split_selector(value)
+    absolute = Path(path).expanduser().absolute()
+    if not absolute.exists():
         return str(value)
-    absolute = str(Path(path).expanduser().absolute())
-    return absolute + str(value)[len(str(path)) :]
+    return str(absolute) if selector is None else f"{absolute}[{selector}]"
 
 
 def _checksums(values: Any) -> dict[str, str]:

@@ -12,7 +12,7 @@ from ..image import PlaneSpec, read_coadds, write_coadd
 from ..output import RunContext
 from ..simulate import SkyConfig, simulate_sky
 from ._settings import checked_layers, say, shown_warnings, start_log
-from .run import deblend_and_write
+from .run import Settings, deblend_and_write
 
 if TYPE_CHECKING:
     import argparse
@@ -44,7 +44,7 @@ def demo(options: argparse.Namespace) -> int:
     with shown_warnings():
         context = RunContext(options.command_line, planes, {"survey": _SURVEY}, figures=not options.no_figures)
         coadds = read_coadds(planes, survey=_SURVEY)
-        code, result = deblend_and_write(coadds, folder, layers, context, options)
+        code, result = deblend_and_write(coadds, folder, context, Settings(options.pipeline, layers))
     if result is None:
         return code
     if len(result.objects):

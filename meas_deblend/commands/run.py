@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 import sys
 import time
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ..api import deblend
 from ..exceptions import InputError, PipelineError
 from ..framework import prepare_output, watching
-from ..image import PlaneSpec, parse_plane_spec, parse_psf_specs, read_coadds
+from ..image import PlaneSpec, parse_plane_spec, parse_psf_specs, read_coadds, read_sources
 from ..output import RunContext, write_run
 from ._settings import checked_layers, say, shown_warnings, start_log
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ..api import DeblendResult
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ..image import MultibandExposure
     from ..products import RunRecord
 
-__all__ = ["deblend_and_write", "run"]
+__all__ = ["Settings", "deblend_and_write", "run"]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,18 +50,34 @@ def run(options: argparse.Namespace) -> int:
         if not options.overwrite:
             prepare_output(options.out)  # a folder in use is told before the coadds are read
         coadds = read_coadds(planes, **read_options)
+        sources = _sources(options, coadds)
         # Only now, so that input that cannot be used costs nobody the earlier run.
         folder = prepare_output(options.out, options.overwrite)
         context = RunContext(options.command_line, planes, read_options, figures=not options.no_figures)
-        return deblend_and_write(coadds, folder, layers, context, options)[0]
+        return deblend_and_write(coadds, folder, context, Settings(options.pipeline, layers, sources))[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is run on the coadds.
+
+    Parameters
+    ----------
+    pipeline : str
+        Definition, by name or as a file.
+    layers : sequence of Layer
+        Settings, low to high; the pipeline takes them.
+    sources : mapping of str to array, optional
+        Columns ``x``, ``y`` and ``name`` of the sources to deblend.
+    """
+
+    pipeline: str
+    layers: Sequence[Layer]
+    sources: Mapping[str, Any] | None = None
 
 
 def deblend_and_write(
-    coadds: MultibandExposure,
-    folder: Path,
-    layers: Sequence[Layer],
-    context: RunContext,
-    options: argparse.Namespace,
+    coadds: MultibandExposure, folder: Path, context: RunContext, settings: Settings
 ) -> tuple[int, DeblendResult | None]:
     """Deblend coadds, write the folder, and print what came out.
 
@@ -70,12 +87,9 @@ def deblend_and_write(
         What `read_coadds` made of ``context.planes``.
     folder : Path
         Empty output folder.
-    layers : sequence of Layer
-        Settings, low to high; the pipeline takes them.
     context : RunContext
         What is recorded; ``read_options["survey"]`` is the survey.
-    options : argparse.Namespace
-        ``pipeline``, ``sources``, ``frame``.
+    settings : Settings
 
     Returns
     -------
@@ -90,10 +104,9 @@ def deblend_and_write(
             result = deblend(
                 coadds,
                 context.read_options["survey"],
-                layers,
-                getattr(options, "sources", None),
-                pipeline=options.pipeline,
-                frame=getattr(options, "frame", None),
+                settings.layers,
+                settings.sources,
+                pipeline=settings.pipeline,
                 observer=observer,
             )
     except PipelineError as error:
@@ -131,6 +144,14 @@ def _ledger_line(result: DeblendResult) -> str:
     # Rounded before it is printed, so that a tiny negative part does not show as -0.0 %.
     part = {n: round(float(ledger[n].sum()) / total, 3) + 0.0 if total else 0.0 for n in ("unassigned", "masked")}
     return f"ledger closes: {part['unassigned']:.1%} of the flux unassigned, {part['masked']:.1%} masked"
+
+
+def _sources(options: argparse.Namespace, coadds: MultibandExposure) -> dict[str, Any] | None:
+    """Columns of the list of sources, if there is one."""
+    if options.sources is None:
+        return None
+    found = read_sources(options.sources, coadds.wcs, shape=coadds.box.shape, frame=options.frame)
+    return {"x": found.x, "y": found.y, "name": found.names}
 
 
 def _planes(texts: Sequence[str]) -> dict[str, PlaneSpec]:

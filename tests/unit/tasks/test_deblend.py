@@ -105,14 +105,15 @@ def test_parents_do_not_see_each_other(chain):
 
 
 def test_a_blend_beyond_a_limit_gets_templates_and_says_so(chain):
-    config = MultiBandConfig(limits=BlendLimits(max_number_of_peaks=1))
-    out = MultiBandTask(config).run(chain.coadds, chain.split_parents)
+    config = MultiBandConfig(limits=BlendLimits(max_number_of_peaks=3))
+    # Parents that were not split are one blend each.
+    out = MultiBandTask(config).run(chain.coadds, chain.detections.parents)
     found = [(model.outcome, model.reason) for model in out.parent_models]
     assert found == [("ok", ""), ("ok", ""), ("degraded", "too_many_peaks")]
     assert out.outcome is Outcome.DEGRADED
     assert out.counts == {"ok": 2, "degraded": 1, "sources": 7}
     degraded = out.parent_models[2]
-    assert "2 peaks exceed the limit of 1" in degraded.message
+    assert "4 peaks exceed the limit of 3" in degraded.message
     assert all(isinstance(c, TemplateComponent) for source in degraded.sources for c in source.components)
     assert all(source.components for source in degraded.sources)
 

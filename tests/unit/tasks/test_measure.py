@@ -94,7 +94,7 @@ def test_apertures_are_those_of_the_settings(chain):
     )
     assert {"i_ap02_5Flux", "i_ap40Flux"} <= set(wide.objects.colnames)
     assert "i_ap03Flux" not in wide.objects.colnames
-    # All pixels of the one at (x, y) = (45, 19) lie within 40 pixels: the flux is their sum, on whose unit the
+    # All pixels of a child of the pair lie within 40 pixels: the flux is their sum, on whose unit the
     # catalog and the ledger agree.
     factor = flux_factor(chain.coadds.zeropoints[0])
     total = chain.apportioned.children[1].children[0].flux[0].sum(dtype=np.float64)
@@ -122,7 +122,7 @@ def variants(chain, catalogs_of):
     def _add(name, task, what, exposure=coadds, found=detections):
         runs[name] = catalogs_of(exposure, found, task.run(exposure, what).parent_models)
 
-    _add("limits", MultiBandTask(MultiBandConfig(limits=BlendLimits(max_number_of_peaks=1))), split)
+    _add("limits", MultiBandTask(MultiBandConfig(limits=BlendLimits(max_number_of_peaks=3))), detections.parents)
     _add("short", MultiBandTask(MultiBandConfig(fit=FitConfig(max_iter=1))), split)
     _add("none", NoDeblendingTask(), detections)
     _add("single_band", SingleBandTask(), detections)
@@ -134,8 +134,8 @@ def variants(chain, catalogs_of):
     _add("tight", SingleBandTask(), tight, found=tight)
     # The first band has no PSF, and no data around the four; the second has holes at their peaks.
     mask = coadds.mask.copy()
-    box = detections.parents[2].footprint.box
-    mask[(0, *box.grow(3).slices_in(coadds.box))] = 1
+    box = detections.parents[2].footprint.box.grow(3) & coadds.box
+    mask[(0, *box.slices_in(coadds.box))] = 1
     for peak in detections.parents[2].footprint.peaks:
         mask[1, peak.y - 1 : peak.y + 2, peak.x - 1 : peak.x + 2] = 1
     damaged = replace(coadds, mask=mask, psfs=(None, coadds.psfs[1]))

@@ -1,0 +1,132 @@
+"""``meas-deblend show``, ``demo``, and the parser."""
+
+import importlib
+
+import numpy as np
+import pytest
+import yaml
+from command_line import call
+
+from meas_deblend import __version__, framework
+from meas_deblend.access import open_run
+from meas_deblend.commands.demo import match_sources
+from meas_deblend.simulate import simulate_sky
+
+
+def test_show_tasks(capsys):
+    assert call("show", "tasks") == 0
+    out = capsys.readouterr().out
+    for name in framework.shipped_pipelines():
+        pipeline = framework.load_pipeline(name)
+        assert f"{name}: {pipeline.description}" in out
+        assert framework.show_tasks(pipeline) in out
+
+
+def test_show_config(capsys, tmp_path):
+    assert call("show", "config", "measure", "--survey", "hsc", "-c", "measure:measurement.max_shift=2") == 0
+    out = capsys.readouterr().out
+    shown = yaml.safe_load(out)["measure"]["measurement"]
+    assert shown["aperture_radii"] == [3, 6, 9, 12, 17, 25]
+    assert shown["max_shift"] == 2
+    assert "set by survey" in out
+    # What is shown can be used.
+    (tmp_path / "shown.yaml").write_text(out)
+    assert call("show", "config", "measure", "-C", tmp_path / "shown.yaml") == 0
+    assert yaml.safe_load(capsys.readouterr().out)["measure"]["measurement"] == shown
+
+
+def test_show_config_history(capsys):
+    arguments = ["show", "config", "measure", "--survey", "hsc", "-c", "measure:measurement.aperture_radii=[2]"]
+    assert call(*arguments, "--history", "measurement.aperture_radii") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines[2:]] == ["measurement.aperture_radii"] * 3
+    assert "class defaults" in lines[2]
+    assert "measure.yaml" in lines[3]
+    assert "command line" in lines[4]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["config", "multi_bnad"], "no task labelled 'multi_bnad'; did you mean 'multi_band'?"),
+        (["config", "multi_band", "--history", "fit.maxiter"], "fit.maxiter"),
+        (["config", "multi_band", "--survey", "hcs"], "did you mean 'hsc'?"),
+        (["pipeline", "multi"], "there is no pipeline 'multi'"),
+    ],
+)
+def test_show_refuses_what_is_not_there(capsys, arguments, message):
+    assert call("show", *arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert message in said.err
+
+
+def test_show_pipeline(capsys):
+    assert call("show", "pipeline") == 0
+    assert capsys.readouterr().out.rstrip() == framework.show_pipeline(framework.load_pipeline("multiband"))
+    assert call("show", "pipeline", "none") == 0
+    assert "NoDeblendingTask" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["demo", "--help"], ["show", "config", "--help"]])
+def test_help(capsys, words):
+    with pytest.raises(SystemExit) as left:
+        call(*words)
+    assert left.value.code == 0
+    assert "usage: meas-deblend" in capsys.readouterr().out
+
+
+def test_version_and_usage(capsys):
+    with pytest.raises(SystemExit) as left:
+        call("--version")
+    assert left.value.code == 0
+    assert capsys.readouterr().out.strip() == f"meas_deblend {__version__}"
+    for words in ([], ["run"], ["run", "--out", "x"], ["deblend"], ["show"]):
+        with pytest.raises(SystemExit) as left:
+            call(*words)
+        assert left.value.code == 2
+    assert "required" in capsys.readouterr().err
+
+
+@pytest.fixture
+def small_demo(monkeypatch):
+    """Let the demo simulate a smaller sky."""
+
+    def _small(config):
+        smaller = {"shape": (110, 120), "n_galaxies": 6, "n_stars": 2, "galaxy_magnitudes": (20.0, 22.5)}
+        return simulate_sky(config.model_copy(update={**smaller, "bands": config.bands[1:3]}))
+
+    # The package's attribute of this name is the command itself.
+    monkeypatch.setattr(importlib.import_module("meas_deblend.commands.demo"), "simulate_sky", _small)
+
+
+@pytest.mark.usefixtures("small_demo")
+def test_demo(capsys, tmp_path):
+    out = tmp_path / "demo"
+    arguments = ["demo", "--out", out, "--no-figures", "--seed", "5", "--pipeline", "single_band"]
+    assert call(*arguments) == 0
+    said = capsys.readouterr().out
+    assert "simulating a sky (seed 5)" in said
+    assert "truth: 8 sources, " in said
+    assert f"meas-deblend run --coadd r={out / 'sky' / 'r.fits'} i={out / 'sky' / 'i.fits'} --survey generic" in said
+    assert (out / "sky" / "truth.ecsv").is_file()
+    run = open_run(out)
+    assert run.record.command[:2] == ("meas-deblend", "demo")
+    assert run.coadds.bands == ("r", "i")
+    # A second time only when it is asked for; then the sky of the first is replaced, too.
+    assert call(*arguments) == 2
+    assert "the output folder is in use" in capsys.readouterr().err
+    assert call(*arguments[:-3], "6", *arguments[-2:], "--overwrite") == 0
+    assert open_run(out).record.inputs[0].sha256 != run.record.inputs[0].sha256
+
+
+def test_a_demo_with_a_wrong_setting_touches_nothing(capsys, tmp_path):
+    assert call("demo", "--out", tmp_path / "demo", "-c", "nobody:field=1") == 2
+    assert "no task labelled 'nobody'" in capsys.readouterr().err
+    assert not (tmp_path / "demo").exists()
+
+
+def test_the_brighter_source_chooses_first():
+    truth = {"x": np.array([10.0, 11.0, 40.0]), "y": np.array([10.0, 10.0, 10.0])}
+    objects = {"x": [10.6, 12.5], "y": [10.0, 10.0]}
+    assert match_sources(truth, objects, np.array([1.0, 5.0, 9.0])) == {1: 0, 0: 1}

@@ -1,0 +1,57 @@
+"""What importing the package costs."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("numba", "matplotlib", "pyarrow", "astropy.table", "scipy.optimize", "sep", "rich")
+
+
+def modules_after(code, *options):
+    """Names of the modules that are loaded once a fresh interpreter has run ``code``."""
+    code += "\nimport json, sys; print(json.dumps(sorted(sys.modules)))"
+    command = [sys.executable, *options, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 -- our own command
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1])), done.stderr
+
+
+def test_import_loads_nothing_heavy():
+    modules, _ = modules_after("import meas_deblend")
+    assert not modules & set(HEAVY)
+    assert "meas_deblend.api" not in modules
+
+
+@pytest.mark.parametrize(
+    "module", ["meas_deblend", "meas_deblend.cli", "meas_deblend.access", "meas_deblend.framework"]
+)
+def test_doors_are_light(module):
+    modules, _ = modules_after(f"import {module}")
+    assert not modules & {"numba", "matplotlib", "pyarrow", "astropy.table"}
+
+
+def test_importing_everything_warns_of_nothing():
+    code = (
+        "import meas_deblend as md, meas_deblend.cli, meas_deblend.commands, meas_deblend.report\n"
+        "for name in md.__all__: getattr(md, name)\n"
+        "from meas_deblend.framework import load_pipeline, shipped_pipelines\n"
+        "for name in shipped_pipelines(): load_pipeline(name)\n"
+        "import meas_deblend.scarlet, meas_deblend.sdss, meas_deblend.simulate"
+    )
+    modules, errors = modules_after(code, "-W", "error")
+    assert errors == ""
+    assert "meas_deblend_tasks.measure" in modules
+
+
+def test_help_does_not_load_the_commands():
+    code = (
+        "import contextlib, io\nfrom meas_deblend.cli import main\n"
+        "for words in (['--help'], ['run', '--help'], ['show', 'config', '--help']):\n"
+        "    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as out:\n"
+        "        main(words)\n"
+        "    assert 'usage: meas-deblend' in out.getvalue()"
+    )
+    modules, _ = modules_after(code)
+    assert not modules & {*HEAVY, "numpy", "astropy", "pydantic", "meas_deblend.commands"}
