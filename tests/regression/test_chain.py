@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import sep
 import small_sky
+from astropy.io import fits
+from command_line import call, coadd_arguments
 from promises import assert_catalog_is_finite_or_flagged, assert_ledger_closes, assert_nobody_is_lost
 
 import meas_deblend as md
@@ -122,3 +124,51 @@ def test_real_blend_with_given_centers(real_coadds, real_with_centers):
     for center_x, center_y in CENTERS:
         near = good & (np.hypot(y - center_y, x - center_x) <= 5)
         assert np.sqrt(np.mean(deviation[near] ** 2)) < 2
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Folder that the command line wrote; its coadds lie beside it, as r.fits and i.fits."""
+    beside = tmp_path_factory.mktemp("written")
+    files = small_sky.write_coadds(beside)
+    assert call("run", *coadd_arguments(files), "--out", beside / "out", "--no-figures") == 0
+    return beside / "out"
+
+
+def test_a_folder_answers_what_the_run_knew(folder):
+    run = md.open_run(folder)
+    result = md.deblend(small_sky.exposure())
+    children = [child for shared in result.children for child in shared.children]
+    assert [int(i) for i in run.objects["objectId"]] == [int(i) for i in result.objects["objectId"]]
+    for row, child in zip(run.objects, children, strict=True):
+        on_the_sky = run.at(row["coord_ra"], row["coord_dec"])
+        in_pixels = run.at_pixel(row["y"], row["x"])
+        assert on_the_sky.id == in_pixels.id == row["objectId"]
+        # The PSF of a file is a stamp in single precision, that of the simulation a formula.
+        heavy = on_the_sky.reapportioned("r")
+        assert heavy.to_image(child.box).array.sum() == pytest.approx(child.flux[0].sum(), rel=1e-3)
+    assert run.source(int(run.objects["objectId"][0])).row["objectId"] == run.objects["objectId"][0]
+
+
+def test_a_folder_rebuilds_what_its_catalog_says(folder):
+    run = md.open_run(folder)
+    radius = run.config["measure"]["measure"]["measurement"]["aperture_radii"][1]
+    factor = flux_factor(run.coadds.zeropoints[0])
+    for row in run.objects:
+        heavy = run.source(int(row["objectId"])).reapportioned("r")
+        (y0, x0), pixels = heavy.box.origin, heavy.to_image().array.astype(np.float64)
+        flux, _, _ = sep.sum_circle(pixels, [row["x"] - x0], [row["y"] - y0], radius, subpix=0)
+        assert row[f"r_{aperture_name(radius)}Flux"] == pytest.approx(flux[0] * factor, rel=1e-6)
+
+
+def test_a_coadd_that_changed_is_told(folder):
+    path = folder.parent / "r.fits"
+    original = path.read_bytes()
+    try:
+        with fits.open(path, mode="update") as hdus:
+            hdus["IMAGE"].data[3, 4] += 1
+        with pytest.raises(ModelError, match=r"the coadd of band r, .*r\.fits, has changed since the run: its SHA-256"):
+            md.open_run(folder).at_pixel(15.2, 72.6).reapportioned("r")
+    finally:
+        path.write_bytes(original)
+    assert md.open_run(folder).at_pixel(15.2, 72.6).reapportioned("r").area > 0
