@@ -67,7 +67,7 @@ def _kernels(parent: ParentModel) -> Kernels:
     box = Box((-(psfs.shape[1] // 2), -(psfs.shape[2] // 2)), (psfs.shape[1], psfs.shape[2]))
     h, w = parent.model_psf.shape
     psfs[missing] = Image(parent.model_psf, Box((-(h // 2), -(w // 2)), (h, w))).project(box).array
-    return prepare_kernels(psfs, parent.model_psf)
+    return prepare_kernels(psfs, parent.model_psf, floor=parent.kernel_floor)
 
 
 def _render(source: SourceModel, kernels: Kernels | None, bands: int, frame: Box) -> Image:

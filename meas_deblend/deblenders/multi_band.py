@@ -186,6 +186,7 @@ class _Work:
             reason=troubles[0].reason if troubles else "",
             message="; ".join(dict.fromkeys(problems)),
             warnings=self.psfs.warnings + (fallback.warnings if fallback else ()),
+            kernel_floor=self.options.fit.kernel_floor,
         )
 
     def _model_psf(self) -> FloatArray:

@@ -44,6 +44,7 @@ def wire(task_class: type[PipelineTask[Any]], resolved: ResolvedConfig[Any]) -> 
     """Return a task with the datasets that its config's ``connections`` rename."""
 
     def renamed(connections: Sequence[Connection]) -> tuple[Connection, ...]:
+        """Return the connections with the datasets that the definition gives them."""
         names = resolved.connections
         return tuple(replace(item, dataset=names.get(item.name, item.dataset)) for item in connections)
 

@@ -125,6 +125,10 @@ class ParentModel:
         Why it is not "ok": one of products.columns.REASONS; else "".
     message : str
         Details for people, e.g. the text of the exception.
+    warnings : tuple of str
+        What was found wrong on the way.
+    kernel_floor : float
+        Wiener floor of the kernels with which factorized components were fitted, and are to be drawn.
     """
 
     id: int
@@ -137,6 +141,7 @@ class ParentModel:
     reason: str = ""
     message: str = ""
     warnings: tuple[str, ...] = field(default=())
+    kernel_floor: float = 0.0
 
     @property
     def sources(self) -> tuple[SourceModel, ...]:

@@ -4,9 +4,36 @@ from __future__ import annotations
 
 from .columns import Column
 
-__all__ = ["MODEL_FLAGS", "OBJECT_COLUMNS"]
+__all__ = ["MODEL_FLAGS", "OBJECT_COLUMNS", "outcome_columns"]
 
 _AXES = ("xx", "yy", "xy")
+
+
+def outcome_columns(parent: str) -> tuple[Column, ...]:
+    """Columns that tell how the deblending of a parent went; ``parent`` is what the table calls it."""
+    return (
+        Column("deblend_outcome", "string", "", f"What became of {parent}: one of the outcomes.", "persist"),
+        Column("deblend_reason", "string", "", "Why the outcome is not ok: one of the reasons; else empty.", "persist"),
+        Column(
+            "deblend_deblender", "string", "", f"Name of the deblender that made the models of {parent}.", "persist"
+        ),
+        Column(
+            "deblend_skipped",
+            "bool",
+            "",
+            f"The deblender that was asked for was not tried on {parent}: the reason names the limit or what was "
+            "missing.",
+            "persist",
+        ),
+        Column(
+            "deblend_failed",
+            "bool",
+            "",
+            f"The deblender that was asked for was tried on {parent} and failed.",
+            "persist",
+        ),
+    )
+
 
 _IDENTITY = (
     Column("objectId", "int64", "", "Identifier of the object, unique over a survey.", "detect"),
@@ -37,19 +64,7 @@ _TREE = (
 )
 
 _OUTCOME = (
-    Column("deblend_outcome", "string", "", "What became of its parent: one of the outcomes.", "persist"),
-    Column("deblend_reason", "string", "", "Why the outcome is not ok: one of the reasons; else empty.", "persist"),
-    Column("deblend_deblender", "string", "", "Name of the deblender that made its model.", "persist"),
-    Column(
-        "deblend_skipped",
-        "bool",
-        "",
-        "The deblender that was asked for was not tried on its parent; the reason says why.",
-        "persist",
-    ),
-    Column(
-        "deblend_failed", "bool", "", "The deblender that was asked for was tried on its parent and failed.", "persist"
-    ),
+    *outcome_columns("its parent"),
     Column(
         "deblend_iterations", "int32", "", "Iterations of the fit of its blend; 0 where nothing was fitted.", "persist"
     ),

@@ -91,6 +91,7 @@ def parent_record(parent: ParentModel) -> Record:
         "reason": parent.reason,
         "message": parent.message,
         "warnings": list(parent.warnings),
+        "kernel_floor": float(parent.kernel_floor),
         "blends": [_blend_record(blend) for blend in parent.blends],
     }
 
@@ -123,6 +124,7 @@ def parent_from_record(record: Mapping[str, Any], psfs: Mapping[str, NDArray[Any
             reason=record["reason"],
             message=record["message"],
             warnings=tuple(record["warnings"]),
+            kernel_floor=record["kernel_floor"],
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ModelError(f"the record of parent {record.get('id')} is damaged: {error!r}") from error

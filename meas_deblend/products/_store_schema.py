@@ -53,6 +53,7 @@ _COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
     ("reason", pa.string(), "why the outcome is not ok"),
     ("message", pa.string(), "details of the reason"),
     ("warnings", _STRINGS, "what was found wrong on the way"),
+    ("kernel_floor", pa.float64(), "Wiener floor of the kernels that take factorized components to the observed PSFs"),
     ("blends", pa.list_(_BLEND), "what was fitted together; each source is in one"),
 )
 

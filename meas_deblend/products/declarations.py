@@ -6,7 +6,7 @@ the first pixel being (0, 0). A flag's meaning is what ``True`` says.
 
 from __future__ import annotations
 
-from ._object_columns import OBJECT_COLUMNS
+from ._object_columns import OBJECT_COLUMNS, outcome_columns
 from .columns import Column, TableDeclaration
 
 __all__ = ["OBJECT_FLAGS", "TABLES"]
@@ -47,18 +47,8 @@ _PARENTS = TableDeclaration(
             "persist",
         ),
         Column("deblend_nComponents", "int32", "", "Model components of all its sources.", "persist"),
-        Column("deblend_outcome", "string", "", "What became of it: one of the outcomes.", "persist"),
-        Column("deblend_reason", "string", "", "Why the outcome is not ok: one of the reasons; else empty.", "persist"),
+        *outcome_columns("the parent"),
         Column("deblend_message", "string", "", "Details of the reason, for people.", "persist"),
-        Column("deblend_deblender", "string", "", "Name of the deblender that made the models.", "persist"),
-        Column(
-            "deblend_skipped",
-            "bool",
-            "",
-            "The deblender that was asked for was not tried: the reason names the limit or what was missing.",
-            "persist",
-        ),
-        Column("deblend_failed", "bool", "", "The deblender that was asked for was tried and failed.", "persist"),
         Column("deblend_incompleteData", "bool", "", "At least one band has no usable PSF at the parent.", "persist"),
         Column("deblend_iterations", "int32", "", "Iterations of its fits, summed over its blends.", "persist"),
         Column(

@@ -85,6 +85,7 @@ class SimulatedSource:
         radii = [p.half_light_radius for p, _ in extended]
 
         def excess(radius: float) -> float:
+            """Flux within a circle beyond half of the total."""
             return point + sum(f * p.enclosed(radius) for p, f in extended) - total / 2
 
         # Half of every component is inside the largest radius; the margin is for rounding.

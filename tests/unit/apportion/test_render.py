@@ -1,5 +1,7 @@
 """Models drawn in the observed seeing, re-apportioned, and compared with the data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from meas_deblend.exceptions import InputError, ModelError
 from meas_deblend.geometry import Box, Footprint, Peak
 from meas_deblend.image import MaskPlanes, MultibandExposure
 from meas_deblend.models import BlendModel, FactorizedComponent, ParentModel, SourceModel, TemplateComponent
+from meas_deblend.scarlet import prepare_kernels, render_source
 
 SHAPE = (40, 50)
 SIGMAS = (1.5, 1.9)
@@ -189,3 +192,15 @@ def test_chi2_shows_a_missing_source_to_its_neighbour(exposure, parent):
     assert quality.sources[0] > 5
     assert np.isnan(quality.sources[1])
     assert np.isnan(model_chi2(exposure, parent_of([source(1, ())])).parent)
+
+
+def test_models_are_drawn_with_the_kernels_that_they_were_fitted_with(parent):
+    floored = replace(parent, kernel_floor=0.05)
+    kernels = prepare_kernels(PSFS.astype(np.float64), MODEL_PSF, floor=0.05)
+    frame = Box((0, 0), SHAPE)
+    for drawn, exact, one in zip(
+        render_templates(floored, frame), render_templates(parent, frame), parent.sources, strict=True
+    ):
+        box, expected = render_source(one.components, kernels, frame)
+        np.testing.assert_allclose(drawn.project(box).array, expected, atol=1e-9)
+        assert np.abs(drawn.array - exact.project(drawn.box).array).max() > 1e-3 * exact.array.max()

@@ -449,3 +449,11 @@ def test_no_peak_is_ever_lost(seed, name):
     )
     parent = Parent(3, Footprint.from_mask(member, peaks=peaks))
     check(run(name, exposure, parent), exposure, parent)
+
+
+def test_the_model_keeps_the_floor_of_its_kernels(pair):
+    exposure, _, parent = pair
+    options = get_deblender("multi_band").Options(fit={"kernel_floor": 0.01, "max_iter": 3})
+    model = get_deblender("multi_band")(exposure, parent, options)
+    check(model, exposure, parent)
+    assert model.kernel_floor == 0.01

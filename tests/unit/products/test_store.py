@@ -78,7 +78,8 @@ def parents(draw, identifier):
     psfs = draw(arrays((len(BANDS), 3, 3)))
     psfs[draw(st.integers(0, 2))] = np.nan
     texts = (draw(words), "degraded", draw(words), draw(words), tuple(draw(st.lists(words, max_size=2))))
-    return ParentModel(identifier * 10, footprint, blends, psfs, draw(arrays((3, 3))), *texts)
+    floor = draw(st.floats(0, 1))
+    return ParentModel(identifier * 10, footprint, blends, psfs, draw(arrays((3, 3))), *texts, floor)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
