@@ -1,7 +1,8 @@
 """Detection: thresholds per band, peaks, parents over all bands, and their split on deconvolved images."""
 
-from .band import BandDetections, detect_band, dilate_disc
+from .band import BandDetections, detect_band
 from .config import DeconvolveConfig, DetectConfig, HierarchyConfig
+from .dilation import dilate_disc
 from .exposure import detect_bands
 from .given import parents_from_sources
 from .hierarchy import Deconvolved, deconvolve_exposure, detection_significance, split_parents

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -35,11 +35,40 @@ class DetectConfig(BaseModel):
     grow: float = Field(
         2.4, ge=0, le=50, description="Radius by which footprints grow, in standard deviations of the band's PSF."
     )
+    peak_threshold: float = Field(
+        5.0, gt=0, description="Significance of a peak over its surroundings, all bands together (σ)."
+    )
+    peak_scales: tuple[Annotated[float, Field(ge=0.3, le=5)], ...] = Field(
+        (0.9, 0.6),
+        min_length=1,
+        max_length=8,
+        description="Radii of the discs that are a peak's surroundings (FWHM of the PSF): of two that find the same, "
+        "the first counts.",
+    )
+    prominence: float = Field(
+        3.0,
+        ge=0,
+        description="Depth of the dip in that significance between a peak and a higher one nearby, below which it is "
+        "noise on the ridge of an elongated source (σ).",
+    )
+    roughness: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="Relative structure per pixel that PSF models and galaxies are allowed before it is a peak.",
+    )
+    calibrate_noise: bool = Field(
+        True,
+        description="Significance in units of the scatter measured away from sources, where it exceeds the variances'.",
+    )
     min_separation: float = Field(
-        0.5, ge=0, le=50, description="Peaks of one band and footprint that are closer are one (FWHM of the PSF)."
+        0.6, ge=0, le=50, description="Peaks of one footprint that are closer are one (FWHM of the broadest PSF)."
     )
     merge_radius: float = Field(
-        1.0, ge=0, le=50, description="Peaks of different bands that are closer are one (FWHM of the broadest PSF)."
+        0.5,
+        ge=0,
+        le=50,
+        description="Peaks of bands that were detected apart and are closer are one (FWHM of the broadest PSF).",
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .band import BandDetections, detect_band
+from .band import BandDetections, detect_together
+from .band_pixels import BandPixels
 from .psfs import exposure_psfs
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ __all__ = ["detect_bands"]
 
 
 def detect_bands(exposure: MultibandExposure, config: DetectConfig) -> dict[str, BandDetections]:
-    """Detect in every band of an exposure.
+    """Detect in all bands of an exposure: footprints in each of them, peaks in all of them together.
 
     Parameters
     ----------
@@ -30,7 +31,8 @@ def detect_bands(exposure: MultibandExposure, config: DetectConfig) -> dict[str,
         By band, in the exposure's order: what `merge_detections` and `parents_from_sources` read.
     """
     bad, psfs = exposure.bad, exposure_psfs(exposure)
-    return {
-        band: detect_band(exposure.images[k], exposure.variance[k], bad[k], psfs.stamp(k), config)
-        for k, band in enumerate(exposure.bands)
-    }
+    pixels = [
+        BandPixels.prepare(exposure.images[k], exposure.variance[k], bad[k], psfs.stamp(k), config)
+        for k in range(len(exposure.bands))
+    ]
+    return dict(zip(exposure.bands, detect_together(pixels, config), strict=True))

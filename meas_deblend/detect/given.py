@@ -9,7 +9,7 @@ import numpy as np
 
 from ..exceptions import InputError
 from ..geometry import Peak
-from .band import dilate_disc
+from .dilation import dilate_disc
 from .merge import Detections, parents_of_mask, union_of_footprints
 
 if TYPE_CHECKING:

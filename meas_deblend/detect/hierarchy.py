@@ -11,8 +11,8 @@ from scipy import ndimage
 
 from ..exceptions import InputError
 from ..geometry import Box, Footprint, Image
-from .band import dilate_disc
 from .config import DeconvolveConfig
+from .dilation import dilate_disc
 from .mend import mend
 from .psfs import exposure_psfs
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..geometry import FloatArray, IntArray
 
-__all__ = ["find_peaks", "local_maxima", "thin_peaks"]
+__all__ = ["find_peaks", "local_maxima", "prominent_peaks", "thin_peaks"]
 
 
 def local_maxima(image: FloatArray, threshold: float) -> NDArray[np.int64]:
@@ -97,6 +97,42 @@ def find_peaks(image: FloatArray, threshold: float) -> list[Peak]:
         Peak(n, int(y[k]), int(x[k]), float(middle[k]), position=(float(y[k] + dy[k]), float(x[k] + dx[k])))
         for n, k in enumerate(order)
     ]
+
+
+def prominent_peaks(peaks: Sequence[Peak], image: FloatArray, least: float) -> list[Peak]:
+    """Drop every peak from which a straight way leads to a higher one nearby without a dip.
+
+    Along the ridge of an elongated galaxy everything stands out from its surroundings, and any noise makes maxima.
+
+    Parameters
+    ----------
+    peaks : sequence of Peak
+        Of ``image``, highest first.
+    image : array (y, x)
+        Significance.
+    least : float
+        Depth of the dip, below the lower peak, that separates two peaks.
+
+    Returns
+    -------
+    list of Peak
+        In the order given.  The higher ones among the eight nearest neighbours are looked at.
+    """
+    if len(peaks) < 2 or least == 0:
+        return list(peaks)
+    where = np.array([(p.y, p.x) for p in peaks], dtype=np.float64)
+    value = np.array([p.value for p in peaks])
+    neighbours = cKDTree(where).query(where, min(9, len(peaks)))[1]
+    lower, rank = np.nonzero(neighbours < np.arange(len(peaks))[:, None])
+    higher = neighbours[lower, rank]
+    lowest = value[lower]
+    for step in np.linspace(0, 1, 65)[1:-1]:
+        y, x = np.rint((1 - step) * where[lower] + step * where[higher]).astype(np.int64).T
+        lowest = np.minimum(lowest, image[y, x])
+    dropped = lower[value[lower] - lowest < least]
+    gone = np.zeros(len(peaks), dtype=bool)
+    gone[dropped] = True
+    return [p for p, drop in zip(peaks, gone, strict=True) if not drop]
 
 
 def thin_peaks(peaks: Sequence[Peak], groups: IntArray, radius: float) -> list[Peak]:
