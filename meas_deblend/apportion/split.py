@@ -80,12 +80,13 @@ def apportion(
     for weight in weights:
         child, inside, outside = job.child(weight, total)
         account += inside, outside
-        arrays = (child.flux[0], child.share[0]) if flat else (child.flux, child.share)
-        children.append(Child(child.box, arrays[0].astype(dtype), arrays[1].astype(dtype)))
+        arrays = (child.flux, child.share, child.masked)
+        flux, share, masked = (array[0] for array in arrays) if flat else arrays
+        children.append(Child(child.box, flux.astype(dtype), share.astype(dtype), masked))
     rest = job.leftovers(total)
     ledger = tuple(job.row(k, (parent_id, name), account[:, k], rest) for k, name in enumerate(names))
-    unassigned, masked = (Image((r[0] if flat else r).astype(dtype), footprint.box) for r in rest)
-    return Apportioned(tuple(children), unassigned, masked, ledger)
+    unassigned, unusable = (Image((r[0] if flat else r).astype(dtype), footprint.box) for r in rest)
+    return Apportioned(tuple(children), unassigned, unusable, ledger)
 
 
 def _check(images: FloatArray, footprint: Footprint, templates: Sequence[Image], bad: BoolArray, frame: Box) -> None:
@@ -170,12 +171,13 @@ class _Job:
     def child(self, weight: Image, total: NDArray[np.float64]) -> tuple[Child, FloatArray, FloatArray]:
         """Return a child in float64, and what it got inside and outside the footprint per band."""
         cut = (slice(None), *weight.box.slices_in(self.box))
-        held = self.usable[cut] & (weight.array > 0)
+        claimed = weight.array > 0
+        held = self.usable[cut] & claimed
         share = np.divide(weight.array, total[cut], out=np.zeros_like(weight.array), where=held)
         flux = share * self.data[cut]
         inside = (flux * self.inside[cut[1:]]).sum(axis=(1, 2))
         outside = (flux * ~self.inside[cut[1:]]).sum(axis=(1, 2))
-        return Child(weight.box, flux, share), inside, outside
+        return Child(weight.box, flux, share, claimed & ~self.usable[cut]), inside, outside
 
     def leftovers(self, total: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Unassigned and masked pixels over the footprint's box (float64)."""

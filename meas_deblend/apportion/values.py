@@ -41,11 +41,14 @@ class Child:
         ``share`` × data, image units; dtype of the images.
     share : float array, shape of ``flux``
         Fraction of each pixel that the child got, 0 … 1; 0 on pixels that nobody may have.
+    masked : bool array, shape of ``flux``
+        Pixels that nobody may have, of which the child would else have got a share.
     """
 
     box: Box
     flux: FloatArray
     share: FloatArray
+    masked: BoolArray
 
     @property
     def footprint(self) -> Footprint:

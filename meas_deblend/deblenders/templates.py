@@ -127,13 +127,13 @@ def parent_templates(
 
 def _band_templates(job: _Job, band: int, config: SingleBandConfig) -> Sequence[PeakTemplate]:
     """Templates of all peaks in one band."""
-    from ..sdss import build_templates  # noqa: PLC0415 - keeps the algorithm out of the import of the registry
+    from ..sdss import ParentInput, build_templates  # noqa: PLC0415 - keeps the algorithm out of the import of the registry
 
     cutout = job.cutout
     psf = job.band_psfs[band]
     if psf is None:
         config = config.model_copy(update={"fit_psfs": False, "edge_handling": "clip"})
-    return build_templates(
+    given = ParentInput(
         cutout.images[band],
         cutout.variance[band],
         psf,
@@ -141,8 +141,8 @@ def _band_templates(job: _Job, band: int, config: SingleBandConfig) -> Sequence[
         footprint=job.parent.footprint.on(cutout.box),
         mask=cutout.bad[band],
         origin=cutout.box.origin,
-        config=config,
     )
+    return build_templates(given, config)
 
 
 def _psfs_of_bands(

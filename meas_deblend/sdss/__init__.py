@@ -2,11 +2,12 @@
 
 from .config import SingleBandConfig
 from .deblend import deblend_parent
-from .parent import PeakTemplate, PointSource
+from .parent import ParentInput, PeakTemplate, PointSource
 from .result import SingleBandChild, SingleBandResult
 from .templates import build_templates
 
 __all__ = [
+    "ParentInput",
     "PeakTemplate",
     "PointSource",
     "SingleBandChild",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..image import Psf
     from .config import SingleBandConfig
 
-__all__ = ["ParentPixels", "PeakTemplate", "PointSource", "read_parent"]
+__all__ = ["ParentInput", "ParentPixels", "PeakTemplate", "PointSource", "read_parent"]
 
 NOTHING = Footprint(Box((0, 0), (0, 0)), np.zeros((0, 0), dtype=bool))
 
@@ -147,17 +147,37 @@ def ramp_reach(fwhm: float) -> int:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ParentInput:
-    """Arguments of the public functions, as they were given."""
+    """One parent in one band, as a caller knows it.
+
+    Parameters
+    ----------
+    image, variance : float array (y, x)
+        Pixels and their variances.
+    psf : float array (y, x) with odd sides, or Psf, or None
+        None only if no option needs one.
+    peaks : array (n, 2)
+        Positions ``(y, x)``; children come in this order.
+    footprint : bool array (y, x), optional
+        Detected pixels; everything if not given.
+    mask : bool array (y, x), optional
+        True for pixels that nobody may have; pixels that are not finite are added.
+    psf_fwhm : float, optional
+        In pixels; from the PSF's adaptive moments if not given.
+    sigma1 : float, optional
+        Noise of a pixel, image units; from the median variance if not given.
+    origin : tuple of int
+        Pixel ``(y, x)`` that the first element of the arrays stands for; peaks count from the same zero.
+    """
 
     image: FloatArray
     variance: FloatArray
     psf: FloatArray | Psf | None
     peaks: ArrayLike
-    footprint: BoolArray | None
-    mask: BoolArray | None
-    psf_fwhm: float | None
-    sigma1: float | None
-    origin: tuple[int, int]
+    footprint: BoolArray | None = None
+    mask: BoolArray | None = None
+    psf_fwhm: float | None = None
+    sigma1: float | None = None
+    origin: tuple[int, int] = (0, 0)
 
 
 def read_parent(given: ParentInput, config: SingleBandConfig) -> ParentPixels:

@@ -11,44 +11,35 @@ from ..geometry import Footprint, Image
 from .alike import drop_degenerate, weigh_templates
 from .config import SingleBandConfig
 from .monotone import median_smooth, project_monotone
-from .parent import ParentInput, PeakTemplate, PointSource, read_parent
+from .parent import PeakTemplate, PointSource, read_parent
 from .psf_fit import fit_point_source, point_source_template
 from .symmetric import clip_to_nonzero, ramp_template, symmetric_template
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from ..geometry import BoolArray, FloatArray
-    from ..image import Psf
-    from .parent import ParentPixels
+    from .parent import ParentInput, ParentPixels
 
 __all__ = ["build_templates", "parent_templates"]
 
 
-def build_templates(
-    image: FloatArray,
-    variance: FloatArray,
-    psf: FloatArray | Psf | None,
-    peaks: ArrayLike,
-    *,
-    footprint: BoolArray | None = None,
-    mask: BoolArray | None = None,
-    psf_fwhm: float | None = None,
-    sigma1: float | None = None,
-    origin: tuple[int, int] = (0, 0),
-    config: SingleBandConfig | None = None,
-) -> tuple[PeakTemplate, ...]:
+def build_templates(given: ParentInput, config: SingleBandConfig | None = None) -> tuple[PeakTemplate, ...]:
     """Build the template of every peak of a parent in one band, without sharing out any flux.
 
-    Parameters are those of `deblend_parent`; so are the errors.
+    Parameters
+    ----------
+    given : ParentInput
+    config : SingleBandConfig, optional
 
     Returns
     -------
     tuple of PeakTemplate
-        In the order of ``peaks``; peaks that have none say why in ``status`` and ``flags``.
+        In the order of the peaks; peaks that have none say why in ``status`` and ``flags``.
+
+    Raises
+    ------
+    InputError
+        If an argument does not fit, there is no peak or no footprint pixel, or a PSF is missing that is needed.
     """
     config = config if config is not None else SingleBandConfig()
-    given = ParentInput(image, variance, psf, peaks, footprint, mask, psf_fwhm, sigma1, origin)
     return parent_templates(read_parent(given, config), config)
 
 

@@ -26,7 +26,9 @@ def child_pixels(exposure: MultibandExposure, child: Child) -> ObjectPixels:
     """Flux and share of a child, with the coadd's own variance and unusable pixels on its box."""
     cut = (slice(None), *child.box.slices_in(exposure.box)) if not child.box.is_empty else np.s_[:, :0, :0]
     bad = exposure.mask_planes.any_set(exposure.mask[cut]) | ~np.isfinite(exposure.images[cut])
-    return ObjectPixels(child.box, exposure.box, child.flux, exposure.variance[cut], bad, child.share)
+    # Masked pixels are the child's too, for the fraction of them that is told; how large its share is has no effect.
+    share = child.share + child.masked
+    return ObjectPixels(child.box, exposure.box, child.flux, exposure.variance[cut], bad, share)
 
 
 def measured_row(measured: Measurement, child: Child, exposure: MultibandExposure, radii: tuple[float, ...]) -> Row:

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from meas_deblend.exceptions import InputError
 from meas_deblend.geometry import Box, Footprint, Image
-from meas_deblend.sdss import PeakTemplate, PointSource, SingleBandConfig, build_templates, deblend_parent
+from meas_deblend.sdss import ParentInput, PeakTemplate, PointSource, SingleBandConfig, build_templates, deblend_parent
 from meas_deblend.sdss.alike import weigh_templates
-from meas_deblend.sdss.parent import ParentInput, read_parent
+from meas_deblend.sdss.parent import read_parent
 
 RULES = ("r-to-peak", "r-to-footprint", "nearest-footprint", "trim")
 
@@ -81,7 +81,7 @@ def test_weights_bring_back_what_smoothing_took(sky):
     shape = (80, 100)
     a, b = (f * sky.gaussian(shape, 40, x, s) for f, x, s in ((2e4, 30, 3), (1e4, 70, 4)))
     config = SingleBandConfig(fit_psfs=False, edge_handling="clip", weight_templates=True)
-    templates = build_templates(a + b, np.ones(shape), None, [(40, 30), (40, 70)], config=config)
+    templates = build_templates(ParentInput(a + b, np.ones(shape), None, [(40, 30), (40, 70)]), config)
     np.testing.assert_allclose([t.image.array.sum() for t in templates], [a.sum(), b.sum()], rtol=0.02)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from meas_deblend.sdss import SingleBandConfig, build_templates, deblend_parent
+from meas_deblend.sdss import ParentInput, SingleBandConfig, build_templates, deblend_parent
 
 SHAPE = (61, 61)
 VARIANCE = np.ones(SHAPE)
@@ -132,7 +132,7 @@ def test_too_few_pixels_leave_no_degrees_of_freedom(sky, psf):
     footprint = np.zeros(SHAPE, dtype=bool)
     footprint[29:32, 29:32] = True
     footprint[::60, ::60] = True
-    (template,) = build_templates(
+    given = ParentInput(
         sky.star(1000, 30, 30, psf),
         VARIANCE,
         psf,
@@ -140,6 +140,7 @@ def test_too_few_pixels_leave_no_degrees_of_freedom(sky, psf):
         footprint=footprint & (np.add.outer(np.arange(61), np.arange(61)) % 2 == 0),
         psf_fwhm=4.7,
     )
+    (template,) = build_templates(given)
     assert "psf_fit_bad_dof" in template.flags
     assert template.status == "ok"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from meas_deblend.geometry import Box, Footprint, Image
-from meas_deblend.sdss import SingleBandConfig, build_templates
+from meas_deblend.sdss import ParentInput, SingleBandConfig, build_templates
 from meas_deblend.sdss.symmetric import clip_to_nonzero, symmetric_template
 
 
@@ -23,7 +23,7 @@ def bare(**options):
 @pytest.mark.parametrize(("sky_level", "total"), [(0, 514), (20, 74)])
 def test_smaller_of_each_pair(sky_level, total):
     image = np.fromfunction(lambda y, x: 10 * y + x, (7, 7)) - sky_level
-    (template,) = build_templates(image, np.ones((7, 7)), None, [(3, 2)], config=bare())
+    (template,) = build_templates(ParentInput(image, np.ones((7, 7)), None, [(3, 2)]), bare())
     assert template.footprint.box == Box((0, 0), (7, 5))
     assert template.footprint.area == 35
     v = np.fromfunction(lambda y, x: 10 * y + x, (7, 5)) - sky_level
@@ -33,7 +33,7 @@ def test_smaller_of_each_pair(sky_level, total):
 
 def test_bias_on_pure_noise():
     noise = np.random.default_rng(2).normal(size=(801, 801))
-    (template,) = build_templates(noise, np.ones_like(noise), None, [(400, 400)], config=bare())
+    (template,) = build_templates(ParentInput(noise, np.ones_like(noise), None, [(400, 400)]), bare())
     t = template.image.array
     # E max(0, min(a, b)) for two normal deviates, by quadrature; both are above 0 in a quarter of the pairs.
     assert t.mean() == pytest.approx(0.11685, abs=0.002)
@@ -90,9 +90,8 @@ def at_the_border():
 def template_at_the_border(sky, image, edge_handling):
     config = bare(edge_handling=edge_handling)
     psf = sky.GaussianPsf(3, 41)
-    (template,) = build_templates(
-        image, np.ones_like(image), psf, [(50, 95)], footprint=image >= 1, psf_fwhm=7.05, sigma1=1.0, config=config
-    )
+    given = ParentInput(image, np.ones_like(image), psf, [(50, 95)], footprint=image >= 1, psf_fwhm=7.05, sigma1=1.0)
+    (template,) = build_templates(given, config)
     return template
 
 
@@ -121,14 +120,16 @@ def test_a_ramp_follows_the_profile_of_the_psf(sky):
     for edge in ("clip", "ramp"):
         found[edge] = (
             build_templates(
-                image,
-                np.ones_like(image),
-                sky.GaussianPsf(5, 21),
-                [(50, 52), (50, 88)],
-                footprint=footprint,
-                psf_fwhm=5.0,
-                sigma1=1.0,
-                config=bare(edge_handling=edge),
+                ParentInput(
+                    image,
+                    np.ones_like(image),
+                    sky.GaussianPsf(5, 21),
+                    [(50, 52), (50, 88)],
+                    footprint=footprint,
+                    psf_fwhm=5.0,
+                    sigma1=1.0,
+                ),
+                bare(edge_handling=edge),
             )[1]
             .image.project(Box((50, 0), (1, 100)))
             .array[0]
@@ -142,13 +143,6 @@ def test_a_ramp_follows_the_profile_of_the_psf(sky):
 
 def test_a_faint_edge_is_not_ramped(sky, at_the_border):
     psf = sky.GaussianPsf(3, 41)
-    (template,) = build_templates(
-        at_the_border,
-        np.ones((101, 101)),
-        psf,
-        [(50, 95)],
-        psf_fwhm=7.05,
-        sigma1=100,
-        config=bare(edge_handling="ramp"),
-    )
+    given = ParentInput(at_the_border, np.ones((101, 101)), psf, [(50, 95)], psf_fwhm=7.05, sigma1=100)
+    (template,) = build_templates(given, bare(edge_handling="ramp"))
     assert "ramped_template" not in template.flags
