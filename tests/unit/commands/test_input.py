@@ -70,28 +70,48 @@ def test_an_hdu_can_be_chosen(quick, files, tmp_path):
     assert np.array_equal(open_run(folder).coadds.images[0], small_sky.exposure().images[1])
 
 
-@pytest.mark.parametrize("name", ["mine/", "mine", "mine/survey.yaml"])
-def test_a_survey_of_ones_own(quick, tmp_path, monkeypatch, name):
+@pytest.fixture
+def own_survey(tmp_path, monkeypatch):
+    """Folder ``mine`` with a survey's settings, in the working folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "survey.yaml").write_text("name: mine\ndescription: My images.\nbad_planes: [SAT]\n")
     (tmp_path / "mine" / "measure.yaml").write_text("measurement: {aperture_radii: [4]}\n")
-    if name == "mine":
-        code, _, said = quick("--survey", name)
-        assert code == 2
-        assert "there is no survey 'mine'" in said.err
-        return
-    if name.endswith(".yaml"):
-        pytest.xfail("the settings of tasks are looked for in a folder only")
+    return tmp_path / "mine"
+
+
+def test_a_name_is_not_taken_for_a_folder(quick, own_survey):
+    code, _, said = quick("--survey", own_survey.name)
+    assert code == 2
+    assert "there is no survey 'mine'" in said.err
+    assert "as a path with a / in it" in said.err
+
+
+FILE = pytest.mark.xfail(reason="settings of tasks are looked for in a folder only")
+
+
+@pytest.mark.parametrize("name", ["mine/", "./mine", pytest.param("mine/survey.yaml", marks=FILE)])
+def test_a_survey_of_ones_own(quick, own_survey, tmp_path, monkeypatch, name):
     code, folder, said = quick("--survey", name)
     assert code == 0, said.err
     run = open_run(folder)
     assert "i_ap04Flux" in run.objects.colnames
-    survey = tmp_path / "mine" / "survey.yaml"
+    survey = own_survey / "survey.yaml"
     assert run.record.checksums[str(survey)] == file_sha256(survey)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert open_run(folder).coadds.mask_planes.bad == ("SAT",)
+
+
+@FILE
+def test_a_survey_in_a_single_file(quick, own_survey):
+    alone = own_survey.parent / "alone.yaml"
+    (own_survey / "survey.yaml").rename(alone)
+    code, folder, said = quick("--survey", "alone.yaml")
+    assert code == 0, said.err
+    run = open_run(folder)
+    assert run.record.read_options["survey"] == str(alone)
+    assert run.coadds.mask_planes.bad == ("SAT",)
 
 
 def test_a_folder_that_is_called_as_a_survey_is_not_taken_for_it(quick, tmp_path, monkeypatch):
