@@ -105,7 +105,8 @@ def read_yaml(path: Traversable, layer: str) -> Node:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as a settings file: {error}") from error
+        reason = getattr(error, "strerror", None) or error  # without the number and the path, which is named already
+        raise ConfigError(f"{path}: cannot be read as a settings file: {reason}") from error
     return parse_yaml(text, Origin(layer, str(path)))
 
 

@@ -147,27 +147,7 @@ def ramp_reach(fwhm: float) -> int:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ParentInput:
-    """One parent in one band, as a caller knows it.
-
-    Parameters
-    ----------
-    image, variance : float array (y, x)
-        Pixels and their variances.
-    psf : float array (y, x) with odd sides, or Psf, or None
-        None only if no option needs one.
-    peaks : array (n, 2)
-        Positions ``(y, x)``; children come in this order.
-    footprint : bool array (y, x), optional
-        Detected pixels; everything if not given.
-    mask : bool array (y, x), optional
-        True for pixels that nobody may have; pixels that are not finite are added.
-    psf_fwhm : float, optional
-        In pixels; from the PSF's adaptive moments if not given.
-    sigma1 : float, optional
-        Noise of a pixel, image units; from the median variance if not given.
-    origin : tuple of int
-        Pixel ``(y, x)`` that the first element of the arrays stands for; peaks count from the same zero.
-    """
+    """One parent in one band, as a caller knows it: the arguments of `deblend_parent`, where each is described."""
 
     image: FloatArray
     variance: FloatArray
