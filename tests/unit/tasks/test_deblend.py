@@ -87,7 +87,6 @@ def test_identifiers_stay_in_the_patch(patch_models):
     assert with_unique_ids([]) == ()
 
 
-@pytest.mark.xfail(reason="identifiers follow the order in which the models are given")
 def test_identifiers_do_not_depend_on_the_order_of_the_work(patch_models):
     turned = with_unique_ids(patch_models[::-1])
     assert [model.id for model in turned] == [model.id for model in patch_models[::-1]]
