@@ -155,7 +155,7 @@ def _collect(
 ) -> DeblendResult:
     from .access import Models  # noqa: PLC0415 - loads the numerics
 
-    layout = _layout(coadds, datasets)
+    layout = _layout(coadds, pipeline, datasets)
     tables = {name: datasets.get(name, None) for name in ("objects", "parents", "ledger")}
     tables = {name: _empty(name, layout) if table is None else table for name, table in tables.items()}
     store = datasets.get("models")
@@ -170,14 +170,17 @@ def _collect(
     )
 
 
-def _layout(coadds: MultibandExposure, datasets: Mapping[str, Any]) -> CatalogLayout:
+def _layout(coadds: MultibandExposure, pipeline: Pipeline, datasets: Mapping[str, Any]) -> CatalogLayout:
+    """Layout of the catalogs: that of the objects, or what it would have been had there been any."""
     from .products import CatalogLayout  # noqa: PLC0415
 
     made = datasets.get("objects")
     if made is not None:
         layout: CatalogLayout = made.meta["layout"]
         return layout
-    return CatalogLayout.of_bands(coadds.bands, coadds.zeropoints, (), coadds.units)
+    measurements = (getattr(task.resolved.config, "measurement", None) for task in pipeline.tasks)
+    radii = next((m.aperture_radii for m in measurements if m is not None), ())
+    return CatalogLayout.of_bands(coadds.bands, coadds.zeropoints, radii, coadds.units)
 
 
 def _empty(name: str, layout: CatalogLayout) -> Any:

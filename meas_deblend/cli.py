@@ -6,6 +6,7 @@ Only the parser is imported here, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -137,15 +138,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     options = build_parser().parse_args(given)
     options.command_line = ("meas-deblend", *given)
-    command = _load(options.function)
     try:
-        return command(options)
+        return _load(options.function)(options)
     except MeasDeblendError as error:
         sys.stderr.write(f"meas-deblend: {error}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("meas-deblend: interrupted\n")
         return 130
+    except BrokenPipeError:
+        # Whoever read the output has gone; what is still buffered must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def _load(name: str) -> Callable[[argparse.Namespace], int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ from .cutout import cut_out
 
 if TYPE_CHECKING:
     from ..detect import BandPsfs
-    from ..geometry import BoolArray, FloatArray, Footprint, Image, IntArray, Parent
+    from ..geometry import BoolArray, Box, FloatArray, Footprint, Image, IntArray, Parent
     from ..image import MultibandExposure
     from ..scarlet import Blend, Component, FitConfig, Kernels
     from .cutout import Cutout
@@ -84,7 +84,7 @@ class BlendFitter:
         kernels = prepare_kernels(psfs.stamps[bands], target, floor=config.kernel_floor)
         return cls(exposure, parent, bands, kernels, config, seeds)
 
-    def fit(self, index: int, blend: Footprint) -> BlendModel:
+    def fit(self, index: int, blend: Footprint, neighbours: Image | None = None) -> BlendModel:
         """Fit the sources of one blend together.
 
         Parameters
@@ -93,11 +93,14 @@ class BlendFitter:
             Number of the blend within the parent: the model's id.
         blend : Footprint
             Its pixels and peaks.
+        neighbours : Image, optional
+            Light (band, y, x) of other blends, as observed: taken off before the fit, so that it is not modelled twice.
 
         Returns
         -------
         BlendModel
             Spectra have all bands of the exposure; 0 in bands without a PSF or without usable pixels in the blend.
+            Its log-likelihood is that of the data without the neighbours.
 
         Raises
         ------
@@ -114,8 +117,9 @@ class BlendFitter:
         if used.size == 0:
             raise NotFittedError("no_data", "no pixel of the blend is usable in a band with a PSF")
         (y0, x0), of_kernels = cutout.box.origin, np.searchsorted(self.bands, used)
+        images = cutout.images if neighbours is None else cutout.images - neighbours.project(cutout.box).array
         result = deblend_blend(
-            cutout.images[used],
+            images[used],
             cutout.variance[used],
             _select(self.kernels, of_kernels),
             [(p.y - y0, p.x - x0) for p in blend.peaks],
@@ -126,6 +130,20 @@ class BlendFitter:
             config=self.config,
         )
         return self._model(index, blend, result, used)
+
+    def observed(self, model: BlendModel, box: Box) -> FloatArray:
+        """Draw a fitted blend on ``box`` as it is seen in every band (band, y, x); 0 in bands without a PSF."""
+        from ..scarlet import render_source  # noqa: PLC0415 - loads the compiler
+
+        out = np.zeros((len(self.exposure.bands), *box.shape), dtype=np.float32)
+        for source in model.sources:
+            factorized = (c for c in source.components if isinstance(c, FactorizedComponent))
+            parts = [replace(c, spectrum=c.spectrum[self.bands]) for c in factorized]
+            if parts:
+                where, cube = render_source(parts, self.kernels, box)
+                cut = where.slices_in(box)
+                out[(self.bands[:, None, None], *np.ogrid[cut])] += cube
+        return out
 
     def _bands_with_data(self, cutout: Cutout, member: BoolArray) -> IntArray:
         """Return the indices of the bands that have a PSF and a usable pixel in the blend."""

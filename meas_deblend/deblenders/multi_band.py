@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .._interrupt import raise_interrupt
 from ..exceptions import InputError
+from ..geometry import Image
 from ..models import BlendModel, FactorizedComponent, ParentModel, SourceModel
 from ..scarlet.config import FitConfig
 from ..sdss.config import SingleBandConfig
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..detect import BandPsfs
-    from ..geometry import FloatArray, Footprint, Image, Parent
+    from ..geometry import FloatArray, Footprint, Parent
     from ..image import MultibandExposure
     from .templates import ParentTemplates
 
@@ -51,6 +52,9 @@ class MultiBandOptions(BaseModel):
     )
     fit_isolated: bool = Field(
         True, description="Fit parents with one peak too; else their child simply has all pixels (deblender none)."
+    )
+    subtract_neighbours: bool = Field(
+        True, description="Take the light of a parent's brighter blends off before a blend is fitted."
     )
     catch_failures: bool = Field(
         True, description="Give a blend whose fit raised an error templates of single bands, instead of raising it."
@@ -116,6 +120,12 @@ def blend_footprints(parent: Parent) -> tuple[Footprint, ...]:
     return (*parent.blends, *((parent.footprint.with_peaks(rest),) if rest else ()))
 
 
+def _brightest_first(blends: Sequence[Footprint]) -> list[int]:
+    """Order blends by their highest peak; given positions have no height, and keep their order behind the others."""
+    heights = [max((p.value for p in blend.peaks if np.isfinite(p.value)), default=-np.inf) for blend in blends]
+    return sorted(range(len(blends)), key=lambda k: (-heights[k], k))
+
+
 def _template_blend(index: int, blend: Footprint, parent: Parent, made: ParentTemplates) -> BlendModel:
     """Return the sources of a blend that was not fitted, with their templates of single bands."""
     by_id = {peak.id: model for peak, model in zip(parent.footprint.peaks, made.peaks, strict=True)}
@@ -139,11 +149,19 @@ class _Work:
         )
         if isinstance(fitter, _Trouble):
             return [fitter] * len(blends)
-        results: list[BlendModel | _Trouble] = []
-        for k, blend in enumerate(blends):
-            reason, message = self.options.limits.exceeded(self.exposure, blend)
-            results.append(_Trouble(reason, message) if reason else self._attempt(partial(fitter.fit, k, blend)))
-        return results
+        results: dict[int, BlendModel | _Trouble] = {}
+        # Blends are separate in the deconvolved image, not in the data: what the brighter ones put on a blend's
+        # pixels is taken off before it is fitted, or both would model it.
+        box = self.parent.footprint.box & self.exposure.box
+        light = Image(np.zeros((len(self.exposure.bands), *box.shape), dtype=np.float32), box)
+        for k in _brightest_first(blends):
+            reason, message = self.options.limits.exceeded(self.exposure, blends[k])
+            fit = partial(fitter.fit, k, blends[k], light if self.options.subtract_neighbours else None)
+            result = _Trouble(reason, message) if reason else self._attempt(fit)
+            if isinstance(result, BlendModel) and len(blends) > 1:
+                light.array[:] += fitter.observed(result, box)
+            results[k] = result
+        return [results[k] for k in range(len(blends))]
 
     def _attempt(self, action: Callable[[], T]) -> T | _Trouble:
         """Return the result of ``action``, or why there is none."""

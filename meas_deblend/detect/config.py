@@ -46,7 +46,7 @@ class DetectConfig(BaseModel):
         "the first counts.",
     )
     prominence: float = Field(
-        3.0,
+        2.0,
         ge=0,
         description="Depth of the dip in that significance between a peak and a higher one nearby, below which it is "
         "noise on the ridge of an elongated source (σ).",

@@ -122,7 +122,7 @@ def prominent_peaks(peaks: Sequence[Peak], image: FloatArray, least: float) -> l
         return list(peaks)
     where = np.array([(p.y, p.x) for p in peaks], dtype=np.float64)
     value = np.array([p.value for p in peaks])
-    neighbours = cKDTree(where).query(where, min(9, len(peaks)))[1]
+    neighbours = np.asarray(cKDTree(where).query(where, min(9, len(peaks)))[1])
     lower, rank = np.nonzero(neighbours < np.arange(len(peaks))[:, None])
     higher = neighbours[lower, rank]
     lowest = value[lower]

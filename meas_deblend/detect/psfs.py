@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._interrupt import raise_interrupt
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -86,6 +88,7 @@ def _evaluate(psf: Psf | None, places: Sequence[Place]) -> tuple[NDArray[np.floa
         try:
             stamp = np.asarray(psf.image(float(y), float(x)).stamp, dtype=np.float64)
         except Exception as error:  # noqa: BLE001 - PSFs are plug-ins, and each has errors of its own; it is reported
+            raise_interrupt(error)
             trouble = trouble or f"{type(error).__name__} at (y, x) = {y, x}: {error}"
             continue
         if np.isfinite(stamp).all() and stamp.sum() > 0:

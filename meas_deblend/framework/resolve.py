@@ -143,7 +143,8 @@ def survey_layer(survey: str | Path, labels: Sequence[str], known: Sequence[str]
     Parameters
     ----------
     survey : str or path
-        The name of a shipped survey, or a folder: a path, or text with a ``/`` in it.
+        The name of a shipped survey, or a folder: a path, or text with a ``/`` in it. A file ``survey.yaml`` stands
+        for its folder; a file of another name brings no settings of tasks.
     labels : sequence of str
         Labels whose settings are wanted.
     known : sequence of str
@@ -160,7 +161,8 @@ def survey_layer(survey: str | Path, labels: Sequence[str], known: Sequence[str]
         No such survey, or a file that is for no task.
     """
     found: dict[str, Section] = {}
-    for file in sorted(_survey_folder(survey).iterdir(), key=lambda entry: entry.name):
+    folder = _survey_folder(survey)
+    for file in sorted(() if folder is None else folder.iterdir(), key=lambda entry: entry.name):
         label, dot, suffix = file.name.partition(".")
         if dot + suffix not in (".yaml", ".yml") or label == "survey":
             continue
@@ -176,12 +178,16 @@ def survey_layer(survey: str | Path, labels: Sequence[str], known: Sequence[str]
     return Layer(SURVEY, found)
 
 
-def _survey_folder(survey: str | Path) -> Traversable:
-    if isinstance(survey, Path) or "/" in survey:
-        folder = Path(survey)
-        if not folder.is_dir():
-            raise ConfigError(f"{folder}: there is no such folder with a survey's settings")
-        return folder
+def _survey_folder(survey: str | Path) -> Traversable | None:
+    """Return where a survey's settings of tasks lie; None for a file of conventions that stands alone."""
+    if isinstance(survey, Path) or "/" in survey or survey.endswith((".yaml", ".yml")):
+        path = Path(survey).expanduser()
+        if path.is_file():
+            # Beside a file of another name, YAML files may be anybody's.
+            return path.parent if path.name == "survey.yaml" else None
+        if not path.is_dir():
+            raise ConfigError(f"{path}: there is no such folder with a survey's settings")
+        return path
     shipped = shipped_folder("config")
     names = sorted(entry.name for entry in shipped.iterdir() if entry.is_dir())
     if survey not in names:

@@ -24,15 +24,15 @@ def with_unique_ids(models: Iterable[ParentModel]) -> tuple[ParentModel, ...]:
     """Give blends and sources identifiers that are unique over a survey.
 
     An isolated source has its parent's; blends and the children of a parent continue the counter after the last
-    parent, in the order of the parents, so that the result does not depend on who was deblended first.
+    parent, in the order of the parents' identifiers, so that the result does not depend on who was deblended first.
     """
     parents = tuple(models)
     if not parents:
         return ()
-    last = max(parents, key=lambda parent: parent.id)
-    tract, patch, counter = unpack_id(last.id)
-    renamed = []
-    for parent in parents:
+    ordered = sorted(parents, key=lambda parent: parent.id)
+    tract, patch, counter = unpack_id(ordered[-1].id)
+    renamed = {}
+    for parent in ordered:
         isolated = len(parent.footprint.peaks) == 1
         blends = []
         for blend in parent.blends:
@@ -43,5 +43,5 @@ def with_unique_ids(models: Iterable[ParentModel]) -> tuple[ParentModel, ...]:
                 counter += 0 if isolated else 1
                 sources.append(replace(source, id=parent.id if isolated else pack_id(tract, patch, counter)))
             blends.append(replace(blend, id=blend_id, sources=tuple(sources)))
-        renamed.append(replace(parent, blends=tuple(blends)))
-    return tuple(renamed)
+        renamed[parent.id] = replace(parent, blends=tuple(blends))
+    return tuple(renamed[parent.id] for parent in parents)

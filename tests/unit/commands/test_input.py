@@ -87,10 +87,7 @@ def test_a_name_is_not_taken_for_a_folder(quick, own_survey):
     assert "as a path with a / in it" in said.err
 
 
-FILE = pytest.mark.xfail(reason="settings of tasks are looked for in a folder only")
-
-
-@pytest.mark.parametrize("name", ["mine/", "./mine", pytest.param("mine/survey.yaml", marks=FILE)])
+@pytest.mark.parametrize("name", ["mine/", "./mine", "mine/survey.yaml"])
 def test_a_survey_of_ones_own(quick, own_survey, tmp_path, monkeypatch, name):
     code, folder, said = quick("--survey", name)
     assert code == 0, said.err
@@ -103,7 +100,6 @@ def test_a_survey_of_ones_own(quick, own_survey, tmp_path, monkeypatch, name):
     assert open_run(folder).coadds.mask_planes.bad == ("SAT",)
 
 
-@FILE
 def test_a_survey_in_a_single_file(quick, own_survey):
     alone = own_survey.parent / "alone.yaml"
     (own_survey / "survey.yaml").rename(alone)

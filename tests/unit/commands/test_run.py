@@ -100,7 +100,7 @@ def test_a_step_that_fails_gives_exit_code_one(quick, monkeypatch):
 
 
 def test_strict_stops_at_the_first_parent_that_fails(quick, monkeypatch, tmp_path):
-    monkeypatch.setattr(BlendFitter, "fit", lambda *_: 1 / 0)
+    monkeypatch.setattr(BlendFitter, "fit", lambda *_, **__: 1 / 0)
     code, _, said = quick(pipeline="multiband")
     assert code == 0
     assert "3 parents degraded, 0 failed (fit_failed)" in said.out

@@ -301,10 +301,10 @@ def test_a_failed_fit_costs_one_blend(monkeypatch):
     parent = replace(parent, blends=blends)
     fit = deblenders.blend_fit.BlendFitter.fit
 
-    def fail_first(self, index, blend):
+    def fail_first(self, index, *arguments):
         if index == 0:
             raise ZeroDivisionError("as if")
-        return fit(self, index, blend)
+        return fit(self, index, *arguments)
 
     monkeypatch.setattr(deblenders.blend_fit.BlendFitter, "fit", fail_first)
     model = run("multi_band", exposure, parent)

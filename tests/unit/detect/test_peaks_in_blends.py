@@ -10,6 +10,7 @@ from meas_deblend.detect import DetectConfig, detect_band, detect_bands, merge_d
 from meas_deblend.detect.band_pixels import BandPixels
 from meas_deblend.detect.contrast import local_contrast
 from meas_deblend.detect.noise import combined_significance, gaussian_deviation, noise_ratio
+from meas_deblend.detect.peaks import find_peaks, prominent_peaks
 from meas_deblend.detect.significance import gaussian_kernel
 from meas_deblend.image import MultibandExposure, PsfStamp
 
@@ -234,3 +235,28 @@ def test_ratio_of_white_noise_is_one_and_sources_hardly_change_it():
     assert noise_ratio(1.5 * white[:200], 12) == 1  # 12 independent values do not tell 1.5 from 1
     assert noise_ratio(5 * white[:200], 9) == 1
     assert noise_ratio(np.zeros(0), 100) == 1
+
+
+def test_a_dip_separates_peaks_and_a_ridge_does_not():
+    ridge = np.full((9, 60), 0.0)
+    ridge[4] = 20
+    ridge[4, [10, 30, 50]] = 30, 21.5, 24
+    ridge[4, 40] = 17
+    peaks = find_peaks(ridge, 20.5)
+    assert [(p.x, p.value) for p in prominent_peaks(peaks, ridge, 2)] == [(10, 30), (50, 24)]
+    assert [p.x for p in prominent_peaks(peaks, ridge, 1)] == [10, 50, 30]
+    assert prominent_peaks(peaks, ridge, 0) == peaks
+    assert [p.x for p in prominent_peaks(peaks, ridge, 8)] == [10]  # the highest of all stays
+
+
+def test_every_setting_of_peaks_is_read():
+    shape, apart = (81, 81), 1.1 * FWHM
+    image = star(shape, 40, 40, 800) + star(shape, 40, 40 + apart, 200) + np.random.default_rng(2).normal(size=shape)
+
+    def number(**options):
+        return len(detect_band(image, np.ones(shape), image > np.inf, PSF, DetectConfig(**options)).peaks)
+
+    assert number() == 2
+    for options in ({"peak_threshold": 200}, {"peak_scales": (3,)}, {"roughness": 1}, {"prominence": 500}):
+        assert number(**options) == 1, options
+    assert number(min_separation=2) == 1

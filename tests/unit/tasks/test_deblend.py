@@ -31,10 +31,10 @@ def failing_fit(monkeypatch):
     def _fail(*parent_ids):
         fit = BlendFitter.fit
 
-        def _fit(self, index, blend):
+        def _fit(self, *arguments, **keywords):
             if self.parent.id in parent_ids:
                 raise np.linalg.LinAlgError("made to fail")
-            return fit(self, index, blend)
+            return fit(self, *arguments, **keywords)
 
         monkeypatch.setattr(BlendFitter, "fit", _fit)
 

@@ -127,7 +127,7 @@ def variants(chain, catalogs_of):
     _add("none", NoDeblendingTask(), detections)
     _add("single_band", SingleBandTask(), detections)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BlendFitter, "fit", lambda *_: 1 / 0)
+        patch.setattr(BlendFitter, "fit", lambda *_, **__: 1 / 0)
         _add("failing", MultiBandTask(), split)
     # Footprints that end where sources are still bright.
     tight = DetectTask(DetectTaskConfig(detection=DetectConfig(threshold=25, grow=0))).run(coadds).detections
