@@ -13,6 +13,7 @@ from ..exceptions import ConfigError
 from .multi_band import MultiBand
 from .none import NoDeblending
 from .protocol import Deblender
+from .sep_segmentation import SepSegmentation
 from .single_band import SingleBand
 
 __all__ = ["ENTRY_POINT_GROUP", "deblender_names", "get_deblender", "register_deblender"]
@@ -20,7 +21,7 @@ __all__ = ["ENTRY_POINT_GROUP", "deblender_names", "get_deblender", "register_de
 ENTRY_POINT_GROUP = "meas_deblend.deblenders"
 """Group in which a plug-in's distribution names its deblenders: ``name = "package.module:Class"``."""
 
-_BUILT_IN: dict[str, Deblender] = {d.name: d for d in (NoDeblending(), SingleBand(), MultiBand())}
+_BUILT_IN: dict[str, Deblender] = {d.name: d for d in (NoDeblending(), SepSegmentation(), SingleBand(), MultiBand())}
 _registered: dict[str, Deblender] = {}
 
 
