@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, field as dataclass_field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -88,7 +89,8 @@ class FieldResult:
     scoring_seconds : float
         Wall time of the scoring.
     memory_mb : float, optional
-        Most memory that the chain needed on top of what was in use before it [MiB]; None where the system does not tell.
+        Most memory that the chain needed on top of what was in use before it [MiB]; None where the system does not
+        tell.
     outcomes : mapping of str to int
         Number of parents by outcome, and by the reason for one that is not "ok", as "degraded: reason".
     detection : Detection, optional
@@ -148,7 +150,7 @@ def evaluate_field(field: Field, chain: Chain, number: int = 0, *, detect: bool 
 
 
 def _given(field: Field, models: Sequence[ParentModel]) -> Match:
-    """Sources whose centres were given have the objects that carry their names."""
+    """Match by name: objects at given centres carry the index of their source."""
     object_of = np.full(len(field.x), -1, dtype=np.int64)
     names = [source.peak.name for model in models for source in model.sources]
     source_of = np.array([int(name) for name in names], dtype=np.int64)
@@ -158,9 +160,7 @@ def _given(field: Field, models: Sequence[ParentModel]) -> Match:
 
 def _deblended(field: Field, deblender: str, result: ChainResult, match: Match) -> Deblended:
     """Models and children in the order of the field's sources."""
-    children = [
-        Image(child.flux, child.box) for shared in result.children for child in shared.children
-    ]  # in the order of the objects
+    children = [Image(child.flux, child.box) for shared in result.children for child in shared.children]
     models: list[Image] = []
     # Without deblending nothing is known of the neighbours: the templates are the image itself, and no models.
     if deblender != "none":

@@ -65,7 +65,7 @@ class Detection:
         )
 
     def rates(self) -> dict[str, float | int | None]:
-        """Counts, and completeness, purity, and the share of sources that are unrecognised blends or shredded."""
+        """Return the counts, completeness, purity, and the share of unrecognised and of shredded sources."""
 
         def share(part: int, whole: int) -> float | None:
             return part / whole if whole else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +15,20 @@ if TYPE_CHECKING:
     from ..geometry import FloatArray
     from .fields import Field
 
-__all__ = ["STAMP", "Apertures", "background_rms", "cosine", "ellipticity", "missing_metrics", "ssim", "stamp"]
+__all__ = [
+    "STAMP",
+    "Apertures",
+    "background_rms",
+    "cosine",
+    "ellipticity",
+    "metric_versions",
+    "missing_metrics",
+    "ssim",
+    "stamp",
+]
+
+# Module and distribution that a metric needs; both belong to the extra "sim".
+_NEEDS = {"ssim": ("skimage", "scikit-image"), "shapes": ("galsim", "GalSim")}
 
 STAMP = 45
 """Side of the stamps on which the structural similarity is measured [px]."""
@@ -59,7 +73,7 @@ class Apertures:
         return self._sum(image)[0]
 
     def errors(self, sigma: FloatArray) -> NDArray[np.float64]:
-        """Standard deviation (source,) of the flux for pixels of standard deviation ``sigma`` (y, x)."""
+        """Return the standard deviation (source,) of the flux, for pixels with ``sigma`` (y, x)."""
         return self._sum(np.zeros(sigma.shape), sigma)[1]
 
     def _sum(
@@ -141,10 +155,18 @@ def ellipticity(image: FloatArray, y: float, x: float) -> tuple[float, float]:
 
 
 def missing_metrics() -> dict[str, str]:
-    """What cannot be measured here, and why."""
-    needs = {"ssim": ("skimage", "scikit-image"), "shapes": ("galsim", "GalSim")}
+    """Say what cannot be measured here, and why."""
     return {
         metric: f"{name} is not installed (pip install 'meas_deblend[sim]')"
-        for metric, (module, name) in needs.items()
+        for metric, (module, name) in _NEEDS.items()
         if importlib.util.find_spec(module) is None
+    }
+
+
+def metric_versions() -> dict[str, str]:
+    """Return the versions of the optional libraries that are used, by the name of their distribution."""
+    return {
+        name.lower(): importlib.metadata.version(name.lower())
+        for module, name in _NEEDS.values()
+        if importlib.util.find_spec(module) is not None
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -199,7 +200,7 @@ def _bins(scores: Scores, band: int, way: str, boot: Bootstrap) -> dict[str, lis
     for name, values in axes.items():
         edges = BIN_EDGES[name]
         out[name] = []
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
+        for low, high in itertools.pairwise(edges):
             last = high == edges[-1]
             part = sample.where((values >= low) & ((values <= high) if last else (values < high)))
             bias, bias_resampled = part.mean(boot)
