@@ -68,11 +68,11 @@ class Bootstrap:
             for rank in (np.floor((total - 1) / 2), np.floor(total / 2))
         )
         ordered = values[order]
-        return np.where(total > 0, (ordered[lower] + ordered[upper]) / 2, np.nan)
+        return np.asarray(np.where(total > 0, (ordered[lower] + ordered[upper]) / 2, np.nan))
 
 
 def interval(estimates: NDArray[np.float64]) -> Interval:
-    """Percentile interval of resampled estimates; NaN if none is finite."""
+    """Return the percentile interval of resampled estimates; NaN if none is finite."""
     finite = estimates[np.isfinite(estimates)]
     if not finite.size:
         return float("nan"), float("nan")
@@ -81,6 +81,6 @@ def interval(estimates: NDArray[np.float64]) -> Interval:
 
 
 def spread(estimates: NDArray[np.float64]) -> float:
-    """Standard deviation of resampled estimates: the standard error; NaN if fewer than two are finite."""
+    """Return the standard deviation of resampled estimates, the standard error; NaN if fewer than two are finite."""
     finite = estimates[np.isfinite(estimates)]
     return float(finite.std(ddof=1)) if finite.size > 1 else float("nan")
