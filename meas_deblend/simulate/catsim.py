@@ -7,17 +7,18 @@ centre, half-light semi-axes in arcsec, and AB magnitudes of the whole.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..exceptions import InputError
+from ..image import table_columns
 from .catalog import SimulatedComponent, SimulatedSource
 from .profiles import Sersic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -126,7 +127,7 @@ class GalaxyCatalog:
 
 
 def read_catalog(path: str | Path, bands: Sequence[str]) -> GalaxyCatalog:
-    """Read a catalog from a table file (FITS, CSV, ECSV, Parquet, VOTable).
+    """Read a catalog from a table file (FITS, CSV, ECSV, Parquet).
 
     Parameters
     ----------
@@ -138,32 +139,18 @@ def read_catalog(path: str | Path, bands: Sequence[str]) -> GalaxyCatalog:
     Returns
     -------
     GalaxyCatalog
-        Its numeric columns.
+        Its numeric columns, with names in lower case.
 
     Raises
     ------
     InputError
         If the file is missing, cannot be read or has no rows, or its columns cannot be used.
     """
-    from astropy.table import Table  # noqa: PLC0415 - slow to load, so only where it is used
-
-    file = Path(path)
-    if not file.is_file():
-        raise InputError(f"catalog {file}: there is no such file")
-    formats = {".csv": "ascii.csv", ".ecsv": "ascii.ecsv", ".parquet": "parquet"}
-    try:
-        table = Table.read(file, format=formats.get(file.suffix.lower()))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"catalog {file} cannot be read as FITS, CSV, ECSV, Parquet or VOTable: {first}") from error
-    columns = {}
-    for name in table.colnames:
-        values = np.ma.asarray(table[name])
-        if values.ndim == 1 and values.dtype.kind in "fiu":
-            columns[name] = np.ma.filled(values.astype(np.float64), np.nan)
-    catalog = GalaxyCatalog(columns, tuple(bands), f"catalog {file}")
+    table, label = table_columns(path, "catalog")
+    numbers = {name: v.astype(np.float64) for name, v in table.items() if v.ndim == 1 and v.dtype.kind in "fiu"}
+    catalog = GalaxyCatalog(numbers, tuple(bands), label)
     if len(catalog) == 0:
-        raise InputError(f"catalog {file} has no rows")
+        raise InputError(f"{label} has no rows")
     return catalog
 
 

@@ -26,7 +26,7 @@ __all__ = ["FieldContents", "draw_contents"]
 # Stars get more numerous slowly towards faint magnitudes at high latitude (Bahcall & Soneira 1980).
 _STAR_SLOPE = 0.1
 _BATCH = 1000
-_MOST_BATCHES = 200
+_MOST_BATCHES = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,6 +123,10 @@ def _snr(config: FieldConfig, galaxies: GalaxyCatalog) -> NDArray[np.float64]:
     return np.asarray(config.conditions.signal_to_noise(band, magnitude, (a, b)))
 
 
+def _fainter(config: FieldConfig, galaxies: GalaxyCatalog) -> GalaxyCatalog:
+    return galaxies.take(np.flatnonzero(_snr(config, galaxies) < config.snr_min))
+
+
 def _choose(
     rng: np.random.Generator, config: FieldConfig, catalog: GalaxyCatalog | None, n: int
 ) -> GalaxyCatalog | None:
@@ -211,15 +215,13 @@ def _undetected(
     if config.undetected_to is None:
         return ()
     everywhere = Region.middle(config.shape, None)
-    if catalog is None:
-        n = int(rng.poisson(_arcmin2(config, everywhere) * galaxy_density(config.undetected_to)))
-        limits = (min(config.magnitudes[0], config.undetected_to), config.undetected_to)
-        drawn = draw_catalog(rng, n, limits, config.conditions.names)
-        faint = drawn.take(np.flatnonzero(_snr(config, drawn) < config.snr_min))
-    else:
-        rows = np.flatnonzero(_snr(config, catalog) < config.snr_min)
-        expected = galaxy_density(config.undetected_to) - galaxy_density(config.magnitudes[1])
-        n = int(rng.poisson(_arcmin2(config, everywhere) * max(expected, 0))) if len(rows) else 0
-        faint = catalog.take(rng.choice(rows, n, replace=n > len(rows))) if n else catalog.take([])
+    n = int(rng.poisson(_arcmin2(config, everywhere) * galaxy_density(config.undetected_to)))
+    limits = (min(config.magnitudes[0], config.undetected_to), config.undetected_to)
+    faint = _fainter(config, draw_catalog(rng, n, limits, config.conditions.names))
+    if catalog is not None:
+        # As many as there would be random ones: a catalog does not say how much sky it stands for.
+        known = _fainter(config, catalog)
+        n = len(faint) if len(known) else 0
+        faint = known.take(rng.choice(len(known), n, replace=n > len(known)) if n else [])
     sources = _galaxies(rng, config, faint, uniform(rng, len(faint), everywhere))
     return tuple(replace(s, id=-s.id) for s in sources)
