@@ -3,14 +3,17 @@
 from .card import CARD_VERSION, DEFINITIONS, make_card, score_table
 from .chain import Chain, ChainResult, FieldResult, evaluate_field
 from .compare import compare_scores
-from .fields import Field, FieldFolder, FieldSetting, open_fields
+from .field_folder import FieldFolder, open_fields
+from .fields import Field, FieldSetting
 from .images import SourceImages, models_from_array
 from .matching import Detection, Match, match_objects
 from .metrics import metric_versions, missing_metrics
 from .reference import read_reference_scores
+from .residuals import colour_residuals
+from .samples import BIN_EDGES, KAPPA_LIMIT, kept
 from .scores import Deblended, Scores, concatenate_scores, reference_band
 from .scoring import score_field
-from .summary import BIN_EDGES, KAPPA_LIMIT, colour_residuals, kept, summarise
+from .summary import summarise
 from .table import ScoreTable
 
 __all__ = [

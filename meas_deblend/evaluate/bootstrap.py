@@ -51,7 +51,8 @@ class Bootstrap:
         sums = np.bincount(index, weights=values, minlength=len(self.fields))
         numbers = np.bincount(index, minlength=len(self.fields)).astype(np.float64)
         total = self.counts @ numbers
-        return np.divide(self.counts @ sums, total, out=np.full(len(total), np.nan), where=total > 0)
+        means = np.divide(self.counts @ sums, total, out=np.full(len(total), np.nan), where=total > 0)
+        return np.asarray(means)
 
     def of_median(self, values: NDArray[np.float64], fields: NDArray[np.int64]) -> NDArray[np.float64]:
         """Median of ``values`` (object,) in each resample; NaN in one that has none, or where there are NaNs."""

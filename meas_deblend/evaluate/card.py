@@ -11,8 +11,9 @@ import numpy as np
 from .bootstrap import LEVEL
 from .matching import Detection
 from .metrics import missing_metrics
+from .samples import KAPPA_LIMIT
 from .scores import concatenate_scores, reference_band
-from .summary import KAPPA_LIMIT, summarise
+from .summary import summarise
 from .table import ScoreTable
 
 if TYPE_CHECKING:

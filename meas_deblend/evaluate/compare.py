@@ -8,8 +8,8 @@ import numpy as np
 
 from ..exceptions import InputError
 from .bootstrap import Bootstrap, interval
+from .samples import WAYS, ErrorSample, kept
 from .scores import reference_band
-from .summary import WAYS, ErrorSample, kept
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

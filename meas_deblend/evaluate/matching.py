@@ -66,18 +66,14 @@ class Detection:
 
     def rates(self) -> dict[str, float | int | None]:
         """Return the counts, completeness, purity, and the share of unrecognised and of shredded sources."""
-
-        def share(part: int, whole: int) -> float | None:
-            return part / whole if whole else None
-
         return {
             "sources": self.sources,
             "objects": self.objects,
             "matched": self.matched,
-            "completeness": share(self.matched, self.sources),
-            "purity": share(self.matched, self.objects),
-            "unrecognised": share(self.unrecognised, self.sources),
-            "shredded": share(self.shredded, self.sources),
+            "completeness": _share(self.matched, self.sources),
+            "purity": _share(self.matched, self.objects),
+            "unrecognised": _share(self.unrecognised, self.sources),
+            "shredded": _share(self.shredded, self.sources),
         }
 
 
@@ -129,3 +125,8 @@ def _inside(field: Field, y: float, x: float) -> NDArray[np.bool_]:
     c, s = np.cos(field.theta), np.sin(field.theta)
     along, across = c * dx + s * dy, -s * dx + c * dy
     return np.asarray((along / np.hypot(field.a, half)) ** 2 + (across / np.hypot(field.b, half)) ** 2 <= 4)
+
+
+def _share(part: int, whole: int) -> float | None:
+    """Return part / whole; None of nothing."""
+    return part / whole if whole else None

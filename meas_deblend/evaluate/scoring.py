@@ -85,7 +85,7 @@ def _truth_side(field: Field) -> dict[str, NDArray[np.float64]]:
     """Scores that do not depend on the deblender."""
     n, bands = len(field.x), len(field.setting.bands)
     out = {name: np.zeros((n, bands)) for name in ("F", "Fb", "F0", "Ferr", "sigma", "beta")}
-    image, variance = field.image.astype(np.float64), field.variance
+    image, variance = field.observed, field.variance
     for b in range(bands):
         apertures = Apertures.of(field, b)
         truth = field.truth[:, b].astype(np.float64)
@@ -111,7 +111,7 @@ def _fluxes(field: Field, deblended: Deblended) -> dict[str, NDArray[np.float64]
     """Aperture fluxes of the field minus the other models, of the models, and of the children."""
     n, bands = len(field.x), len(field.setting.bands)
     out = {name: np.full((n, bands), np.nan) for name in ("Fd", "Fm", "Fc")}
-    residual = field.image - deblended.models.total()
+    residual = field.observed - deblended.models.total()
     if deblended.rest is not None:
         residual -= deblended.rest
     apertures = [Apertures.of(field, b) for b in range(bands)]

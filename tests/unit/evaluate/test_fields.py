@@ -80,3 +80,33 @@ def test_angles_are_turned_into_the_range_of_the_apertures(make_folder, arrays_o
     arrays = arrays_of([(40, 40, 1e4, 1.0)]) | {"theta": np.array([np.pi * 0.75])}
     field = open_fields(make_folder([arrays], "turned")).read(0)
     np.testing.assert_allclose(field.theta, [-np.pi / 4])
+
+
+def test_truth_on_boxes_and_planes_of_defects(make_folder, arrays_of):
+    arrays = arrays_of([(40, 40, 1e4, 1.0), (60, 20, 2e4, 1.0)])
+    truth = arrays.pop("truth")
+    arrays |= {"boxes": np.array([[20, 10, 50, 60], [45, 0, 40, 50]])}
+    arrays |= {"cut_000": truth[0][:, 20:70, 10:70], "cut_001": truth[1][:, 45:85, 0:50]}
+    image = arrays["image"].copy()
+    image[1, 38:43] = np.nan
+    mask = np.zeros(image.shape, dtype=np.int16)
+    mask[0, 58:62, 18:22] = 4
+    image[0, 58:62, 18:22] = 1e6
+    variance = np.full(image.shape, 7.0, dtype=np.float32)
+    field = open_fields(make_folder([arrays | {"image": image, "mask": mask, "variance": variance}], "cuts")).read(0)
+    np.testing.assert_array_equal(field.truth[0][:, 20:70, 10:70], arrays["cut_000"])
+    assert field.truth[0, :, :20].sum() == 0
+    exposure = field.exposure()
+    assert (exposure.variance == 7).all()
+    assert exposure.bad[0, 60, 20]
+    assert exposure.bad[1, 40, 3]
+    # What cannot be seen does not count in the fluxes: there is no noise there.
+    noiseless = field.truth.sum(axis=0, dtype=float)
+    np.testing.assert_array_equal(field.observed[exposure.bad], noiseless[exposure.bad])
+    assert np.isfinite(field.observed).all()
+
+
+def test_planes_of_another_shape(make_folder, arrays_of):
+    arrays = arrays_of([(40, 40, 1e4, 1.0)]) | {"mask": np.zeros((91, 91), np.int32)}
+    with pytest.raises(InputError, match=r"mask must have the shape of image, \(3, 91, 91\), got \(91, 91\)"):
+        open_fields(make_folder([arrays], "flat")).read(0)
