@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .image import MultibandExposure
 
-__all__ = ["DeblenderChain", "load_chain", "load_chains"]
+__all__ = ["DeblenderChain", "load_chain", "load_chains", "load_pipeline_chain"]
 
 _OWN_PIPELINES = {"none": "none", "single_band": "single_band", "multi_band": "multiband"}
 _ANY_PIPELINE, _ANY_LABEL = "any_deblender", "deblend"
@@ -50,7 +50,12 @@ class DeblenderChain:
         result.raise_failures()
         models: Any = result.datasets.get("parent_models", ())
         children: Any = result.datasets.get("children", ())
-        return ChainResult(tuple(models), tuple(children), {r.label: r.seconds for r in result.reports})
+        return ChainResult(
+            tuple(models),
+            tuple(children),
+            {r.label: r.seconds for r in result.reports},
+            {r.label: r.cpu_seconds for r in result.reports},
+        )
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -106,6 +111,32 @@ def load_chains(
     for layer in layers:
         check_labels(layer, sorted(known))
     return chains
+
+
+def load_pipeline_chain(
+    name: str | Path, layers: Sequence[Layer] = (), survey: str | Path = "generic"
+) -> DeblenderChain:
+    """Load a pipeline of the user's own, from coadds to re-apportioned children.
+
+    Parameters
+    ----------
+    name : str or path
+        Pipeline definition, by name or as a file; the chain is called by the name of the definition.
+    layers : sequence of Layer
+        Settings by label.
+    survey : str or path
+        Whose settings lie below.
+
+    Raises
+    ------
+    ConfigError
+        If a setting does not fit.
+    PipelineError
+        If there is no such pipeline, or it makes no models and children.
+    """
+    pipeline = load_pipeline(name, survey=survey, layers=layers)
+    kept = pipeline.only(tuple(label for label in pipeline.labels if label not in _NOT_FOR_MODELS))
+    return DeblenderChain(pipeline.name, kept)
 
 
 def _choice(deblender: str) -> Layer:

@@ -156,8 +156,8 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = commands.add_parser(
         "compare",
         help="put evaluation cards side by side",
-        description="Print the summaries of cards, and paired ratios: each card, and each published deblender, to the "
-        "first card; and the other cards to the published deblenders.",
+        description="Print the summaries of cards, and paired ratios: of each card to the first, and of each card to each "
+        "published deblender.",
     )
     parser.add_argument("cards", nargs="+", metavar="CARD", help="folder of a card, or its card.json")
     parser.add_argument("--reference", metavar="FILE",
@@ -176,26 +176,14 @@ def _add_inject(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_coadds(inject)
-    what = inject.add_mutually_exclusive_group(required=True)
-    what.add_argument("--catalog", metavar="FILE", help="table (CSV, FITS, Parquet) of sources: x y or ra dec, mag_BAND, "
-                      "optionally half_light_radius (arcsec), axis_ratio, position_angle, sersic_index, is_star")  # fmt: skip
-    what.add_argument("--random", type=int, metavar="N", help="draw N stars and galaxies")
-    inject.add_argument("--frame", default="icrs", help="frame of ra and dec in --catalog (default: icrs)")
     inject.add_argument("--pixel-scale", type=float, metavar="ARCSEC", help="side of a pixel, for images without WCS")
-    _add_random_sources(inject)
-    inject.add_argument("--density", type=float, metavar="N", help="most sources per arcmin² in one copy of the image, but "
-                        "always one (default: 10)")  # fmt: skip
-    inject.add_argument("--realizations", type=int, metavar="N", help="copies of the image over which the sources are "
-                        "spread (default: as many as --density needs, and 8 at least)")  # fmt: skip
-    inject.add_argument("--gain", nargs="+", default=[], metavar="GAIN", help="photo-electrons per image unit, for all "
-                        "bands or as BAND=GAIN: adds the noise of the added light (default: no noise)")  # fmt: skip
-    inject.add_argument("--seed", type=int, metavar="N", help="seed of everything that is random (default: 1)")
+    _add_injected_sources(inject)
     which = inject.add_mutually_exclusive_group()
     which.add_argument("--deblender", action="append", default=[], metavar="NAME", dest="deblenders",
                        help="none, sep, single_band, multi_band or a plug-in; may be given several times (default: "
                        "multi_band)")  # fmt: skip
     which.add_argument("--pipeline", action="append", default=[], metavar="NAME", dest="pipelines",
-                       help="pipeline definition instead, by name or as a file; may be given several times")  # fmt: skip
+                       help="pipeline definition instead, by name or file; may be given several times")  # fmt: skip
     inject.add_argument("--detect", action="store_true", help="detect on the injected images, instead of giving the "
                         "centres of what was detected before and of what was injected")  # fmt: skip
     inject.add_argument("--survey", default="generic", help="conventions and overrides of a survey, by name or as a "
@@ -208,19 +196,33 @@ def _add_inject(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     inject.set_defaults(function="inject")
 
 
-def _add_random_sources(parser: argparse.ArgumentParser) -> None:
-    """Which sources ``inject --random`` draws; what is not given has the default of `inject.RandomConfig`."""
+def _add_injected_sources(parser: argparse.ArgumentParser) -> None:
+    """Which sources ``inject`` adds; what is not given has the default of `inject.InjectionConfig`, `RandomConfig`."""
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--catalog", metavar="FILE", help="table (CSV, FITS, Parquet) of sources: x y or ra dec, "
+                      "mag_BAND, optionally half_light_radius (arcsec), axis_ratio, position_angle, sersic_index, "
+                      "is_star")  # fmt: skip
+    what.add_argument("--random", type=int, metavar="N", help="draw N stars and galaxies")
+    parser.add_argument("--frame", default="icrs", help="frame of ra and dec in --catalog (default: icrs)")
+    parser.add_argument("--density", type=float, metavar="N", help="most sources per arcmin² in one copy of the image, "
+                        "but always one (default: 10)")  # fmt: skip
+    parser.add_argument("--realizations", type=int, metavar="N", help="copies of the image over which the sources are "
+                        "spread (default: as many as --density needs, and 8 at least)")  # fmt: skip
+    parser.add_argument("--gain", nargs="+", default=[], metavar="GAIN", help="photo-electrons per image unit, for all "
+                        "bands or as BAND=GAIN: adds the noise of the added light (default: no noise)")  # fmt: skip
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of everything that is random (default: 1)")
     parser.add_argument("--band", metavar="BAND", help="reference band of magnitudes, contrasts and contamination "
                         "(default: r, or the middle one)")  # fmt: skip
-    parser.add_argument("--magnitudes", nargs=2, type=float, metavar=("BRIGHT", "FAINT"), help="range of magnitudes "
-                        "(default: 4 mag down to a star of S/N 10)")  # fmt: skip
-    parser.add_argument("--star-fraction", type=float, metavar="F", help="share of stars (default: 0.3)")
-    parser.add_argument("--pairs", type=float, metavar="F", help="share of sources that are put beside a detected object "
-                        "(default: 0.5)")  # fmt: skip
-    parser.add_argument("--separations", nargs=2, type=float, metavar=("LOW", "HIGH"),
-                        help="distances of such pairs in arcsec (default: 0.5 3)")  # fmt: skip
-    parser.add_argument("--contrasts", nargs=2, type=float, metavar=("LOW", "HIGH"),
-                        help="fluxes of such sources over the object's (default: 0.1 3)")  # fmt: skip
+    drawn = parser.add_argument_group("sources of --random")
+    drawn.add_argument("--magnitudes", nargs=2, type=float, metavar=("BRIGHT", "FAINT"), help="range of magnitudes "
+                       "(default: 4 mag down to a star of S/N 10)")  # fmt: skip
+    drawn.add_argument("--star-fraction", type=float, metavar="F", help="share of stars (default: 0.3)")
+    drawn.add_argument("--pairs", type=float, metavar="F", help="share of sources that are put beside a detected "
+                       "object (default: 0.5)")  # fmt: skip
+    drawn.add_argument("--separations", nargs=2, type=float, metavar=("LOW", "HIGH"),
+                       help="distances of such pairs in arcsec (default: 0.5 3)")  # fmt: skip
+    drawn.add_argument("--contrasts", nargs=2, type=float, metavar=("LOW", "HIGH"),
+                       help="fluxes of such sources over the object's (default: 0.1 3)")  # fmt: skip
 
 
 def _add_coadds(parser: argparse.ArgumentParser) -> None:

@@ -97,8 +97,8 @@ def compare(options: argparse.Namespace) -> int:
     for line in _table(values):
         say(line)
     names = list(tables)
-    pairs = [(names[0], other) for other in names[1:]]
-    pairs += [(reference, name) for reference in names if reference not in cards for name in names[1 : len(cards)]]
+    pairs = [(names[0], name) for name in names[1 : len(cards)]]
+    pairs += [(reference, name) for reference in names[len(cards) :] for name in cards]
     compared = {f"{other} / {name}": compare_scores(tables[name], tables[other]) for name, other in pairs}
     for title, numbers in compared.items():
         for line in _ratio_lines(title, numbers):
@@ -134,7 +134,7 @@ _COLUMNS = (
     ("SSIM", "ssim", "{:.4f}"),
     ("σ(e1)", "sd_e1", "{:.3f}"),
     ("failed", "failed_shapes", "{:d}"),
-    ("s/field", "seconds_per_field", "{:.2f}"),
+    ("CPU s/field", "cpu_seconds_per_field", "{:.2f}"),
 )
 
 

@@ -42,13 +42,14 @@ class ChainResult:
     parent_models : tuple of ParentModel
     children : tuple of Apportioned
         Per parent, in the same order; its children in the order of the parent's sources.
-    seconds : mapping of str to float
-        Wall time by step.
+    seconds, cpu_seconds : mapping of str to float
+        Wall time, and processor time of all threads, by step.
     """
 
     parent_models: tuple[ParentModel, ...]
     children: tuple[Apportioned, ...]
-    seconds: Mapping[str, float]
+    seconds: Mapping[str, float] = dataclass_field(default_factory=dict)
+    cpu_seconds: Mapping[str, float] = dataclass_field(default_factory=dict)
 
 
 class Chain(Protocol):
@@ -84,8 +85,8 @@ class FieldResult:
     ----------
     name : str
     scores : Scores
-    seconds : mapping of str to float
-        Wall time of each step; empty where the chain failed.
+    seconds, cpu_seconds : mapping of str to float
+        Wall time, and processor time of all threads, of each step; empty where the chain failed.
     scoring_seconds : float
         Wall time of the scoring.
     memory_mb : float, optional
@@ -102,6 +103,7 @@ class FieldResult:
     name: str
     scores: Scores
     seconds: Mapping[str, float] = dataclass_field(default_factory=dict)
+    cpu_seconds: Mapping[str, float] = dataclass_field(default_factory=dict)
     scoring_seconds: float = 0.0
     memory_mb: float | None = None
     outcomes: Mapping[str, int] = dataclass_field(default_factory=dict)
@@ -131,7 +133,7 @@ def evaluate_field(field: Field, chain: Chain, number: int = 0, *, detect: bool 
             result = chain(exposure, None if detect else field.sources)
             error = ""
         except PipelineError as problem:
-            result, error = ChainResult((), (), {}), str(problem)
+            result, error = ChainResult((), ()), str(problem)
     start = time.perf_counter()
     positions = np.array([s.peak.center for m in result.parent_models for s in m.sources]).reshape(-1, 2)
     match = match_objects(field, positions) if detect else _given(field, result.parent_models)
@@ -141,6 +143,7 @@ def evaluate_field(field: Field, chain: Chain, number: int = 0, *, detect: bool 
         field.name,
         scores,
         result.seconds,
+        result.cpu_seconds,
         time.perf_counter() - start,
         meter.peak_mb,
         _outcomes(result.parent_models),

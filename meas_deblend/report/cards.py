@@ -61,7 +61,7 @@ _ONCE_ROWS = (
     ("σ(e1), σ(e2) of models", ("sd_e1", "sd_e2")),
     ("failed shapes", ("failed_shapes",)),
     ("sources without a model", ("unmodelled",)),
-    ("seconds per field", ("seconds_per_field",)),
+    ("wall and processor seconds per field", ("seconds_per_field", "cpu_seconds_per_field")),
     ("peak memory of the chain [MiB]", ("peak_memory_mb",)),
 )
 

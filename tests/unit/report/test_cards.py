@@ -36,7 +36,9 @@ def scores(n=40, *, shapes=True, seed=0):
 
 def card_of(found, about=None):
     setting = FieldSetting(BANDS, np.ones((2, 3, 3)), np.full(2, 4.0), np.ones(2), (28.0, 28.0))
-    result = FieldResult("field_000", found, {"detect": 0.1, "deblend": 0.2, "apportion": 0.1}, 0.3, 12.0, {"ok": 3})
+    result = FieldResult(
+        "field_000", found, {"detect": 0.1, "deblend": 0.2, "apportion": 0.1}, {}, 0.3, 12.0, {"ok": 3}
+    )
     start = {"deblender": "mine <b>", "centres": "given", "fields": "test", "settings": {}, "versions": {}}
     return make_card([result], setting, start | (about or {}))
 
