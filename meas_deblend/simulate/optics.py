@@ -69,7 +69,7 @@ class MoffatTransformPsf:
     beta : float
         Steepness of the wings; above 1, at most 20.
     shear : pair of float
-        Reduced shear (g1, g2) that makes it elliptical, along x and along the diagonal; |g| < 1.
+        Reduced shear (g1, g2) that makes it elliptical, along x and along the diagonal; of modulus below 1.
     radius : int
         Half side of the stamps that `image` draws [px].
 
@@ -130,7 +130,7 @@ class KolmogorovPsf:
     obscuration : float
         Diameter of the central hole over that of the mirror, in [0, 1).
     shear : pair of float
-        Reduced shear (g1, g2) that makes it elliptical; |g| < 1.
+        Reduced shear (g1, g2) that makes it elliptical; of modulus below 1.
     radius : int
         Half side of the stamps that `image` draws [px].
 
@@ -196,7 +196,7 @@ class VaryingPsf:
     width : float
         Relative growth of the FWHM at ``scale``: quadratic in the distance, like defocus.
     ellipticity : float
-        |g| at ``scale``: linear in the distance and tangential, like coma.
+        Modulus of the shear at ``scale``: linear in the distance and tangential, like coma.
     """
 
     center_psf: MoffatTransformPsf | KolmogorovPsf
