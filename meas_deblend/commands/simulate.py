@@ -67,9 +67,8 @@ def simulate(options: argparse.Namespace) -> int:
     if not options.no_coadds:
         coadds = " ".join(f"{b}={folder / 'coadds' / 'field_000' / b}.fits" for b in config.conditions.names)
         say(f"deblend the first with:\n  meas-deblend run --coadd {coadds} --out out/")
-    say(
-        f"score deblenders with:\n  meas-deblend evaluate --fields {folder / 'fields'} --deblender multi_band --out card/"
-    )
+    fields = folder / "fields"
+    say(f"score deblenders with:\n  meas-deblend evaluate --fields {fields} --deblender multi_band --out card/")
     return 0
 
 
