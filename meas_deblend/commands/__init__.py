@@ -1,7 +1,9 @@
 """What the commands of ``meas-deblend`` do; each takes the parsed arguments and returns an exit code."""
 
 from .demo import demo
+from .evaluate import compare, evaluate
 from .run import run
 from .show import show_config, show_pipeline, show_tasks
+from .simulate import simulate
 
-__all__ = ["demo", "run", "show_config", "show_pipeline", "show_tasks"]
+__all__ = ["compare", "demo", "evaluate", "run", "show_config", "show_pipeline", "show_tasks", "simulate"]

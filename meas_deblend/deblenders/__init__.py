@@ -1,11 +1,13 @@
-"""Deblenders behind one protocol, found by name; those of the package are none, single_band and multi_band."""
+"""Deblenders behind one protocol, found by name; those of the package are none, sep, single_band and multi_band."""
 
+from .failed import parent_without_models
 from .limits import BlendLimits
 from .multi_band import MultiBand, MultiBandOptions
 from .none import NoDeblending, NoneOptions
 from .protocol import Deblender
 from .registry import deblender_names, get_deblender, register_deblender
 from .seeds import seeds_from_models
+from .sep_segmentation import SepOptions, SepSegmentation
 from .single_band import SingleBand, SingleBandOptions
 
 __all__ = [
@@ -15,10 +17,13 @@ __all__ = [
     "MultiBandOptions",
     "NoDeblending",
     "NoneOptions",
+    "SepOptions",
+    "SepSegmentation",
     "SingleBand",
     "SingleBandOptions",
     "deblender_names",
     "get_deblender",
+    "parent_without_models",
     "register_deblender",
     "seeds_from_models",
 ]

@@ -12,6 +12,7 @@ from ..exceptions import ConfigError
 from .multi_band import MultiBand
 from .none import NoDeblending
 from .protocol import Deblender
+from .sep_segmentation import SepSegmentation
 from .single_band import SingleBand
 
 __all__ = ["ENTRY_POINT_GROUP", "deblender_names", "get_deblender", "register_deblender"]
@@ -83,5 +84,5 @@ def _check(thing: Any, source: str) -> Deblender:
 
 
 _REGISTRY: Registry[Deblender] = Registry("deblender", ENTRY_POINT_GROUP, _check)
-for _deblender in (NoDeblending(), SingleBand(), MultiBand()):
+for _deblender in (NoDeblending(), SepSegmentation(), SingleBand(), MultiBand()):
     register_deblender(_deblender)

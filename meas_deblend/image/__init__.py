@@ -11,8 +11,9 @@ from .psf_checks import MODEL_PSF_SIGMA, PsfMoments, psf_fwhm, psf_moments, vali
 from .psf_models import FWHM_PER_SIGMA, GaussianPsf, ImagePsf, MoffatPsf
 from .psf_specs import parse_analytic_psf, parse_psf_specs
 from .readers import read_coadds
-from .source_list import SourceList, read_sources
+from .source_list import SourceList, pixel_positions, read_sources
 from .survey import HduNames, SanityLimits, Survey, load_survey
+from .tables import table_columns
 from .wcs import grid_offset, pixel_scale_of, pixel_to_sky, sky_to_pixel, wcs_from_header
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "parse_analytic_psf",
     "parse_plane_spec",
     "parse_psf_specs",
+    "pixel_positions",
     "pixel_scale_of",
     "pixel_to_sky",
     "plane_spec",
@@ -50,6 +52,7 @@ __all__ = [
     "sky_pixels",
     "sky_to_pixel",
     "subtract_background",
+    "table_columns",
     "validate_psf_stamp",
     "wcs_from_header",
     "write_coadd",

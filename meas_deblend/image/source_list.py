@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..exceptions import InputError, InputWarning
+from .tables import table_columns
 from .wcs import sky_to_pixel
 
-__all__ = ["SourceList", "read_sources"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-_FORMATS = {
-    ".csv": "ascii.csv",
-    ".ecsv": "ascii.ecsv",
-    ".fits": "fits",
-    ".fit": "fits",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
+__all__ = ["SourceList", "pixel_positions", "read_sources"]
+
 _PIXEL_COLUMNS = (("x", "y"),)
 _SKY_COLUMNS = (("ra", "dec"), ("coord_ra", "coord_dec"))
 _NAME_COLUMNS = ("id", "name", "objectid")
+_WANTED = frozenset(n for names in (*_PIXEL_COLUMNS, *_SKY_COLUMNS, _NAME_COLUMNS, ("frame",)) for n in names)
 _EXPECTED = (
     "expected x and y (pixels, 0-based), or ra and dec (degrees; coord_ra and coord_dec work too), and optionally id "
     "or name, and frame"
@@ -86,8 +82,8 @@ def read_sources(
     InputWarning
         If positions outside the image were left out; says how many.
     """
-    columns, label = _columns(table)
-    y, x = _pixel_positions(columns, wcs, frame, label)
+    columns, label = table_columns(table, "source list", _WANTED.__contains__)
+    y, x = pixel_positions(columns, wcs, frame, label)
     if y.size == 0:
         raise InputError(f"{label} holds no sources")
     wrong = ~(np.isfinite(y) & np.isfinite(x))
@@ -116,60 +112,27 @@ def read_sources(
     return SourceList(y[inside], x[inside], tuple(n for n, ok in zip(names, inside, strict=True) if ok))
 
 
-def _columns(table: Any) -> tuple[dict[str, NDArray[Any]], str]:
-    """Columns by lower-case name, and how messages call the table."""
-    from astropy.table import Table  # noqa: PLC0415 - slow to load, so only where it is used
-
-    label = "source list"
-    if isinstance(table, (str, Path)):
-        label = f"source list {table}"
-        table = _read_table(Path(table).expanduser(), label)
-    elif not isinstance(table, Table):
-        try:
-            table = Table.from_pandas(table) if hasattr(table, "iloc") else Table(table)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{label}: {type(table).__name__} cannot be read as a table: {error}") from error
-    return {name.lower(): _values(table[name]) for name in table.colnames}, label
-
-
-def _values(column: Any) -> NDArray[Any]:
-    """Values of a column; missing numbers become NaN, so that they are reported."""
-    if hasattr(column, "filled"):
-        column = column.filled(np.nan) if column.dtype.kind == "f" else column.astype(str).filled("nan")
-    return np.asarray(column)
-
-
-def _read_table(path: Path, label: str) -> Any:
-    if not path.is_file():
-        raise InputError(f"{label}: no such file ({path.absolute()})")
-    suffixes = [s.lower() for s in path.suffixes if s.lower() != ".gz"]
-    kind = _FORMATS.get(suffixes[-1] if suffixes else "")
-    if kind is None:
-        raise InputError(f"{label}: the name must end in one of {', '.join(_FORMATS)}")
-    try:
-        if kind == "parquet":
-            return _read_parquet(path)
-        from astropy.table import Table  # noqa: PLC0415 - slow to load, so only where it is used
-
-        return Table.read(path, format=kind)
-    except Exception as error:
-        raise InputError(f"{label} cannot be read as {kind}: {error}") from error
-
-
-def _read_parquet(path: Path) -> Any:
-    """Table of the columns of a Parquet file; astropy's own reader would need pandas."""
-    from astropy.table import Table  # noqa: PLC0415 - slow to load, so only where it is used
-    from pyarrow import parquet  # noqa: PLC0415 - slow to load, so only where it is used
-
-    columns = parquet.read_table(path)
-    wanted = {n for names in (*_PIXEL_COLUMNS, *_SKY_COLUMNS, _NAME_COLUMNS, ("frame",)) for n in names}
-    kept = [name for name in columns.column_names if name.lower() in wanted] or columns.column_names
-    return Table({name: columns[name].to_numpy() for name in kept})
-
-
-def _pixel_positions(
-    columns: dict[str, NDArray[Any]], wcs: Any, frame: str | None, label: str
+def pixel_positions(
+    columns: Mapping[str, NDArray[Any]], wcs: Any, frame: str | None, label: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Positions ``(y, x)`` in pixels, 0-based, of the rows of a table.
+
+    Parameters
+    ----------
+    columns : mapping of str to array (n,)
+        ``x`` and ``y``, or ``ra`` and ``dec`` (``coord_ra`` and ``coord_dec``), and optionally ``frame``.
+    wcs : astropy.wcs.WCS or None
+        Needed for sky positions.
+    frame : str, optional
+        Frame of sky positions; else the column ``frame``, else ICRS.
+    label : str
+        How messages name the table.
+
+    Raises
+    ------
+    InputError
+        If there are no such columns (those found are listed), they hold no numbers, or a WCS is missing.
+    """
     for x, y in _PIXEL_COLUMNS:
         if x in columns and y in columns:
             return _floats(columns, y, label), _floats(columns, x, label)
@@ -195,7 +158,7 @@ def _sky_positions(
     return y, x
 
 
-def _floats(columns: dict[str, NDArray[Any]], name: str, label: str) -> NDArray[np.float64]:
+def _floats(columns: Mapping[str, NDArray[Any]], name: str, label: str) -> NDArray[np.float64]:
     try:
         return np.atleast_1d(columns[name]).astype(np.float64)
     except ValueError as error:

@@ -6,7 +6,7 @@ from .config import MeasureConfig
 from .flags import FlagReason
 from .fluxes import Fluxes, FluxSet, PsfCube, draw_psfs, flux_covariance, measure_fluxes, psf_flux_weights
 from .moments import GaussianFit, adaptive_moments, gaussian_centroid
-from .pixels import ObjectPixels, Window, image_pixels, with_surroundings
+from .pixels import ObjectPixels, Window, child_pixels, image_pixels, with_surroundings
 
 __all__ = [
     "CentroidSet",
@@ -22,6 +22,7 @@ __all__ = [
     "Window",
     "adaptive_moments",
     "aperture_weights",
+    "child_pixels",
     "draw_psfs",
     "flux_covariance",
     "gaussian_centroid",

@@ -13,10 +13,11 @@ from ..geometry import Box
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..apportion import Child
     from ..geometry import BoolArray, FloatArray
     from ..image import MultibandExposure
 
-__all__ = ["ObjectPixels", "Window", "image_pixels", "with_surroundings"]
+__all__ = ["ObjectPixels", "Window", "child_pixels", "image_pixels", "with_surroundings"]
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,23 @@ class Window:
     noise: NDArray[np.float64]
     usable: BoolArray
     observed: BoolArray
+
+
+def child_pixels(exposure: MultibandExposure, child: Child) -> ObjectPixels:
+    """Take the flux and share of a child, with the coadd's own variance and unusable pixels on its box.
+
+    Parameters
+    ----------
+    exposure : MultibandExposure
+        What was apportioned, B bands.
+    child : Child
+        Of `reapportion_parent`.
+    """
+    cut = (slice(None), *child.box.slices_in(exposure.box)) if not child.box.is_empty else np.s_[:, :0, :0]
+    bad = exposure.mask_planes.any_set(exposure.mask[cut]) | ~np.isfinite(exposure.images[cut])
+    # Masked pixels are the child's too, for the fraction of them that is told; how large its share is has no effect.
+    share = child.share + child.masked
+    return ObjectPixels(child.box, exposure.box, child.flux, exposure.variance[cut], bad, share)
 
 
 def image_pixels(exposure: MultibandExposure, box: Box, margin: int = 25) -> ObjectPixels:

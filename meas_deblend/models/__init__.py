@@ -1,5 +1,6 @@
 """What a deblender returns and a store keeps: components, sources, blends and parents as frozen values."""
 
+from .flux import model_flux
 from .values import BlendModel, Component, FactorizedComponent, ParentModel, SourceModel, TemplateComponent
 
 __all__ = [
@@ -9,4 +10,5 @@ __all__ = [
     "ParentModel",
     "SourceModel",
     "TemplateComponent",
+    "model_flux",
 ]

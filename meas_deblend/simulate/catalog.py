@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ..geometry import FloatArray
+
 __all__ = ["SimulatedComponent", "SimulatedSource", "truth_columns"]
 
 
@@ -29,10 +32,20 @@ class SimulatedComponent:
         Shape, of unit flux.
     flux : tuple of float (B,)
         Total flux per band, image units.
+    offset : tuple of float
+        ``(y, x)`` of its centre from the source's [px]; other than 0 for knots.
     """
 
     profile: Profile
     flux: tuple[float, ...]
+    offset: tuple[float, float] = (0.0, 0.0)
+
+    def transform(self, ky: FloatArray, kx: FloatArray) -> NDArray[Any]:
+        """Fourier transform of unit flux about the source's centre, at ``ky``, ``kx`` [rad/px]."""
+        shape = self.profile.transform(ky, kx)
+        if self.offset == (0.0, 0.0):
+            return shape
+        return np.asarray(shape * np.exp(-1j * ky * self.offset[0]) * np.exp(-1j * kx * self.offset[1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +57,7 @@ class SimulatedSource:
     id : int
         Unique in its sky.
     y, x : float
-        True centre, which all components share [px].
+        True centre [px], on which the components lie but for their offsets.
     components : tuple of SimulatedComponent
         At least one; a galaxy's disc before its bulge.
     is_star : bool
@@ -75,21 +88,23 @@ class SimulatedSource:
     def half_light_radius(self, band: int) -> float:
         """Major semi-axis that holds half of the flux in ``band`` [px], before the PSF; 0 for a point source.
 
-        Elliptical radii of all components are taken along the same ellipse, as `population` draws them.
+        Elliptical radii of all components are taken along the same ellipse, as `population` draws them; where
+        isophotes twist it is an average. Knots count from their distance on.
         """
         extended = [(c.profile, c.flux[band]) for c in self.components if isinstance(c.profile, Sersic)]
-        total = float(self.flux[band])
-        if not extended or sum(f for _, f in extended) <= total / 2:
+        points = [(math.hypot(*c.offset), c.flux[band]) for c in self.components if not isinstance(c.profile, Sersic)]
+        half = float(self.flux[band]) / 2
+        if sum(f for distance, f in points if distance == 0) >= half:
             return 0.0
-        point = total - sum(f for _, f in extended)
-        radii = [p.half_light_radius for p, _ in extended]
 
         def excess(radius: float) -> float:
             """Flux within a circle beyond half of the total."""
-            return point + sum(f * p.enclosed(radius) for p, f in extended) - total / 2
+            inside = sum(f for distance, f in points if distance <= radius)
+            return inside + sum(f * p.enclosed(radius) for p, f in extended) - half
 
         # Half of every component is inside the largest radius; the margin is for rounding.
-        return float(optimize.brentq(excess, 0.0, 1.001 * max(radii)))
+        largest = max([p.half_light_radius for p, _ in extended] + [distance for distance, _ in points])
+        return float(optimize.brentq(excess, 0.0, 1.001 * largest))
 
 
 def truth_columns(

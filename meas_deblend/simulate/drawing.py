@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import fft
@@ -46,7 +46,7 @@ def draw_source(source: SimulatedSource, psfs: Sequence[Psf], radius: int) -> Im
     # A third more than the stamp: light that leaves the grid comes back on the other side, outside of the stamp.
     side = fft.next_fast_len(3 * half + 2, real=True)
     ky, kx = 2 * np.pi * np.fft.fftfreq(side)[:, None], 2 * np.pi * np.fft.rfftfreq(side)[None, :]
-    shapes = [c.profile.transform(ky, kx) for c in source.components]
+    shapes = [c.transform(ky, kx) for c in source.components]
     cube = np.empty((len(psfs), 2 * half + 1, 2 * half + 1))
     for band, psf in enumerate(drawn):
         transform = sum(c.flux[band] * shape for c, shape in zip(source.components, shapes, strict=True))
@@ -54,8 +54,8 @@ def draw_source(source: SimulatedSource, psfs: Sequence[Psf], radius: int) -> Im
     return Image(cube, Box((center[0] - half, center[1] - half), cube.shape[1:]))
 
 
-def _convolve(stamp: NDArray[np.float64], transform: NDArray[np.float64], side: int, half: int) -> NDArray[np.float64]:
-    """Convolve ``stamp`` with a centred, symmetric profile; return ``half`` pixels around the stamp's middle."""
+def _convolve(stamp: NDArray[np.float64], transform: NDArray[Any], side: int, half: int) -> NDArray[np.float64]:
+    """Convolve ``stamp`` with a profile's transform about its centre; return ``half`` pixels around the middle."""
     rows, columns = stamp.shape
     full = fft.irfft2(fft.rfft2(stamp, (side, side)) * transform, (side, side))
     # The stamp's corner was put on pixel (0, 0), so its middle is brought to (half, half) before the cut.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from meas_deblend.models import BlendModel, FactorizedComponent, ParentModel, SourceModel
+from meas_deblend.models import BlendModel, ParentModel, SourceModel, model_flux
 from meas_deblend.products import OBJECT_FLAGS, REASONS, CatalogLayout, declaration, flux_factor
 
 if TYPE_CHECKING:
@@ -142,13 +142,7 @@ def _failed_to_converge(blend: BlendModel) -> bool:
 
 
 def _per_band(source: SourceModel, band: str, k: int, factor: float) -> Row:
-    total = sum(
-        float(c.spectrum[k]) * float(c.morph.sum(dtype=np.float64))
-        if isinstance(c, FactorizedComponent)
-        else float(c.cube[k].sum(dtype=np.float64))
-        for c in source.components
-    )
     return {
         f"merge_peak_{band}": band in source.peak.bands,
-        f"{band}_modelFlux": total * factor if source.components else np.nan,
+        f"{band}_modelFlux": model_flux(source, k) * factor,
     }

@@ -9,12 +9,12 @@ from pydantic import Field
 
 from meas_deblend.apportion import Apportioned, model_chi2
 from meas_deblend.framework import Config, Connections, PipelineTask, progress
-from meas_deblend.measure import MeasureConfig, measure_child
+from meas_deblend.measure import MeasureConfig, child_pixels, measure_child
 from meas_deblend.products import CatalogLayout, to_table
 
 from .catalog import CatalogInputs, columns_of, ledger_columns, object_rows, parent_row
 from .datasets import CHILDREN, COADDS, DETECTIONS, LEDGER, OBJECTS, PARENT_MODELS, PARENTS
-from .measured import child_pixels, measured_row, with_sky_positions
+from .measured import measured_row, with_sky_positions
 
 if TYPE_CHECKING:
     from meas_deblend.detect import Detections

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from meas_deblend.image import pixel_to_sky
-from meas_deblend.measure import ObjectPixels
 from meas_deblend.products import aperture_name, flux_factor
 
 if TYPE_CHECKING:
@@ -19,16 +18,7 @@ if TYPE_CHECKING:
 
     from .catalog import Row
 
-__all__ = ["child_pixels", "measured_row", "with_sky_positions"]
-
-
-def child_pixels(exposure: MultibandExposure, child: Child) -> ObjectPixels:
-    """Flux and share of a child, with the coadd's own variance and unusable pixels on its box."""
-    cut = (slice(None), *child.box.slices_in(exposure.box)) if not child.box.is_empty else np.s_[:, :0, :0]
-    bad = exposure.mask_planes.any_set(exposure.mask[cut]) | ~np.isfinite(exposure.images[cut])
-    # Masked pixels are the child's too, for the fraction of them that is told; how large its share is has no effect.
-    share = child.share + child.masked
-    return ObjectPixels(child.box, exposure.box, child.flux, exposure.variance[cut], bad, share)
+__all__ = ["measured_row", "with_sky_positions"]
 
 
 def measured_row(measured: Measurement, child: Child, exposure: MultibandExposure, radii: tuple[float, ...]) -> Row:

@@ -6,7 +6,7 @@ import pytest
 from meas_deblend.apportion import apportion
 from meas_deblend.geometry import Box, Footprint, Image
 from meas_deblend.image import MaskPlanes, MultibandExposure
-from meas_deblend_tasks.measured import child_pixels
+from meas_deblend.measure import child_pixels
 
 FRAME = Box((0, 0), (8, 10))
 

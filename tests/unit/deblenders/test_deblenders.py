@@ -1,4 +1,4 @@
-"""The three deblenders on skies drawn here."""
+"""The deblenders on skies drawn here."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from meas_deblend.geometry import Box, Footprint, Image, Parent, Peak
 from meas_deblend.image import MaskPlanes, MultibandExposure, PsfStamp
 from meas_deblend.models import FactorizedComponent, TemplateComponent
 
-NAMES = ("none", "single_band", "multi_band")
+NAMES = ("none", "sep", "single_band", "multi_band")
 PLANES = MaskPlanes({"BAD": 0, "CLEAN": 1}, ("BAD",))
 
 

@@ -1,0 +1,51 @@
+"""How much memory a piece of work needs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["MemoryMeter"]
+
+_STATUS = Path("/proc/self/status")
+_RESET = Path("/proc/self/clear_refs")
+
+
+class MemoryMeter:
+    """Peak of this process's resident memory within a ``with`` block, above what was resident before.
+
+    Linux keeps a high-water mark that can be reset (proc(5), ``clear_refs``); other systems do not, and tell nothing.
+
+    Attributes
+    ----------
+    peak_mb : float or None
+        After the block: MiB; None where it cannot be known.
+    """
+
+    def __init__(self) -> None:
+        self.peak_mb: float | None = None
+        self._before: float | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            _RESET.write_text("5", encoding="ascii")
+            self._before = _resident_mb("VmRSS")
+        except OSError:
+            self._before = None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        after = None if self._before is None else _resident_mb("VmHWM")
+        if self._before is not None and after is not None:
+            self.peak_mb = max(after - self._before, 0.0)
+
+
+def _resident_mb(key: str) -> float | None:
+    found = re.search(rf"^{key}:\s+(\d+) kB", _STATUS.read_text(encoding="ascii"), re.MULTILINE)
+    return int(found[1]) / 1024 if found else None

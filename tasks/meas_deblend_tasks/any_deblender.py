@@ -1,0 +1,86 @@
+"""Parents → models with any deblender of the registry, plug-ins included, chosen by name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import BaseModel, Field
+
+from meas_deblend.deblenders import deblender_names, get_deblender, parent_without_models
+from meas_deblend.framework import Config, Connection, Connections, PipelineTask, RegistryChoice, progress
+
+from .deblend import DeblendOutputs
+from .identifiers import with_unique_ids
+
+if TYPE_CHECKING:
+    from meas_deblend.deblenders import Deblender
+    from meas_deblend.geometry import Parent
+    from meas_deblend.image import MultibandExposure
+    from meas_deblend.models import ParentModel
+
+__all__ = ["AnyDeblenderConfig", "AnyDeblenderTask", "DeblenderChoice"]
+
+
+class DeblenderChoice(RegistryChoice):
+    """A deblender by its name, and the options of each."""
+
+    name: str = Field("sep", description="Deblender of the package, or of an installed plug-in, by its name.")
+
+    @classmethod
+    def choice_names(cls) -> tuple[str, ...]:
+        """Return the names of the registry."""
+        return deblender_names()
+
+    @classmethod
+    def options_class(cls, name: str) -> type[BaseModel] | None:
+        """Return the class of a deblender's options; its plug-in is imported."""
+        return get_deblender(name).Options
+
+
+class AnyDeblenderConfig(Config):
+    """Which deblender makes the models."""
+
+    deblender: DeblenderChoice = Field(DeblenderChoice(name="sep"), description="Deblender, and its options.")
+
+
+class AnyDeblenderTask(PipelineTask[AnyDeblenderConfig]):
+    """Deblend every parent with the chosen deblender; a parent in which it raises an error has no models."""
+
+    connections: ClassVar[Connections] = Connections(
+        inputs=(
+            Connection("coadds", "coadds", "MultibandExposure", ("tract", "patch"), doc="Images in all bands."),
+            Connection(
+                "split_parents", "split_parents", "tuple[Parent, ...]", ("tract", "patch"), doc="Parents with blends."
+            ),
+        ),
+        outputs=(
+            Connection(
+                "parent_models",
+                "parent_models",
+                "tuple[ParentModel, ...]",
+                ("tract", "patch"),
+                doc="One model per parent.",
+            ),
+        ),
+    )
+
+    def run(self, coadds: MultibandExposure, split_parents: tuple[Parent, ...]) -> DeblendOutputs:
+        """Deblend all parents."""
+        deblender, options = get_deblender(self.config.deblender.name), self.config.deblender.chosen
+        models = [
+            self._deblend(deblender, coadds, parent, options)
+            for parent in progress(split_parents, description="parents")
+        ]
+        outcomes = Counter(model.outcome for model in models)
+        if outcomes["failed"]:
+            self.log.warning("%s failed on %d of %d parents", deblender.name, outcomes["failed"], len(models))
+        return DeblendOutputs(with_unique_ids(models))
+
+    def _deblend(
+        self, deblender: Deblender, coadds: MultibandExposure, parent: Parent, options: BaseModel | None
+    ) -> ParentModel:
+        try:
+            return deblender(coadds, parent, options)
+        except Exception as error:  # noqa: BLE001 - a plug-in may raise anything; it is kept in the parent's message
+            return parent_without_models(coadds, parent, deblender.name, f"{type(error).__name__}: {error}")
