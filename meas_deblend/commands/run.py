@@ -8,18 +8,18 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..api import deblend
-from ..exceptions import InputError
 from ..framework import prepare_output, watching
-from ..image import PlaneSpec, parse_plane_spec, parse_psf_specs, read_coadds
+from ..image import read_coadds
 from ..output import RunContext, write_run
+from ._coadds import planes_of, read_options_of
 from ._settings import layers_of, say, shown_warnings, start_log
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
     from pathlib import Path
 
     from ..api import DeblendResult
+    from ..image import PlaneSpec
     from ..products import RunRecord
 
 __all__ = ["deblend_and_write", "run"]
@@ -35,14 +35,7 @@ def run(options: argparse.Namespace) -> int:
     """
     start_log()
     with shown_warnings():
-        planes = _planes(options.coadd)
-        read_options = {
-            "survey": options.survey,
-            "psf": parse_psf_specs(options.psf),
-            "zeropoint": _zeropoints(options.zeropoint),
-            "background": options.background,
-            "on_missing_psf": options.missing_psf,
-        }
+        planes, read_options = planes_of(options), read_options_of(options)
         folder = prepare_output(options.out, options.overwrite)
         return deblend_and_write(planes, read_options, folder, options)[0]
 
@@ -114,31 +107,3 @@ def _ledger_line(result: DeblendResult) -> str:
     # Rounded before it is printed, so that a tiny negative part does not show as -0.0 %.
     part = {n: round(float(ledger[n].sum()) / total, 3) + 0.0 if total else 0.0 for n in ("unassigned", "masked")}
     return f"ledger closes: {part['unassigned']:.1%} of the flux unassigned, {part['masked']:.1%} masked"
-
-
-def _planes(texts: Sequence[str]) -> dict[str, PlaneSpec]:
-    planes: dict[str, PlaneSpec] = {}
-    for text in texts:
-        band, spec = parse_plane_spec(text)
-        if band in planes:
-            raise InputError(f"--coadd: band {band} is given twice ({planes[band].image} and {spec.image})")
-        planes[band] = spec
-    return planes
-
-
-def _zeropoints(texts: Sequence[str]) -> float | dict[str, float] | None:
-    """One zero point for all bands, or one per band."""
-    if not texts:
-        return None
-    values: dict[str, float] = {}
-    for text in texts:
-        band, _, number = text.rpartition("=")
-        try:
-            values[band] = float(number)
-        except ValueError:
-            raise InputError(f"--zeropoint: {text!r} is neither a magnitude nor BAND=MAGNITUDE") from None
-    if "" not in values:
-        return values
-    if len(texts) > 1:
-        raise InputError(f"--zeropoint: give one magnitude for all bands, or BAND=MAGNITUDE for each; got {texts}")
-    return values[""]
