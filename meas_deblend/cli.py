@@ -163,6 +163,7 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--reference", metavar="FILE",
                         help="npz file with published scores of the same fields")  # fmt: skip
     parser.add_argument("--out", metavar="FILE", help="JSON file for the paired numbers")
+    parser.add_argument("--figure", metavar="FILE", help="picture (PNG or PDF) of how many sources have which error")
     parser.set_defaults(function="compare")
 
 
