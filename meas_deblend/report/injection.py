@@ -57,12 +57,9 @@ def injection_figure(summary: Mapping[str, Any], title: str = "") -> Figure:
             _panel(axes, summary["deblenders"], axis, path)
             last = label == rows[-1][0]
             dress_axes(axes, "", meaning if last else "", label if axis == "separation" else "")
-            # Few sources may be wrong by so much that all others would lie on one line.
-            if most is not None:
-                low, high = axes.get_ylim()
-                axes.set_ylim(max(low, -most), min(high, most))
-            else:
-                axes.set_ylim(-0.05, 1.05)
+        # Few sources may be wrong by so much that all others would lie on one line.
+        low, high = line[0].get_ylim()
+        line[0].set_ylim((-0.05, 1.05) if most is None else (max(low, -most), min(high, most)))
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, fontsize=TEXT_SIZE, frameon=False, ncols=len(labels), loc="outside lower center")
     if title:
