@@ -6,6 +6,7 @@ Only the parser is imported here, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -157,13 +158,14 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = commands.add_parser(
         "compare",
         help="put evaluation cards side by side",
-        description="Print the summaries of cards, and paired ratios: of each card to the first, and of each card to each "
-        "published deblender.",
+        description="Print the summaries of cards, and paired ratios: of each card to the first, and of each card to "
+        "each published deblender.",
     )
     parser.add_argument("cards", nargs="+", metavar="CARD", help="folder of a card, or its card.json")
     parser.add_argument("--reference", metavar="FILE",
                         help="npz file with published scores of the same fields")  # fmt: skip
     parser.add_argument("--out", metavar="FILE", help="JSON file for the paired numbers")
+    parser.add_argument("--figure", metavar="FILE", help="picture (PNG or PDF) of how many sources have which error")
     parser.set_defaults(function="compare")
 
 
@@ -284,6 +286,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     options = build_parser().parse_args(given)
     options.command_line = ("meas-deblend", *given)
+    log = logging.getLogger("meas_deblend")
+    before = log.handlers, log.level, log.propagate
     try:
         return _load(options.function)(options)
     except MeasDeblendError as error:
@@ -296,6 +300,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read the output has gone; what is still buffered must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    finally:
+        # A command sends the log to the terminal; whoever calls this from Python gets theirs back.
+        log.handlers, log.level, log.propagate = before
 
 
 def _load(name: str) -> Callable[[argparse.Namespace], int]:

@@ -2,8 +2,9 @@
 
 from .demo import demo
 from .evaluate import compare, evaluate
+from .inject import inject
 from .run import run
 from .show import show_config, show_pipeline, show_tasks
 from .simulate import simulate
 
-__all__ = ["compare", "demo", "evaluate", "run", "show_config", "show_pipeline", "show_tasks", "simulate"]
+__all__ = ["compare", "demo", "evaluate", "inject", "run", "show_config", "show_pipeline", "show_tasks", "simulate"]

@@ -103,6 +103,11 @@ def compare(options: argparse.Namespace) -> int:
     for title, numbers in compared.items():
         for line in _ratio_lines(title, numbers):
             say(line)
+    if options.figure:
+        from ..report.card_figures import comparison_figure  # noqa: PLC0415 - matplotlib takes its time
+        from ..report.save import save_figure  # noqa: PLC0415 - matplotlib takes its time
+
+        save_figure(comparison_figure(tables), options.figure)
     if options.out:
         with atomic_write(Path(options.out), "w") as stream:
             json.dump(compared, stream, indent=1, default=float)

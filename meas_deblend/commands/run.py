@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..api import deblend
-from ..exceptions import InputError, PipelineError
+from ..exceptions import PipelineError
 from ..framework import prepare_output, watching
-from ..image import PlaneSpec, parse_plane_spec, parse_psf_specs, read_coadds, read_sources
+from ..image import read_coadds, read_sources
 from ..output import RunContext, write_run
+from ._coadds import planes_of, read_options_of
 from ._settings import checked_layers, say, shown_warnings, start_log
 
 if TYPE_CHECKING:
@@ -38,14 +38,7 @@ def run(options: argparse.Namespace) -> int:
     """
     start_log()
     with shown_warnings():
-        planes = _planes(options.coadd)
-        read_options = {
-            "survey": options.survey,
-            "psf": parse_psf_specs(options.psf),
-            "zeropoint": _zeropoints(options.zeropoint),
-            "background": options.background,
-            "on_missing_psf": options.missing_psf,
-        }
+        planes, read_options = planes_of(options), read_options_of(options)
         layers = checked_layers(options, options.survey)
         if not options.overwrite:
             prepare_output(options.out)  # a folder in use is told before the coadds are read
@@ -152,40 +145,3 @@ def _sources(options: argparse.Namespace, coadds: MultibandExposure) -> dict[str
         return None
     found = read_sources(options.sources, coadds.wcs, shape=coadds.box.shape, frame=options.frame)
     return {"x": found.x, "y": found.y, "name": found.names}
-
-
-def _planes(texts: Sequence[str]) -> dict[str, PlaneSpec]:
-    planes: dict[str, PlaneSpec] = {}
-    for text in texts:
-        band, spec = parse_plane_spec(text)
-        if band in planes:
-            raise InputError(f"--coadd: band {band} is given twice ({planes[band].image} and {spec.image})")
-        planes[band] = spec
-    return planes
-
-
-def _zeropoints(texts: Sequence[str]) -> float | dict[str, float] | None:
-    """One zero point for all bands, or one per band."""
-    if not texts:
-        return None
-    values: dict[str, float] = {}
-    for text in texts:
-        band, _, number = text.rpartition("=")
-        if band in values:
-            raise InputError(f"--zeropoint: {f'band {band}' if band else 'all bands'} is given twice; got {texts}")
-        values[band] = _magnitude(number, text)
-    if "" not in values:
-        return values
-    if len(texts) > 1:
-        raise InputError(f"--zeropoint: give one magnitude for all bands, or BAND=MAGNITUDE for each; got {texts}")
-    return values[""]
-
-
-def _magnitude(number: str, text: str) -> float:
-    try:
-        value = float(number)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"--zeropoint: {text!r} is neither a magnitude nor BAND=MAGNITUDE")
-    return value

@@ -35,6 +35,7 @@ DEFINITIONS = {
     "dF_F": "(F^d − F) / F: what the neighbours' models get wrong within the aperture",
     "model": "(aperture flux of the source's own model − of its noiseless truth) / truth",
     "child": "(aperture flux of the source's re-apportioned pixels − of its noiseless truth) / truth",
+    "noise_mean_abs": "mean |F / aperture flux of the noiseless truth − 1|: noise alone, the floor for children",
     "kappa": f"F^b / F − 1, with F^b of the field as it is; means are over κ ≤ {KAPPA_LIMIT:g} in the reference band",
     "blended": "κ ≥ 0.01 in the band",
     "bands": "sources with F / error of F ≥ 5 in the band",

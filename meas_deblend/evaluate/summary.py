@@ -62,6 +62,7 @@ def _band_summary(scores: Scores, band: int, boot: Bootstrap) -> dict[str, Any]:
     renamed = {_renamed(key, names): value for key, value in paper.items()}
     return {
         **renamed,
+        "noise_mean_abs": mean(np.abs(scores.F[:, band] / scores.F0[:, band] - 1)),
         "cosine": mean(scores.cos[:, band]),
         "ssim": mean(scores.ssim[:, band]),
         "ssim_stamp": mean(scores.ssim_stamp[:, band]),

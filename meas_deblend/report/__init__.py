@@ -8,6 +8,7 @@ that have a style of their own.
 from .bands import band_letter, display_order
 from .curves import ledger_figure, loss_figure
 from .figures import band_figure, blend_figure, field_figure
+from .injection import injection_figure
 from .rgb import MASKED_GREY, AsinhStretch, channel_map, to_rgb
 from .save import save_figure
 from .scene import Mark, Outline, Scene, SourceView
@@ -25,6 +26,7 @@ __all__ = [
     "channel_map",
     "display_order",
     "field_figure",
+    "injection_figure",
     "ledger_figure",
     "loss_figure",
     "save_figure",

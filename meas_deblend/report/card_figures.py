@@ -22,13 +22,14 @@ __all__ = [
     "bias_figure",
     "boxes_figure",
     "colour_figure",
+    "comparison_figure",
     "cumulative_figure",
     "likeness_figure",
     "shape_figure",
 ]
 
 _WAYS = {
-    "field": ("neighbours' models (δF/F of the paper)", PALETTE["blue"]),
+    "field": ("neighbours' models: δF/F", PALETTE["blue"]),
     "model": ("own model", PALETTE["orange"]),
     "child": ("re-apportioned child", PALETTE["green"]),
 }
@@ -56,6 +57,28 @@ def cumulative_figure(table: ScoreTable) -> Figure:
     axes.axvline(0.1, color=INK, lw=0.6, ls=":")
     dress_axes(axes, f"relative flux error in {table.bands[band]}", "|δF/F|", "share of sources above")
     axes.legend(fontsize=TEXT_SIZE - 1, frameon=False, loc="lower left")
+    return figure
+
+
+def comparison_figure(tables: Mapping[str, ScoreTable]) -> Figure:
+    """Share of sources with a larger relative flux error, a curve per deblender: for δF/F, models and children."""
+    figure = new_figure(10.2, 4.0)
+    panels = figure.subplots(1, 3, sharey=True)
+    colors = list(PALETTE.values())[1:]
+    for axes, (way, (title, _)) in zip(panels, _WAYS.items(), strict=True):
+        for k, (name, table) in enumerate(tables.items()):
+            scores, band = _kept(table)
+            size = np.abs(_errors(scores, way)[:, band])
+            size = np.sort(size[np.isfinite(size)])
+            # Without deblending there are no models: their error is 1 for all.
+            if size.size and not (way == "model" and name == "none"):
+                share = 1 - np.arange(size.size) / size.size
+                axes.step(np.maximum(size, 1e-5), share, color=colors[k % len(colors)], lw=1.4, label=name)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.axvline(0.1, color=INK, lw=0.6, ls=":")
+        dress_axes(axes, title, "|relative flux error|", "share of sources above" if axes is panels[0] else "")
+    panels[0].legend(fontsize=TEXT_SIZE - 1, frameon=False, loc="lower left")
     return figure
 
 
@@ -88,7 +111,7 @@ def bias_figure(card: Mapping[str, Any]) -> Figure:
     axes.set_yscale("symlog", linthresh=1e-2)
     axes.set_xticks(range(len(edges) - 1), _bin_labels(edges), rotation=20)
     dress_axes(axes, f"bias by contamination, {card['band']}", _AXES["kappa"], "mean relative error")
-    axes.legend(fontsize=TEXT_SIZE - 1, frameon=False)
+    figure.legend(fontsize=TEXT_SIZE - 1, frameon=False, ncols=3, loc="outside lower center")
     return figure
 
 
@@ -100,13 +123,13 @@ def colour_figure(table: ScoreTable, zeropoints: Sequence[float | None]) -> Figu
         return None
     figure = new_figure(9.6, 5.8)
     panels = figure.subplots(2, 2, sharey="row")
-    kinds = (("dC_T", "minus the catalog's colour"), ("dC_B", "minus the colour without neighbours"))
-    for row, (name, title) in zip(panels, kinds, strict=True):
+    kinds = (("dC_T", "minus the catalog's"), ("dC_B", "minus that without neighbours"))
+    for row, (name, minus) in zip(panels, kinds, strict=True):
         by = ((scores.kappa[:, band], BIN_EDGES["kappa"], _AXES["kappa"]), (residuals["g_r"], _COLOUR_EDGES, "g − r"))
         for axes, (values, edges, label) in zip(row, by, strict=True):
             _boxes(axes, values, residuals[name], edges)
             axes.axhline(0, color=INK, lw=0.6)
-            dress_axes(axes, title if axes is row[0] else "", label, "Δ(g − r) [mag]" if axes is row[0] else "")
+            dress_axes(axes, "", label, f"g − r {minus} [mag]" if axes is row[0] else "")
     return figure
 
 

@@ -53,6 +53,7 @@ _SUMMARY_ROWS = (
     ("mean δF/F", "mean_dF_F"),
     ("own model: mean |error|", "model.mean_abs"),
     ("child: mean |error|", "child.mean_abs"),
+    ("noise alone: mean |error|", "noise_mean_abs"),
     ("cosine", "cosine"),
     ("SSIM", "ssim"),
 )

@@ -147,7 +147,9 @@ def test_command_line(folder, tmp_path, capsys):
     both = tmp_path / "both"
     assert main(["evaluate", "--fields", str(folder), "--deblender", "none", "--deblender", "sep", "--out", str(both),
                  "--no-figures", "-j", "1"]) == 0  # fmt: skip
-    assert main(["compare", str(out), str(both / "sep"), "--out", str(tmp_path / "pairs.json")]) == 0
+    files = ["--out", str(tmp_path / "pairs.json"), "--figure", str(tmp_path / "pairs.png")]
+    assert main(["compare", str(out), str(both / "sep"), *files]) == 0
+    assert (tmp_path / "pairs.png").is_file()
     assert "sep / none: 7 galaxies of 2 fields, paired" in capsys.readouterr().out
     assert json.loads((tmp_path / "pairs.json").read_text())["sep / none"]["field"]["mean_abs_ratio"] > 0
     assert main(["compare", str(out)]) == 2
