@@ -156,8 +156,8 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = commands.add_parser(
         "compare",
         help="put evaluation cards side by side",
-        description="Print the summaries of cards, and paired ratios: of each card to the first, and of each card to each "
-        "published deblender.",
+        description="Print the summaries of cards, and paired ratios: of each card to the first, and of each card to "
+        "each published deblender.",
     )
     parser.add_argument("cards", nargs="+", metavar="CARD", help="folder of a card, or its card.json")
     parser.add_argument("--reference", metavar="FILE",

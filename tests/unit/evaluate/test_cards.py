@@ -1,6 +1,7 @@
 """From fields to cards: the whole way, with the shipped deblenders and with one that fails."""
 
 import json
+import logging
 
 import numpy as np
 import pytest
@@ -33,6 +34,15 @@ class Moody:
             raise RuntimeError("too many")
         sep = get_deblender("sep")
         return sep(exposure, parent, sep.Options())
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was():
+    """Undo what the commands do to the package's log: other tests listen to it."""
+    log = logging.getLogger("meas_deblend")
+    state = log.handlers, log.level, log.propagate
+    yield
+    log.handlers, log.level, log.propagate = state
 
 
 @pytest.fixture
