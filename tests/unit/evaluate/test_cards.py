@@ -130,6 +130,7 @@ def test_settings_go_to_the_chain_that_has_the_label(folder):
     sep, multi = load_chains(("sep", "multi_band"), layers)
     assert sep.settings["deblend"]["deblender"]["sep"]["thresh"] == 3
     assert multi.settings["multi_band"]["fit"]["max_iter"] == 7
+    load_chains(("multi_band",), [layer_from_assignment("measure:measurement.aperture_radii=[3.0]")])
     assert load_chain("sep").pipeline.labels == ("detect", "deconvolve", "deblend", "apportion")
     with pytest.raises(ConfigError, match="no task labelled 'multi_band'"):
         load_chains(("sep",), layers)
