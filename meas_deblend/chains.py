@@ -106,7 +106,8 @@ def load_chains(
         See `load_chain`; also if no chain has a task of a label for which there are settings.
     """
     chains = tuple(load_chain(name, layers, survey) for name in deblenders)
-    known = {label for chain in chains for label in chain.pipeline.labels}
+    # A file of settings for whole runs may be used: what it says of measurement has no effect here.
+    known = {label for chain in chains for label in chain.pipeline.labels} | set(_NOT_FOR_MODELS)
     known |= {name for name in deblenders if name in deblender_names() and name not in _OWN_PIPELINES}
     for layer in layers:
         check_labels(layer, sorted(known))

@@ -93,6 +93,8 @@ def open_fields(folder: Path | str) -> FieldFolder:
     path = Path(folder).resolve()
     if not path.is_dir():
         raise InputError(f"{folder}: no such folder; a folder with field_*.npz is needed")
+    if not any(path.glob("field_*.npz")) and (path / "fields").is_dir():
+        path = path / "fields"  # the folder that `simulate` was given
     files = tuple(sorted(path.glob("field_*.npz"), key=lambda file: (_number(file.stem), file.name)))
     if not files:
         raise InputError(f"{folder}: no field_*.npz in it")

@@ -26,7 +26,7 @@ class Peak:
     value : float
         Height, in the units of the image that it was detected on (often σ); NaN for a position that was given.
     bands : tuple of str
-        Bands in which the peak was seen on its own; empty for a position that was given.
+        Bands that detect the peak's pixel; empty for a position that was given.
     position : tuple of float, optional
         Sub-pixel position ``(y, x)``; the pixel itself where it is not known.
     name : str

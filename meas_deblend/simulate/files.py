@@ -77,7 +77,8 @@ def psf_arrays(field: SimulatedField) -> dict[str, NDArray[Any]]:
     -------
     dict of str to array
         ``psf`` (B, h, w): stamps of a PSF of unit flux, cut and not renormalised, at the middle of the image;
-        ``fwhm_pix`` (B,): FWHM of the seeing; ``sky`` (B,): variance of an empty pixel [electrons²]; ``bands`` (B,).
+        ``fwhm_pix`` (B,): FWHM of the seeing; ``sky`` (B,): variance of an empty pixel [electrons²]; ``bands`` (B,);
+        ``zeropoint`` (B,): AB magnitude of one electron.
     """
     exposure, conditions = field.exposure, field.config.conditions
     y, x = (float(np.floor(c)) for c in exposure.box.center)
@@ -87,6 +88,7 @@ def psf_arrays(field: SimulatedField) -> dict[str, NDArray[Any]]:
         "fwhm_pix": conditions.fwhm_pixels,
         "sky": conditions.sky,
         "bands": np.array(conditions.names),
+        "zeropoint": np.array([band.image_zeropoint for band in conditions.bands]),
     }
 
 

@@ -1,6 +1,7 @@
 """From fields to cards: the whole way, with the shipped deblenders and with one that fails."""
 
 import json
+import logging
 
 import numpy as np
 import pytest
@@ -35,9 +36,18 @@ class Moody:
         return sep(exposure, parent, sep.Options())
 
 
+@pytest.fixture(autouse=True)
+def log_as_it_was():
+    """Undo what the commands do to the package's log: other tests listen to it."""
+    log = logging.getLogger("meas_deblend")
+    state = log.handlers, log.level, log.propagate
+    yield
+    log.handlers, log.level, log.propagate = state
+
+
 @pytest.fixture
 def moody(monkeypatch):
-    monkeypatch.setattr(registry, "_registered", {"moody": Moody()})
+    monkeypatch.setitem(registry._REGISTRY._registered, "moody", Moody())
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +130,7 @@ def test_settings_go_to_the_chain_that_has_the_label(folder):
     sep, multi = load_chains(("sep", "multi_band"), layers)
     assert sep.settings["deblend"]["deblender"]["sep"]["thresh"] == 3
     assert multi.settings["multi_band"]["fit"]["max_iter"] == 7
+    load_chains(("multi_band",), [layer_from_assignment("measure:measurement.aperture_radii=[3.0]")])
     assert load_chain("sep").pipeline.labels == ("detect", "deconvolve", "deblend", "apportion")
     with pytest.raises(ConfigError, match="no task labelled 'multi_band'"):
         load_chains(("sep",), layers)

@@ -5,7 +5,15 @@ import importlib.util
 import numpy as np
 import pytest
 
-from meas_deblend.evaluate import Deblended, SourceImages, models_from_array, open_fields, score_field
+from meas_deblend.evaluate import (
+    Deblended,
+    FieldResult,
+    SourceImages,
+    make_card,
+    models_from_array,
+    open_fields,
+    score_field,
+)
 from meas_deblend.evaluate.metrics import Apertures, cosine, ellipticity, ssim, stamp
 from meas_deblend.exceptions import InputError
 
@@ -160,3 +168,20 @@ def test_stamps_are_filled_with_zeros_beyond_the_image():
     assert stamp(image, 0, 0).sum() == 23 * 23
     assert stamp(image, 0, 0)[22:, 22:].sum() == 23 * 23
     assert stamp(image, -100, 0).sum() == 0
+
+
+def test_without_the_optional_libraries_metrics_are_nan_and_the_card_says_so(field, monkeypatch):
+    find_spec = importlib.util.find_spec
+    hidden = ("galsim", "skimage")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in hidden else find_spec(name))
+    scores = score(field, field.truth)
+    assert np.isnan(scores.ssim).all()
+    assert np.isnan(scores.e).all()
+    assert np.isnan(scores.e_true).all()
+    np.testing.assert_allclose(scores.cos, 1, rtol=1e-12)
+    card = make_card([FieldResult(field.name, scores)], field.setting, {"deblender": "mine"})
+    assert card["summary"]["ssim"] is None
+    assert card["summary"]["sd_e1"] is None
+    assert card["summary"]["failed_shapes"] is None
+    assert set(card["missing"]) == {"ssim", "shapes"}
+    assert "GalSim is not installed (pip install 'meas_deblend[sim]')" in card["missing"]["shapes"]

@@ -70,7 +70,7 @@ class OracleChain:
             blend = BlendModel(0, box, (source,))
             models.append(ParentModel(k + 1, footprint, (blend,), np.zeros((2, 3, 3))))
             nothing = Image(np.zeros_like(pixels), box)
-            child = Child(box, pixels, np.ones_like(pixels))
+            child = Child(box, pixels, np.ones_like(pixels), np.zeros(pixels.shape, dtype=bool))
             children.append(Apportioned((child,), nothing, nothing, ()))
         return ChainResult(tuple(models), tuple(children), {"oracle": 0.1})
 
