@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import platform
 import re
+from functools import cache
 from pathlib import Path
 
 from .._atomic import atomic_write
@@ -59,6 +60,12 @@ def prepare_output(folder: Path | str, overwrite: bool = False, record: str = RU
 
 def versions() -> dict[str, str]:
     """Return the versions of Python, of this package, and of what it depends on, by name."""
+    return dict(_versions())
+
+
+@cache
+def _versions() -> dict[str, str]:
+    # The standard library parses each name's metadata anew: a tenth of a second for all, several times per run.
     required = importlib.metadata.requires(_PACKAGE) or []
     names = [re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in required if "extra ==" not in line]
     return {
