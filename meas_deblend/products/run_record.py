@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Final, Literal
 
@@ -10,13 +9,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, Val
 
 from .._atomic import atomic_write
 from ..exceptions import ModelError
+from ..image.fits_io import checksum as file_sha256
 from .versions import check_version
 
 __all__ = ["RunInput", "RunRecord", "file_sha256", "read_run_record", "write_run_record"]
 
 _TYPE: Final = "meas_deblend.run"
 _VERSION: Final = "1.0.0"
-_CHUNK = 1 << 20
 
 Sha256 = Field(pattern=r"^([0-9a-f]{64})?$", description="SHA-256 of the file; empty for arrays from no file.")
 
@@ -62,15 +61,6 @@ class RunRecord(BaseModel):
     files: tuple[str, ...] = Field(
         default=(), description="Everything that the run wrote, relative to the folder of this file."
     )
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal digits."""
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def write_run_record(path: Path, record: RunRecord) -> None:
