@@ -1,0 +1,272 @@
+"""Morphologies in cells, with the freedom that their constraints leave, and how the data respond to cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy import fft, ndimage
+
+from ..geometry import BoolArray, Box, FloatArray, IntArray
+from ._jit import jit
+
+__all__ = ["Cells", "Factor", "Linear", "Response", "make_cells", "make_response"]
+
+MAX_CELLS = 64
+"""Most cells of a morphology; larger ones are described in blocks of several pixels."""
+
+FREEDOM = 3.0
+"""Prior width of a free pixel in units of the mean of its neighbours closer to the peak, which the constraints make an
+upper bound. Chosen such that predicted errors match the scatter of simulated fits."""
+
+HELD = 1e-4
+"""A pixel that is at most by this fraction below its bound is held by it."""
+
+
+class Factor(Protocol):
+    """What is needed of a component: any value with these attributes will do."""
+
+    @property
+    def box(self) -> Box:
+        """Where the morphology lies."""
+        ...
+
+    @property
+    def peak(self) -> tuple[int, int]:
+        """Index of the centre in the morphology."""
+        ...
+
+    @property
+    def spectrum(self) -> FloatArray:
+        """Flux (band,) per unit of morphology."""
+        ...
+
+    @property
+    def morph(self) -> FloatArray:
+        """Shape (y, x) on the box."""
+        ...
+
+
+class Linear(Protocol):
+    """What is needed of an observation: a linear map to the data with its transpose, and the weights of the data."""
+
+    @property
+    def weights(self) -> FloatArray:
+        """Of the data; at least 0."""
+        ...
+
+    @property
+    def frame(self) -> Box:
+        """All pixels of a model."""
+        ...
+
+    def render(self, model: FloatArray) -> FloatArray:
+        """Model cube (band, y, x) as the data show it."""
+        ...
+
+    def adjoint(self, residual: FloatArray) -> FloatArray:
+        """Transpose of `render`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """A morphology as sums over square blocks of pixels.
+
+    Parameters
+    ----------
+    corners : int array (cell, 2)
+        First pixel (y, x) of each block, on the frame.
+    side : int
+        Pixels along a side.
+    total : array (cell,)
+        Sum of the morphology in each block.
+    basis : array (cell, parameter)
+        Change of these sums per unit of each free parameter: a block of its own, with those that follow it.
+    width : array (parameter,)
+        Prior standard deviation.
+    """
+
+    corners: IntArray
+    side: int
+    total: FloatArray
+    basis: FloatArray
+    width: FloatArray
+
+
+def make_cells(component: Factor) -> Cells:
+    """Cells of a component, and what the constraints leave free.
+
+    Blocks that hold the bound of the monotonicity follow their neighbours closer to the peak; blocks that are 0 stay
+    0, except around the others, where the support may grow; the block of the peak stays, since the scale belongs to
+    the spectrum.
+    """
+    morph: FloatArray = component.morph.astype(np.float64)
+    side, image = 1, morph
+    while np.count_nonzero(image) > MAX_CELLS:
+        side += 1
+        image = _block_sums(morph, side)
+    peak = (component.peak[0] // side, component.peak[1] // side)
+    support: BoolArray = image > 0
+    support[peak] = True
+    rows, columns = np.nonzero(ndimage.binary_dilation(support, np.ones((3, 3), dtype=bool)))
+    nearest_first = np.argsort((rows - peak[0]) ** 2 + (columns - peak[1]) ** 2, kind="stable")
+    places = np.stack([rows, columns], axis=1)[nearest_first]
+    total = image[places[:, 0], places[:, 1]]
+    level = float(image[image > 0].min()) if np.any(image > 0) else 0.0
+    basis, bound = free_directions(image, places, level)
+    corners = places * side + np.array(component.box.origin)
+    # The freedom of a block's pixels is independent, so that of their sum grows with the root of their number.
+    return Cells(corners, side, total, basis, FREEDOM * bound / side)
+
+
+def _block_sums(image: FloatArray, side: int) -> FloatArray:
+    """Add up ``image`` (y, x) in blocks, the last ones padded with zeros."""
+    padded = np.pad(image, [(0, -n % side) for n in image.shape])
+    ny, nx = padded.shape
+    sums: FloatArray = padded.reshape(ny // side, side, nx // side, side).sum(axis=(1, 3))
+    return sums
+
+
+@jit
+def free_directions(image: FloatArray, places: IntArray, level: float) -> tuple[FloatArray, FloatArray]:
+    """Return the basis (cell, parameter) of changes that the constraints admit, and the bound of each parameter.
+
+    ``places`` (cell, 2) are pixels of ``image`` in the order of their distance from the first one, the peak. The bound
+    of a pixel is the mean of its closer neighbours, weighted as in the monotonic projection; of pixels at 0, ``level``.
+    """
+    ny, nx = image.shape
+    n = len(places)
+    index = np.full((ny, nx), -1)
+    basis, bound = np.zeros((n, n)), np.zeros(n)
+    free = 0
+    cy, cx = places[0]
+    for i in range(n):
+        y, x = places[i]
+        index[y, x] = i
+        if i == 0:
+            continue
+        dy, dx = y - cy, x - cx
+        follows = np.zeros(n)
+        mean, norm = 0.0, 0.0
+        for j in range(max(y - 1, 0), min(y + 2, ny)):
+            for k in range(max(x - 1, 0), min(x + 2, nx)):
+                qy, qx = j - cy, k - cx
+                if qy * qy + qx * qx >= dy * dy + dx * dx:
+                    continue
+                weight = 1.0  # next to the peak, all neighbours weigh the same
+                if qy * qy + qx * qx > 0 and max(abs(dy), abs(dx)) > 1:
+                    weight = abs(dy * qy + dx * qx) / np.sqrt(qy * qy + qx * qx)
+                mean += weight * image[j, k]
+                norm += weight
+                if index[j, k] >= 0:
+                    follows += weight * basis[index[j, k]]
+        value, reference = image[y, x], mean / norm
+        if value > 0 and value >= (1 - HELD) * reference:
+            basis[i] = follows / norm
+            continue
+        basis[i, free] = 1
+        bound[free] = reference if value > 0 else level
+        free += 1
+    return basis[:, :free].copy(), bound[:free].copy()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Response:
+    """Normal operator of an observation, approximated as a convolution between the roots of local weights.
+
+    Parameters
+    ----------
+    lags : array (band, 2 r + 1, 2 r + 1)
+        Overlap in the data of two unit pixels by their distance, for unit weights.
+    root_weight : array (band, y, x)
+        Root of the mean weight that a pixel of the model meets in the data.
+    """
+
+    lags: FloatArray
+    root_weight: FloatArray
+
+    def gram(self, first: Cells, second: Cells) -> FloatArray:
+        """Return normal matrices (band, 1 + parameters, 1 + parameters): the morphology, then its free directions."""
+        table = _between_blocks(self.lags, first.side, second.side)
+        pixels = gather(table, first.corners, second.corners)
+        pixels *= self._weight_at(first)[:, :, None]
+        pixels *= self._weight_at(second)[:, None, :]
+        left = np.column_stack([first.total, first.basis])
+        right = np.column_stack([second.total, second.basis])
+        out: FloatArray = left.T @ (pixels @ right)
+        return out
+
+    def _weight_at(self, cells: Cells) -> FloatArray:
+        ny, nx = self.root_weight.shape[1:]
+        middle = cells.corners + cells.side // 2
+        at: FloatArray = self.root_weight[:, np.minimum(middle[:, 0], ny - 1), np.minimum(middle[:, 1], nx - 1)]
+        return at
+
+
+def make_response(observation: Linear) -> Response:
+    """Response of an observation from two applications of its operators: to a point, and to a flat model."""
+    bands = len(observation.weights)
+    ny, nx = observation.frame.shape
+    dtype = observation.weights.dtype
+    point = np.zeros((bands, ny, nx), dtype=dtype)
+    cy, cx = ny // 2, nx // 2
+    point[:, cy, cx] = 1
+    r = min(cy, cx, ny - 1 - cy, nx - 1 - cx)
+    spread = observation.adjoint(observation.render(point)).astype(np.float64)
+    lags = _positive_definite(spread[:, cy - r : cy + r + 1, cx - r : cx + r + 1])
+    flat = observation.render(np.ones((bands, ny, nx), dtype=dtype))
+    weighted = observation.adjoint(observation.weights * flat).astype(np.float64)
+    gain = observation.adjoint(flat)[:, cy, cx].astype(np.float64)
+    weight = weighted / np.where(gain > 0, gain, np.inf)[:, None, None]
+    # Where nothing is measured, transforms leave rounding noise.
+    weight[weight < 1e-5 * weight.max(initial=0)] = 0
+    return Response(lags, np.sqrt(weight))
+
+
+def _positive_definite(lags: FloatArray) -> FloatArray:
+    """Lags (band, n, n), n odd, made symmetric and freed of the negative powers that rounding leaves."""
+    n = lags.shape[-1]
+    length = fft.next_fast_len(2 * n, real=True)
+    even = (lags + lags[:, ::-1, ::-1]) / 2
+    # Moved so that lag 0 is the first entry: the transform is then real, a power spectrum.
+    centred = np.roll(np.pad(even, [(0, 0), (0, length - n), (0, length - n)]), (-(n // 2), -(n // 2)), axis=(1, 2))
+    power = np.maximum(fft.rfft2(centred).real, 0)
+    clean = np.roll(fft.irfft2(power, s=(length, length)), (n // 2, n // 2), axis=(1, 2))
+    out: FloatArray = np.ascontiguousarray(clean[:, :n, :n])
+    return out
+
+
+def _between_blocks(lags: FloatArray, first: int, second: int) -> FloatArray:
+    """Mean of the lags between the pixels of two blocks, by the distance of their first pixels (band, n, n)."""
+    if first == second == 1:
+        return lags
+    weights = np.convolve(np.ones(first), np.ones(second)) / (first * second)
+    # Entry e of the weights stands for an offset of e − (second − 1) pixels.
+    margin = max(first, second)
+    table = np.pad(lags, [(0, 0), (2 * margin, 2 * margin), (2 * margin, 2 * margin)])
+    for axis in (1, 2):
+        n = table.shape[axis] - 2 * margin
+        shifted = [
+            weight * np.take(table, range(margin + e - (second - 1), margin + e - (second - 1) + n), axis=axis)
+            for e, weight in enumerate(weights)
+        ]
+        table = np.sum(shifted, axis=0)
+    return table
+
+
+@jit
+def gather(table: FloatArray, first: IntArray, second: IntArray) -> FloatArray:
+    """Entries (band, n, m) of a table of lags for all pairs of positions (n, 2) and (m, 2); 0 beyond the table."""
+    bands, size, _ = table.shape
+    radius = size // 2
+    out = np.zeros((bands, len(first), len(second)))
+    for i in range(len(first)):
+        for j in range(len(second)):
+            dy = first[i, 0] - second[j, 0] + radius
+            dx = first[i, 1] - second[j, 1] + radius
+            if 0 <= dy < size and 0 <= dx < size:
+                for b in range(bands):
+                    out[b, i, j] = table[b, dy, dx]
+    return out
