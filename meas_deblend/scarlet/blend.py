@@ -16,6 +16,7 @@ from .fit import fit
 from .initialize import initialize
 from .kernels import Kernels
 from .observation import Observation
+from .uncertainty import CovarianceKind, Uncertainty
 
 __all__ = ["Blend", "Source", "deblend_blend"]
 
@@ -30,16 +31,36 @@ class Source:
         Pixel ``(y, x)``.
     components : tuple of Component
         Bulge and disk, or a single one.
+    index : int
+        Number in the blend.
+    uncertainty : Uncertainty, optional
+        Of the blend, in which the errors are looked up.
     """
 
     center: tuple[int, int]
     components: tuple[Component, ...]
+    index: int = 0
+    uncertainty: Uncertainty | None = None
 
     @property
     def flux(self) -> FloatArray:
         """Sum (band,) of the model, before convolution; image units."""
         flux: FloatArray = np.sum([component.flux for component in self.components], axis=0)
         return flux
+
+    @property
+    def flux_error(self) -> FloatArray:
+        """Marginal standard deviation (band,) of `flux`: spectra and morphologies of the whole blend were fitted.
+
+        Raises
+        ------
+        ValueError
+            If the source does not come from a fit.
+        """
+        if self.uncertainty is None:
+            raise ValueError(f"the source at {self.center} has no flux errors: it does not come from a fit")
+        errors: FloatArray = self.uncertainty.marginal.errors[self.index].astype(self.flux.dtype)
+        return errors
 
 
 @dataclass(frozen=True)
@@ -60,6 +81,8 @@ class Blend:
         Log-likelihood before each update.
     stop_reason : str
         "converged", "max_iter", "no_sources", "no_data" or "diverged".
+    uncertainty : Uncertainty
+        Where covariances come from.
     """
 
     sources: tuple[Source, ...]
@@ -68,6 +91,7 @@ class Blend:
     logL: float  # noqa: N815 -- the field's name for it
     loss: tuple[float, ...]
     stop_reason: str
+    uncertainty: Uncertainty
 
     @property
     def iterations(self) -> int:
@@ -81,6 +105,31 @@ class Blend:
     def source_model(self, k: int, convolved: bool = True) -> FloatArray:
         """Source ``k`` alone (band, y, x) on the frame."""
         return self._render(self.sources[k].components, convolved)
+
+    def flux_covariance(self, kind: CovarianceKind = "marginal") -> FloatArray:
+        """Covariance (source, source, band) of the fluxes, computed when it is first asked for.
+
+        Parameters
+        ----------
+        kind : {"marginal", "conditional"}
+            With morphologies fitted (delta method), or held fixed (Fisher matrix of the spectra).
+
+        Returns
+        -------
+        float64 array (source, source, band)
+            Finite: what no pixel constrains has a variance of 1e38, see `undetermined`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such ``kind``.
+        """
+        return self.uncertainty.covariance(kind).values
+
+    @property
+    def undetermined(self) -> BoolArray:
+        """Fluxes (source, band) that the data do not determine: no weight, or two sources that are one."""
+        return self.uncertainty.marginal.undetermined
 
     def _render(self, components: Sequence[Component], convolved: bool) -> FloatArray:
         images = self.observation.images
@@ -143,13 +192,16 @@ def deblend_blend(
     sources = initialize(observation, places, start, config)
     result = fit(observation, [component for source in sources for component in source], config)
     fitted = iter(result.components)
+    groups = tuple(tuple(next(fitted) for _ in source) for source in sources)
+    uncertainty = Uncertainty(observation, groups)
     return Blend(
-        tuple(Source(center, tuple(next(fitted) for _ in s)) for center, s in zip(places, sources, strict=True)),
+        tuple(Source(c, g, k, uncertainty) for k, (c, g) in enumerate(zip(places, groups, strict=True))),
         observation,
         names,
         result.log_likelihood,
         result.loss,
         result.stop_reason,
+        uncertainty,
     )
 
 
