@@ -13,8 +13,8 @@ from ._jit import jit
 
 __all__ = ["Cells", "Factor", "Linear", "Response", "make_cells", "make_response"]
 
-MAX_CELLS = 64
-"""Most cells of a morphology; larger ones are described in blocks of several pixels."""
+MAX_POINTS, MAX_CELLS = 600, 64
+"""Most points and most cells of a morphology: larger ones are described in blocks of several pixels."""
 
 FREEDOM = 3.0
 """Prior width of a free pixel in units of the mean of its neighbours closer to the peak, which the constraints make an
@@ -72,53 +72,80 @@ class Linear(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cells:
-    """A morphology as sums over square blocks of pixels.
+    """A morphology as sums over cells, square blocks of points, which themselves are blocks of pixels.
 
     Parameters
     ----------
-    corners : int array (cell, 2)
-        First pixel (y, x) of each block, on the frame.
+    corners : int array (point, 2)
+        First pixel (y, x) of each point, on the frame.
     side : int
-        Pixels along a side.
+        Pixels along a side of a point.
+    owner : int array (point,)
+        Cell that the point lies in.
+    share : array (point,)
+        Part of the cell's sum that belongs to the point.
     total : array (cell,)
-        Sum of the morphology in each block.
+        Sum of the morphology in each cell; the first one holds the peak.
     basis : array (cell, parameter)
-        Change of these sums per unit of each free parameter: a block of its own, with those that follow it.
+        Change of these sums per unit of each free parameter: a cell of its own, with those that follow it.
     width : array (parameter,)
         Prior standard deviation.
     """
 
     corners: IntArray
     side: int
+    owner: IntArray
+    share: FloatArray
     total: FloatArray
     basis: FloatArray
     width: FloatArray
+
+    @property
+    def flux(self) -> float:
+        """Sum of the morphology."""
+        return float(self.total.sum())
 
 
 def make_cells(component: Factor) -> Cells:
     """Cells of a component, and what the constraints leave free.
 
-    Blocks that hold the bound of the monotonicity follow their neighbours closer to the peak; blocks that are 0 stay
-    0, except around the others, where the support may grow; the block of the peak stays, since the scale belongs to
-    the spectrum.
+    Cells that hold the bound of the monotonicity follow their neighbours closer to the peak; cells that are 0 stay 0,
+    except around the others, where the support may grow; the cell of the peak stays, since the scale belongs to the
+    spectrum.
     """
     morph: FloatArray = component.morph.astype(np.float64)
-    side, image = 1, morph
-    while np.count_nonzero(image) > MAX_CELLS:
-        side += 1
-        image = _block_sums(morph, side)
-    peak = (component.peak[0] // side, component.peak[1] // side)
+    side, points = _blocks(morph, MAX_POINTS)
+    group, image = _blocks(points, MAX_CELLS)
+    peak = (component.peak[0] // (side * group), component.peak[1] // (side * group))
     support: BoolArray = image > 0
     support[peak] = True
     rows, columns = np.nonzero(ndimage.binary_dilation(support, np.ones((3, 3), dtype=bool)))
     nearest_first = np.argsort((rows - peak[0]) ** 2 + (columns - peak[1]) ** 2, kind="stable")
     places = np.stack([rows, columns], axis=1)[nearest_first]
-    total = image[places[:, 0], places[:, 1]]
     level = float(image[image > 0].min()) if np.any(image > 0) else 0.0
     basis, bound = free_directions(image, places, level)
-    corners = places * side + np.array(component.box.origin)
-    # The freedom of a block's pixels is independent, so that of their sum grows with the root of their number.
-    return Cells(corners, side, total, basis, FREEDOM * bound / side)
+    total = image[places[:, 0], places[:, 1]]
+
+    index = np.full(image.shape, -1)
+    index[places[:, 0], places[:, 1]] = np.arange(len(places))
+    owner = np.repeat(np.repeat(index, group, axis=0), group, axis=1)[: points.shape[0], : points.shape[1]]
+    # Empty cells are filled evenly, others as the morphology is; points of theirs that are 0 do not count.
+    empty = np.where(total > 0, 0, 1)[owner]
+    y, x = np.nonzero((owner >= 0) & ((points > 0) | (empty > 0)))
+    owner, weight = owner[y, x], (points + empty)[y, x]
+    share = weight / np.bincount(owner, weight, minlength=len(total))[owner]
+    corners = np.stack([y, x], axis=1) * side + np.array(component.box.origin)
+    # The freedom of a cell's pixels is independent, so that of their sum grows with the root of their number.
+    return Cells(corners, side, owner, share, total, basis, FREEDOM * bound / (side * group))
+
+
+def _blocks(image: FloatArray, most: int) -> tuple[int, FloatArray]:
+    """Side of the smallest blocks of which at most so many are not 0, and the sums of ``image`` (y, x) over them."""
+    side, sums = 1, image
+    while np.count_nonzero(sums) > most:
+        side += 1
+        sums = _block_sums(image, side)
+    return side, sums
 
 
 def _block_sums(image: FloatArray, side: int) -> FloatArray:
@@ -190,19 +217,23 @@ class Response:
     def gram(self, first: Cells, second: Cells) -> FloatArray:
         """Return normal matrices (band, 1 + parameters, 1 + parameters): the morphology, then its free directions."""
         table = _between_blocks(self.lags, first.side, second.side)
-        pixels = gather(table, first.corners, second.corners)
-        pixels *= self._weight_at(first)[:, :, None]
-        pixels *= self._weight_at(second)[:, None, :]
+        cells = overlap_cells(
+            table,
+            (first.corners, first.owner, self._weight_at(first)),
+            (second.corners, second.owner, self._weight_at(second)),
+            (len(first.total), len(second.total)),
+        )
         left = np.column_stack([first.total, first.basis])
         right = np.column_stack([second.total, second.basis])
-        out: FloatArray = left.T @ (pixels @ right)
+        out: FloatArray = left.T @ (cells @ right)
         return out
 
     def _weight_at(self, cells: Cells) -> FloatArray:
+        """Root weights (point, band) in the middle of each point, times its share."""
         ny, nx = self.root_weight.shape[1:]
         middle = cells.corners + cells.side // 2
-        at: FloatArray = self.root_weight[:, np.minimum(middle[:, 0], ny - 1), np.minimum(middle[:, 1], nx - 1)]
-        return at
+        at = self.root_weight[:, np.minimum(middle[:, 0], ny - 1), np.minimum(middle[:, 1], nx - 1)]
+        return np.ascontiguousarray((at * cells.share).T)
 
 
 def make_response(observation: Linear) -> Response:
@@ -257,16 +288,28 @@ def _between_blocks(lags: FloatArray, first: int, second: int) -> FloatArray:
 
 
 @jit
-def gather(table: FloatArray, first: IntArray, second: IntArray) -> FloatArray:
-    """Entries (band, n, m) of a table of lags for all pairs of positions (n, 2) and (m, 2); 0 beyond the table."""
+def overlap_cells(
+    table: FloatArray,
+    first: tuple[IntArray, IntArray, FloatArray],
+    second: tuple[IntArray, IntArray, FloatArray],
+    counts: tuple[int, int],
+) -> FloatArray:
+    """Overlaps (band, cell, cell) of two sets of cells: sums over all pairs of their points.
+
+    Each set is positions (point, 2), cells (point,) and factors (point, band); the table (band, lag, lag) is 0 beyond
+    its edges.
+    """
     bands, size, _ = table.shape
     radius = size // 2
-    out = np.zeros((bands, len(first), len(second)))
-    for i in range(len(first)):
-        for j in range(len(second)):
-            dy = first[i, 0] - second[j, 0] + radius
-            dx = first[i, 1] - second[j, 1] + radius
+    by_lag = np.ascontiguousarray(table.transpose(1, 2, 0))
+    sums = np.zeros((counts[0], counts[1], bands))
+    for i in range(len(first[0])):
+        y, x = first[0][i, 0] + radius, first[0][i, 1] + radius
+        factor = first[2][i]
+        rows = sums[first[1][i]]
+        for j in range(len(second[0])):
+            dy, dx = y - second[0][j, 0], x - second[0][j, 1]
             if 0 <= dy < size and 0 <= dx < size:
                 for b in range(bands):
-                    out[b, i, j] = table[b, dy, dx]
-    return out
+                    rows[second[1][j], b] += factor[b] * second[2][j, b] * by_lag[dy, dx, b]
+    return np.ascontiguousarray(sums.transpose(2, 0, 1))

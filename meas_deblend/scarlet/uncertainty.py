@@ -31,7 +31,7 @@ RIDGES = (1e-10, 1e-8, 1e-6, 1e-4)
 """Added to the diagonal of a normal matrix scaled to unit diagonal, the first that makes it positive definite: what the
 data leave open gets an error up to 1e5 times that of the same source alone, instead of an infinite one."""
 
-DEGENERATE = 1e4
+DEGENERATE = 400.0
 """A variance so many times that of the source alone with its morphology fixed counts as undetermined."""
 
 MAX_SYSTEM = 400
@@ -187,7 +187,7 @@ def _marginal_block(parts: Sequence[_Part], members: Sequence[int], response: Re
     for k, part in enumerate(parts):
         spectra, morph = slice(k * bands, (k + 1) * bands), slice(offsets[k], offsets[k + 1])
         source = members.index(part.source)
-        picks[spectra, source, :] = part.cells.total.sum() * np.eye(bands)
+        picks[spectra, source, :] = part.cells.flux * np.eye(bands)
         picks[morph, source, :] = part.cells.basis.sum(axis=0)[:, None] * part.spectrum
         for j in range(k + 1):
             other, theirs = parts[j], slice(offsets[j], offsets[j + 1])
@@ -202,7 +202,8 @@ def _marginal_block(parts: Sequence[_Part], members: Sequence[int], response: Re
             normal[columns, morph] = normal[morph, columns].T
             normal[theirs, morph] = normal[morph, theirs].T
         normal[morph, morph] += np.diag(part.cells.width**-2.0)
-    covariance = _propagate(normal, picks.reshape(offsets[-1], -1)).reshape(len(members), bands, len(members), bands)
+    shape = (len(members), bands)
+    covariance = _propagate(normal, picks.reshape(len(normal), len(members) * bands)).reshape(shape + shape)
     out: FloatArray = np.einsum("sbtb->stb", covariance)
     return out
 
