@@ -78,7 +78,7 @@ def fit(observation: Observation, components: Sequence[Component], config: FitCo
     reason = "max_iter"
     for iteration in range(config.max_iter):
         current = tuple(worker.component for worker in workers)
-        value, gradient = observation.gradient(scene(current, observation.images.shape, observation.images.dtype))
+        value, gradient = observation.gradient(_model(current, observation))
         if not np.isfinite(value):
             reason = "diverged"
             break
@@ -118,8 +118,13 @@ def is_converged(loss: Sequence[float], config: FitConfig) -> bool:
     return now - before < config.e_rel * abs(now)
 
 
+def _model(components: Sequence[Component], observation: Observation) -> FloatArray:
+    """Sum (band, y, x) of the components on the frame, which need not be the grid of the data."""
+    return scene(components, (len(observation.weights), *observation.frame.shape), observation.weights.dtype)
+
+
 def _log_likelihood(components: Sequence[Component], observation: Observation) -> float:
-    return observation.log_likelihood(scene(components, observation.images.shape, observation.images.dtype))
+    return observation.log_likelihood(_model(components, observation))
 
 
 def _worker(component: Component, config: FitConfig) -> _Worker:
