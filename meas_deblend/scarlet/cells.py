@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from scipy import fft, ndimage
@@ -11,7 +11,7 @@ from scipy import fft, ndimage
 from ..geometry import BoolArray, Box, FloatArray, IntArray
 from ._jit import jit
 
-__all__ = ["Cells", "Factor", "Linear", "Response", "make_cells", "make_response"]
+__all__ = ["Cells", "Factor", "Linear", "Response", "Shaped", "make_cells", "make_response"]
 
 MAX_POINTS, MAX_CELLS = 600, 64
 """Most points and most cells of a morphology: larger ones are described in blocks of several pixels."""
@@ -45,6 +45,15 @@ class Factor(Protocol):
     @property
     def morph(self) -> FloatArray:
         """Shape (y, x) on the box."""
+        ...
+
+
+@runtime_checkable
+class Shaped(Protocol):
+    """A component whose morphology is given by a few parameters, and not by its pixels."""
+
+    def tangents(self) -> FloatArray:
+        """Differentiate the morphology by all parameters that are fitted: (parameter, y, x)."""
         ...
 
 
@@ -115,6 +124,8 @@ def make_cells(component: Factor) -> Cells:
     """
     morph: FloatArray = component.morph.astype(np.float64)
     side, points = _blocks(morph, MAX_POINTS)
+    if isinstance(component, Shaped):
+        return _shaped_cells(component.tangents(), component.box, side, points)
     group, image = _blocks(points, MAX_CELLS)
     peak = (component.peak[0] // (side * group), component.peak[1] // (side * group))
     support: BoolArray = image > 0
@@ -137,6 +148,17 @@ def make_cells(component: Factor) -> Cells:
     corners = np.stack([y, x], axis=1) * side + np.array(component.box.origin)
     # The freedom of a cell's pixels is independent, so that of their sum grows with the root of their number.
     return Cells(corners, side, owner, share, total, basis, FREEDOM * bound / (side * group))
+
+
+def _shaped_cells(tangents: FloatArray, box: Box, side: int, points: FloatArray) -> Cells:
+    """Every point a cell, that all parameters move; nothing but the data says how far."""
+    y, x = np.nonzero(points > 0)
+    basis = np.zeros((len(y), len(tangents)))
+    for k, tangent in enumerate(tangents):
+        basis[:, k] = _block_sums(tangent, side)[y, x]
+    corners = np.stack([y, x], axis=1) * side + np.array(box.origin)
+    width = np.full(basis.shape[1], np.inf)
+    return Cells(corners, side, np.arange(len(y)), np.ones(len(y)), points[y, x], basis, width)
 
 
 def _blocks(image: FloatArray, most: int) -> tuple[int, FloatArray]:

@@ -49,6 +49,11 @@ class CubeComponent:
     cube: FloatArray
 
     @property
+    def peak(self) -> tuple[int, int]:
+        """Index of the centre in the cube's planes."""
+        return (self.center[0] - self.box.origin[0], self.center[1] - self.box.origin[1])
+
+    @property
     def flux(self) -> FloatArray:
         """Sum (band,) of the model, before convolution."""
         flux: FloatArray = self.cube.sum(axis=(1, 2), dtype=np.float64).astype(self.cube.dtype)
@@ -246,9 +251,28 @@ class SkyComponent:
         return self.box.center
 
     @property
+    def peak(self) -> tuple[int, int]:
+        """Index of the middle pixel."""
+        return (self.box.shape[0] // 2, self.box.shape[1] // 2)
+
+    @property
+    def spectrum(self) -> FloatArray:
+        """Value (band,) per pixel."""
+        return self.level.value
+
+    @property
+    def morph(self) -> FloatArray:
+        """Ones (y, x) on the frame."""
+        return np.ones(self.box.shape, dtype=self.level.value.dtype)
+
+    @property
     def flux(self) -> FloatArray:
         """Sum (band,) over the frame."""
         return self.level.value * self.box.area
+
+    def tangents(self) -> FloatArray:
+        """Return no derivatives (0, y, x): the shape is fixed."""
+        return np.zeros((0, *self.box.shape))
 
     def model(self) -> FloatArray:
         """Model (band, y, x) on the frame."""

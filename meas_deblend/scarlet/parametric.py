@@ -132,6 +132,12 @@ class ParametricComponent:
         found = {name: np.tensordot(slope, mixed, axes=2) for name, slope in slopes.items()}
         return {"spectrum": np.tensordot(gradient, image, axes=2), **found}
 
+    def tangents(self) -> FloatArray:
+        """Differentiate `morph` by all values that are fitted: (parameter, y, x)."""
+        _, slopes = self.profile.images(self.values, self.box)
+        free = [slopes[name] for name, parameter in self.parameters.items() if name in slopes and parameter.step > 0]
+        return np.concatenate([*free, np.zeros((0, *self.box.shape))])
+
     def worker(self, config: FitConfig) -> ParametricWorker:
         """Return what carries this component through a fit."""
         return ParametricWorker(self, config)

@@ -17,8 +17,8 @@ from ._jit import jit
 __all__ = ["Resolution", "SersicShape", "point_images", "sersic_images", "sersic_scale"]
 
 ZONES = ((0.06, 0.03), (0.5, 0.11), (2.0, 0.3))
-"""Width of cells, in pixels, up to distances from the centre along each axis; `OUTER` beyond. Each holds as many samples
-as `NODES`, the positions of a Gauss-Legendre rule."""
+"""Width of cells, in pixels, up to distances from the centre along each axis; `OUTER` beyond. Each holds as many
+samples as `NODES`, the positions of a Gauss-Legendre rule."""
 
 OUTER = 1.2
 """Width of the outer cells: the model PSF smooths what is finer."""

@@ -34,6 +34,9 @@ data leave open gets an error up to 1e5 times that of the same source alone, ins
 DEGENERATE = 400.0
 """A variance so many times that of the source alone with its morphology fixed counts as undetermined."""
 
+BACKGROUND = -1
+"""Number of the source of what is no source."""
+
 MAX_SYSTEM = 400
 """Most cells in one linear system: bounds cost and memory, both independent of the number of sources."""
 
@@ -70,10 +73,13 @@ class Uncertainty:
         What was fitted.
     sources : sequence of sequences of Factor
         Fitted components of each source.
+    background : sequence of Factor
+        What else was fitted: its freedom adds to the errors, without being reported.
     """
 
     observation: Linear
     sources: Sequence[Sequence[Factor]]
+    background: Sequence[Factor] = ()
 
     def covariance(self, kind: CovarianceKind) -> FluxCovariance:
         """Marginal or conditional covariance.
@@ -117,7 +123,7 @@ class Uncertainty:
         values = np.zeros((count, count, bands))
         known = np.zeros((count, count), dtype=int)
         for members, rows in _systems(parts, count):
-            block = _marginal_block([part for part in parts if part.source in members], members, response)
+            block = _marginal_block([p for p in parts if p.source in (*members, BACKGROUND)], members, response)
             for row in rows:
                 i = members.index(row)
                 values[row, members] += block[i]
@@ -129,9 +135,10 @@ class Uncertainty:
 
     @property
     def _components(self) -> tuple[list[Factor], IntArray]:
-        """All components in order, and the number of the source of each."""
-        components = [component for source in self.sources for component in source]
-        return components, np.repeat(np.arange(len(self.sources)), [len(source) for source in self.sources])
+        """All components in order, and the number of the source of each; −1 for the background."""
+        groups = [*self.sources, self.background]
+        numbers = [*range(len(self.sources)), BACKGROUND]
+        return [c for group in groups for c in group], np.repeat(numbers, [len(group) for group in groups])
 
     def _flagged(self, values: FloatArray, gram: FloatArray) -> FluxCovariance:
         """Bring what nothing constrains to `UNCONSTRAINED`, and flag it with what cannot be told apart."""
@@ -163,7 +170,7 @@ class _Part:
 def _systems(parts: Sequence[_Part], count: int) -> list[tuple[list[int], list[int]]]:
     """Choose sources to solve together, and say for which of them each solution holds."""
     size, center = np.zeros(count, dtype=int), np.zeros((count, 2))
-    for part in parts:
+    for part in (part for part in parts if part.source != BACKGROUND):
         size[part.source] += part.cells.basis.shape[1]
         center[part.source] = part.cells.corners[0]
     if size.sum() <= MAX_SYSTEM:
@@ -186,9 +193,10 @@ def _marginal_block(parts: Sequence[_Part], members: Sequence[int], response: Re
     picks = np.zeros((offsets[-1], len(members), bands))
     for k, part in enumerate(parts):
         spectra, morph = slice(k * bands, (k + 1) * bands), slice(offsets[k], offsets[k + 1])
-        source = members.index(part.source)
-        picks[spectra, source, :] = part.cells.flux * np.eye(bands)
-        picks[morph, source, :] = part.cells.basis.sum(axis=0)[:, None] * part.spectrum
+        if part.source != BACKGROUND:
+            source = members.index(part.source)
+            picks[spectra, source, :] = part.cells.flux * np.eye(bands)
+            picks[morph, source, :] = part.cells.basis.sum(axis=0)[:, None] * part.spectrum
         for j in range(k + 1):
             other, theirs = parts[j], slice(offsets[j], offsets[j + 1])
             gram = response.gram(part.cells, other.cells)

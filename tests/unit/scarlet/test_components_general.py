@@ -186,7 +186,9 @@ def test_a_cube_may_have_another_morphology_in_every_band():
 def test_a_free_form_component_may_have_two_peaks():
     truth = [sersic_source(SersicShape((15.0, x), 1.0), FLUX, FRAME) for x in (12.0, 22.0)]
     observation = observe(truth, noise=1.0)
-    start = FreeFormComponent((15, 17), FRAME, np.full(BANDS, 1 / BANDS), np.maximum(observation.images.sum(axis=0), 0))
+    box = Box((8, 5), (15, 25))
+    morph = np.maximum(observation.images.sum(axis=0)[box.slices_in(FRAME)], 0)
+    start = FreeFormComponent((15, 17), box, np.full(BANDS, 1 / BANDS), morph)
     (found,) = refine([start], observation, 200)
     assert found.spectrum.sum() == pytest.approx(1)
     assert found.flux == pytest.approx(2 * FLUX, rel=0.05)

@@ -9,8 +9,10 @@ from meas_deblend.geometry import Box
 from meas_deblend.scarlet import Component, Convolver, FitConfig, deblend_blend, model_psf, prepare_kernels
 from meas_deblend.scarlet.cells import MAX_CELLS, MAX_POINTS, make_cells, make_response
 from meas_deblend.scarlet.component import scene
+from meas_deblend.scarlet.freeform import SkyComponent
 from meas_deblend.scarlet.monotone import monotonic
 from meas_deblend.scarlet.observation import Observation, mean_noise
+from meas_deblend.scarlet.parametric import point_source, sersic_source
 from meas_deblend.scarlet.profiles import Resolution, SersicShape, sersic_images
 from meas_deblend.scarlet.uncertainty import UNCONSTRAINED, Uncertainty
 
@@ -150,6 +152,29 @@ def test_errors_scale_with_images_and_noise(observation, pair):
     bright = [replace(c, spectrum=1e6 * c.spectrum) for c in pair]
     scaled = replace(observation, weights=observation.weights / 1e12)
     assert Uncertainty(scaled, [(c,) for c in bright]).marginal.errors == pytest.approx(1e6 * plain, rel=1e-6)
+
+
+def test_shaped_components_have_the_freedom_of_their_parameters(observation):
+    frame, flux = Box((0, 0), SHAPE[1:]), np.array([900.0, 800.0, 700.0])
+    held = point_source((20.3, 19.8), flux, frame, fit_position=False)
+    found = Uncertainty(observation, [(held,)])
+    assert found.marginal.errors == pytest.approx(found.conditional.errors, rel=1e-3)
+    # An isolated point's position does not correlate with its flux; the shape of a profile does.
+    free = point_source((20.3, 19.8), flux, frame)
+    assert Uncertainty(observation, [(free,)]).marginal.errors == pytest.approx(found.marginal.errors, rel=1e-3)
+    galaxy = sersic_source(SersicShape((20.3, 19.8), 1.5), flux, frame)
+    known = Uncertainty(observation, [(galaxy,)])
+    assert np.all(known.marginal.errors > 1.1 * known.conditional.errors)
+
+
+@pytest.mark.parametrize("kind", ["marginal", "conditional"])
+def test_a_fitted_sky_adds_to_the_errors(observation, pair, kind):
+    sky = SkyComponent.start(Box((0, 0), SHAPE[1:]), 3, np.dtype(float))
+    plain = Uncertainty(observation, [(c,) for c in pair]).covariance(kind)
+    found = Uncertainty(observation, [(c,) for c in pair], [sky]).covariance(kind)
+    assert found.values.shape == plain.values.shape
+    assert np.all(found.errors > plain.errors)
+    assert np.all(found.errors < 1.3 * plain.errors)
 
 
 def test_no_sources_have_an_empty_covariance(observation):
