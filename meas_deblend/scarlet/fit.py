@@ -6,14 +6,16 @@ The model is the constrained matrix factorisation of Melchior et al. 2018 (Astro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
-from ..geometry import Box, FloatArray
-from .component import Component, scene
+from ..geometry import BoolArray, Box, FloatArray
+from .component import Component
 from .config import FitConfig
+from .general import LinearObservation
+from .mixture import AnyComponent, Mixture, compare, draw_components
 from .observation import Observation
 from .pool import Pool
 from .precondition import approach, can_approach
@@ -28,8 +30,8 @@ class FitResult:
 
     Parameters
     ----------
-    components : tuple of Component
-        The returned iterate.
+    components : tuple
+        The returned iterate, in the order of the start.
     loss : tuple of float
         Log-likelihood before each update.
     log_likelihood : float
@@ -39,7 +41,7 @@ class FitResult:
         finite any more).
     """
 
-    components: tuple[Component, ...]
+    components: tuple[AnyComponent, ...]
     loss: tuple[float, ...]
     log_likelihood: float
     stop_reason: str
@@ -65,18 +67,20 @@ class State(Protocol):
         """Fit the boxes to what is significant."""
         ...
 
-    def components(self) -> tuple[Component, ...]:
+    def components(self) -> tuple[AnyComponent, ...]:
         """Return the present iterate."""
         ...
 
 
-def fit(observation: Observation, components: Sequence[Component], config: FitConfig) -> FitResult:
+def fit(observation: LinearObservation, components: Sequence[AnyComponent], config: FitConfig) -> FitResult:
     """Fit components to the images.
 
     Parameters
     ----------
-    observation : Observation
-    components : sequence of Component
+    observation : LinearObservation
+        Of which only `render`, `adjoint`, the data and their weights are looked at, unless it is an `Observation`:
+        preconditioned steps, and cropping to what has weight, need its kernels.
+    components : sequence of Component or GeneralComponent
         First guess; not changed.
     config : FitConfig
 
@@ -89,7 +93,7 @@ def fit(observation: Observation, components: Sequence[Component], config: FitCo
     if reason:
         return FitResult(start, (), _log_likelihood(start, observation), reason)
     loss: list[float] = []
-    if can_approach(observation, config):
+    if isinstance(observation, Observation) and can_approach(observation, config):
         start, loss = _approach(start, observation, config)
     # A first guess need not meet the constraints, so it does not compete with the iterates.
     feasible = bool(loss)
@@ -122,39 +126,58 @@ def fit(observation: Observation, components: Sequence[Component], config: FitCo
 
 
 def _approach(
-    start: tuple[Component, ...], observation: Observation, config: FitConfig
-) -> tuple[tuple[Component, ...], list[float]]:
-    """Preconditioned steps, unless they lead away from the data."""
-    near, loss = approach(observation, start, config)
+    start: tuple[AnyComponent, ...], observation: Observation, config: FitConfig
+) -> tuple[tuple[AnyComponent, ...], list[float]]:
+    """Preconditioned steps of what is factorized, the others as they are, unless they lead away from the data."""
+    factorized = [component for component in start if isinstance(component, Component)]
+    others = [component for component in start if not isinstance(component, Component)]
+    if not factorized:
+        return start, []
+    rest = observation
+    if others:
+        rest = replace(rest, images=rest.images - rest.render(draw_components(others, rest)))
+    found, loss = approach(rest, factorized, config)
+    moved = iter(found)
+    near = tuple(next(moved) if isinstance(component, Component) else component for component in start)
     before, after = _log_likelihood(start, observation), _log_likelihood(near, observation)
     return (near, loss) if after > before or not np.isfinite(before) else (start, [])
 
 
-def _state(components: tuple[Component, ...], observation: Observation, config: FitConfig) -> State:
+def _state(components: tuple[AnyComponent, ...], observation: LinearObservation, config: FitConfig) -> State:
+    factorized = [component for component in components if isinstance(component, Component)]
+    if len(factorized) < len(components):
+        return Mixture.of(components, observation, config)
     if config.optimizer == "amsgrad":
-        return Pool.of(components, observation.frame, observation.noise, config)
-    return Workers.of(components, observation, config)
+        return Pool.of(factorized, observation.frame, observation.noise, config)
+    return Workers.of(factorized, observation, config)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _View:
     """The part of an observation where it has weight or the model has light, and room to draw the model."""
 
-    observation: Observation
+    observation: LinearObservation
     box: Box
     cube: FloatArray
 
     @classmethod
-    def around(cls, observation: Observation, extent: Box) -> _View:
-        """View of what weighs and of ``extent``: elsewhere nothing of the model reaches a pixel that counts."""
-        box = Box.from_mask((observation.weights > 0).any(axis=0)) | extent
-        cube = np.zeros((len(observation.images), *box.shape), dtype=observation.images.dtype)
-        return cls(observation if box == observation.frame else observation.crop(box), box, cube)
+    def around(cls, observation: LinearObservation, extent: Box) -> _View:
+        """View of what weighs and of ``extent``: elsewhere nothing of the model reaches a pixel that counts.
+
+        Data on another grid than the model's are seen whole.
+        """
+        box = observation.frame
+        if isinstance(observation, Observation):
+            weighs: BoolArray = np.any(observation.weights > 0, axis=0)
+            box = Box.from_mask(weighs) | extent
+            observation = observation if box == observation.frame else observation.crop(box)
+        cube = np.zeros((len(observation.weights), *box.shape), dtype=observation.weights.dtype)
+        return cls(observation, box, cube)
 
     def gradient(self, state: State) -> tuple[float, FloatArray]:
         """Log-likelihood of the present iterate, and the gradient (band, y, x) of its negative on the box."""
         state.draw(self.cube, self.box)
-        return self.observation.gradient(self.cube)
+        return compare(self.observation, self.cube)
 
 
 def is_converged(loss: Sequence[float], config: FitConfig) -> bool:
@@ -175,5 +198,5 @@ def is_converged(loss: Sequence[float], config: FitConfig) -> bool:
     return now - before < config.e_rel * abs(now)
 
 
-def _log_likelihood(components: Sequence[Component], observation: Observation) -> float:
-    return observation.log_likelihood(scene(components, observation.images.shape, observation.images.dtype))
+def _log_likelihood(components: Sequence[AnyComponent], observation: LinearObservation) -> float:
+    return compare(observation, draw_components(components, observation))[0]

@@ -11,7 +11,7 @@ from ..geometry import BoolArray, Box, FloatArray
 from .component import add_product, factor_gradients
 from .config import FitConfig
 from .optimizer import Optimizer, make_optimizer
-from .parameters import Parameter, ParameterSet, adaptive_scheme
+from .parameters import MORPH_STEP, NOISE_STEP, SPECTRUM_STEP, Parameter, ParameterSet, adaptive_scheme
 from .proximal import SPECTRUM_FLOOR, floor_spectrum, sparsify, sparsity_level
 
 __all__ = ["CubeComponent", "FreeFormComponent", "SkyComponent", "connected_to"]
@@ -102,14 +102,14 @@ class CubeWorker:
     def update(self, gradient: FloatArray, iteration: int, noise: FloatArray) -> None:
         """Step along the gradient (band, y, x) by the model on the frame; faint voxels become 0.
 
-        A voxel's step is the morphologies' step times the band's brightest voxel, at least the noise's share.
+        A voxel's step is a fraction of the band's brightest voxel, and at least one of the noise.
         """
         box = self.now.box
         here = gradient[:, box.origin[0] : box.stop[0], box.origin[1] : box.stop[1]]
         noise = np.where(np.isfinite(noise), noise, 0).astype(gradient.dtype)
         cube = self.now.cube
         brightest = cube.max(axis=(1, 2))
-        step = np.maximum(self.config.morph_step * brightest, self.config.spectrum_step_floor * noise)
+        step = np.maximum(MORPH_STEP * brightest, NOISE_STEP * noise)
         faint = self.config.bg_thresh * noise
 
         def _project(x: FloatArray) -> FloatArray:
@@ -202,7 +202,7 @@ class FreeFormWorker:
         spectrum = self.for_spectrum.update(
             now.spectrum.copy(),
             for_spectrum,
-            self.config.spectrum_step * float(now.spectrum.mean()),
+            SPECTRUM_STEP * float(now.spectrum.mean()),
             iteration,
             floor_spectrum,
         )
@@ -210,9 +210,7 @@ class FreeFormWorker:
         scale = spectrum.sum()
         spectrum = spectrum / scale
         level = sparsity_level(spectrum, self.config.bg_thresh * noise)
-        step = max(
-            self.config.morph_step * float(now.morph.max()), self.config.spectrum_step_floor * float(noise.sum())
-        )
+        step = max(MORPH_STEP * float(now.morph.max()), NOISE_STEP * float(noise.sum()))
 
         def _project(morph: FloatArray) -> FloatArray:
             morph = sparsify(morph, level)

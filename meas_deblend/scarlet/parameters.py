@@ -13,6 +13,9 @@ from .config import FitConfig, OptimizerName
 from .optimizer import Optimizer, make_optimizer
 
 __all__ = [
+    "MORPH_STEP",
+    "NOISE_STEP",
+    "SPECTRUM_STEP",
     "Constraint",
     "GaussianPrior",
     "Parameter",
@@ -22,6 +25,10 @@ __all__ = [
     "bounded",
     "shorter_than",
 ]
+
+MORPH_STEP, SPECTRUM_STEP, NOISE_STEP = 1e-2, 1e-2, 0.1
+"""Steps of morphologies and spectra as fractions of their size, and the least ones in units of the noise: those of the
+factorized components of Rubin's pipelines, for components that no solver brings near their solution first."""
 
 Constraint = Callable[[FloatArray], FloatArray]
 """Projection: takes a value, returns the nearest admitted one."""

@@ -9,9 +9,18 @@ from typing import Protocol
 import numpy as np
 
 from ..geometry import Box, FloatArray
-from .component import add_product
+from .component import Component, add_product
 from .config import FitConfig
-from .parameters import Parameter, ParameterSet, Prior, adaptive_scheme, bounded, shorter_than
+from .parameters import (
+    NOISE_STEP,
+    SPECTRUM_STEP,
+    Parameter,
+    ParameterSet,
+    Prior,
+    adaptive_scheme,
+    bounded,
+    shorter_than,
+)
 from .profiles import Resolution, SersicShape, point_images, sersic_images
 from .proximal import SPECTRUM_FLOOR
 
@@ -132,6 +141,13 @@ class ParametricComponent:
         found = {name: np.tensordot(slope, mixed, axes=2) for name, slope in slopes.items()}
         return {"spectrum": np.tensordot(gradient, image, axes=2), **found}
 
+    def factorized(self) -> Component:
+        """Return the same model as spectrum × a morphology with maximum 1, about the pixel nearest to the centre."""
+        morph = self.morph
+        scale = max(float(morph.max()), SPECTRUM_FLOOR)
+        center = (self.peak[0] + self.box.origin[0], self.peak[1] + self.box.origin[1])
+        return Component(center, self.box, self.spectrum * scale, morph / scale)
+
     def tangents(self) -> FloatArray:
         """Differentiate `morph` by all values that are fitted: (parameter, y, x)."""
         _, slopes = self.profile.images(self.values, self.box)
@@ -173,8 +189,8 @@ class ParametricWorker:
         here = gradient[:, box.origin[0] : box.stop[0], box.origin[1] : box.stop[1]]
         # The least step is one of the peak's brightness, as for components whose morphology has maximum 1.
         peak = max(float(now.morph.max()), SPECTRUM_FLOOR)
-        least = self.config.spectrum_step_floor * np.where(np.isfinite(noise), noise, 0) / peak
-        length = np.maximum(least, self.config.spectrum_step * float(now.spectrum.mean()))
+        least = NOISE_STEP * np.where(np.isfinite(noise), noise, 0) / peak
+        length = np.maximum(least, SPECTRUM_STEP * float(now.spectrum.mean()))
         self.under_way.update(now.gradients(here), iteration, {"spectrum": length})
 
 
