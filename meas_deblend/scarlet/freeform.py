@@ -304,7 +304,9 @@ class SkyWorker:
 
     def add_to(self, scene: FloatArray) -> None:
         """Add the model to a frame (band, y, x), in place."""
-        scene += self.component().model()
+        box = self.start.box
+        level = self.under_way.parameters["level"].value
+        scene[:, box.origin[0] : box.stop[0], box.origin[1] : box.stop[1]] += level[:, None, None]
 
     def update(self, gradient: FloatArray, iteration: int, noise: FloatArray) -> None:
         """Step along the gradient (band, y, x) by the model on the frame."""
