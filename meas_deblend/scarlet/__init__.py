@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .config import DeconvolveConfig, FitConfig
     from .convolve import Convolver, full_convolution
     from .deconvolution import Deconvolved, deconvolve
-    from .freeform import CubeComponent, FreeFormComponent, SkyComponent
+    from .freeform import CubeComponent, FreeFormComponent
     from .general import GeneralComponent, LinearObservation
     from .kernels import Kernels, difference_kernels, model_psf, prepare_kernels
     from .observation import Observation, mean_noise, point_source_snr
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .profiles import SersicShape
     from .psf_fit import fit_psf
     from .render import kernel_support, render_source
+    from .sky import SkyComponent
     from .starlet import scale_count, starlet_inverse, starlet_transform
     from .uncertainty import FluxCovariance, Uncertainty
 
@@ -47,7 +48,7 @@ _MODULES = {
     "Parameter": "parameters",
     "ParametricComponent": "parametric",
     "SersicShape": "profiles",
-    "SkyComponent": "freeform",
+    "SkyComponent": "sky",
     "Source": "blend",
     "Uncertainty": "uncertainty",
     "deblend_blend": "blend",

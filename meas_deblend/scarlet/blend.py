@@ -14,13 +14,13 @@ from .component import Component, scene
 from .config import FitConfig
 from .deconvolution import deconvolve
 from .fit import FitResult, fit
-from .freeform import SkyComponent
 from .initialize import initialize
 from .kernels import Kernels
 from .mixture import AnyComponent
 from .observation import Observation
 from .parametric import ParametricComponent, point_source
 from .profiles import Resolution
+from .sky import SkyComponent
 from .uncertainty import CovarianceKind, Uncertainty
 
 if TYPE_CHECKING:

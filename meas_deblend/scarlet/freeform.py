@@ -1,4 +1,4 @@
-"""Components without a common morphology or without monotonicity: positive cubes, free-form factors, a flat sky."""
+"""Components without a common morphology, or without monotonicity: positive cubes, and free-form factors."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..geometry import BoolArray, Box, FloatArray
 from .component import add_product, factor_gradients
 from .config import FitConfig
 from .optimizer import Optimizer, make_optimizer
-from .parameters import MORPH_STEP, NOISE_STEP, SPECTRUM_STEP, Parameter, ParameterSet, adaptive_scheme
+from .parameters import MORPH_STEP, NOISE_STEP, SPECTRUM_STEP, adaptive_scheme
 from .proximal import SPECTRUM_FLOOR, floor_spectrum, sparsify, sparsity_level
 
-__all__ = ["CubeComponent", "FreeFormComponent", "SkyComponent", "connected_to"]
+__all__ = ["CubeComponent", "FreeFormComponent", "connected_to"]
 
 
 def connected_to(mask: BoolArray, pixel: tuple[int, int], min_area: int = 1) -> BoolArray:
@@ -221,96 +221,3 @@ class FreeFormWorker:
 
         morph = self.for_morph.update(now.morph * scale, for_morph, step, iteration, _project)
         self.now = replace(now, spectrum=spectrum, morph=morph)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SkyComponent:
-    """A flat sky, one level per band: what background subtraction left, of either sign.
-
-    Parameters
-    ----------
-    box : Box
-        The frame.
-    level : Parameter
-        Value (band,) per pixel, with a prior if there is one; its step is in units of the noise of a pixel.
-    """
-
-    box: Box
-    level: Parameter
-
-    @classmethod
-    def start(cls, frame: Box, bands: int, dtype: np.dtype[np.floating]) -> SkyComponent:
-        """No sky, to be fitted."""
-        return cls(frame, Parameter(np.zeros(bands, dtype=dtype), 0.02))
-
-    @property
-    def center(self) -> tuple[float, float]:
-        """Middle of the frame ``(y, x)``."""
-        return self.box.center
-
-    @property
-    def peak(self) -> tuple[int, int]:
-        """Index of the middle pixel."""
-        return (self.box.shape[0] // 2, self.box.shape[1] // 2)
-
-    @property
-    def spectrum(self) -> FloatArray:
-        """Value (band,) per pixel."""
-        return self.level.value
-
-    @property
-    def morph(self) -> FloatArray:
-        """Ones (y, x) on the frame."""
-        return np.ones(self.box.shape, dtype=self.level.value.dtype)
-
-    @property
-    def flux(self) -> FloatArray:
-        """Sum (band,) over the frame."""
-        return self.level.value * self.box.area
-
-    def tangents(self) -> FloatArray:
-        """Return no derivatives (0, y, x): the shape is fixed."""
-        return np.zeros((0, *self.box.shape))
-
-    def model(self) -> FloatArray:
-        """Model (band, y, x) on the frame."""
-        return np.broadcast_to(self.level.value[:, None, None], (len(self.level.value), *self.box.shape))
-
-    def gradients(self, gradient: FloatArray) -> dict[str, FloatArray]:
-        """Gradient of the levels from that (band, y, x) by the model on the frame."""
-        y0, x0 = self.box.origin
-        y1, x1 = self.box.stop
-        return {"level": gradient[:, y0:y1, x0:x1].sum(axis=(1, 2))}
-
-    def worker(self, config: FitConfig) -> SkyWorker:
-        """Return what carries this component through a fit."""
-        return SkyWorker(self, config)
-
-
-@dataclass(slots=True)
-class SkyWorker:
-    """A sky under way."""
-
-    start: SkyComponent
-    config: FitConfig
-    under_way: ParameterSet = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.under_way = ParameterSet({"level": self.start.level}, adaptive_scheme(self.config))
-
-    def component(self) -> SkyComponent:
-        """Return the component as it is now."""
-        return replace(self.start, level=self.under_way.parameters["level"])
-
-    def add_to(self, scene: FloatArray) -> None:
-        """Add the model to a frame (band, y, x), in place."""
-        box = self.start.box
-        level = self.under_way.parameters["level"].value
-        scene[:, box.origin[0] : box.stop[0], box.origin[1] : box.stop[1]] += level[:, None, None]
-
-    def update(self, gradient: FloatArray, iteration: int, noise: FloatArray) -> None:
-        """Step along the gradient (band, y, x) by the model on the frame."""
-        usable = np.where(np.isfinite(noise), noise, 0)
-        # In units of the noise, so that one step suits all bands; a band without measurements stays at 0.
-        step = self.under_way.parameters["level"].step * usable
-        self.under_way.update(self.component().gradients(gradient), iteration, {"level": step})

@@ -16,9 +16,10 @@ import numpy as np
 from scipy import linalg
 
 from ..geometry import BoolArray, Box, FloatArray, IntArray
-from .cells import Cells, Factor, Linear, Response, make_cells, make_response
+from .cells import Cells, Factor, make_cells
 from .observation import Observation
 from .render import render_morph
+from .response import Linear, Response, make_response
 
 __all__ = ["UNCONSTRAINED", "CovarianceKind", "FluxCovariance", "Uncertainty"]
 

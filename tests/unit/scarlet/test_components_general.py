@@ -7,10 +7,11 @@ import pytest
 
 from meas_deblend.geometry import Box
 from meas_deblend.scarlet import Convolver, FitConfig, Observation, mean_noise, model_psf, prepare_kernels
-from meas_deblend.scarlet.freeform import CubeComponent, FreeFormComponent, SkyComponent, connected_to
+from meas_deblend.scarlet.freeform import CubeComponent, FreeFormComponent, connected_to
 from meas_deblend.scarlet.parameters import GaussianPrior
 from meas_deblend.scarlet.parametric import point_source, sersic_source
 from meas_deblend.scarlet.profiles import SersicShape
+from meas_deblend.scarlet.sky import SkyComponent
 
 FRAME = Box((0, 0), (33, 35))
 FLUX = np.array([900.0, 1500.0, 600.0])

@@ -16,9 +16,10 @@ from meas_deblend.scarlet import (
 )
 from meas_deblend.scarlet.component import scene
 from meas_deblend.scarlet.fit import fit
-from meas_deblend.scarlet.freeform import CubeComponent, SkyComponent
+from meas_deblend.scarlet.freeform import CubeComponent
 from meas_deblend.scarlet.mixture import draw_components
 from meas_deblend.scarlet.parametric import point_source
+from meas_deblend.scarlet.sky import SkyComponent
 
 SHAPE = (3, 37, 39)
 FRAME = Box((0, 0), SHAPE[1:])

@@ -7,13 +7,14 @@ import pytest
 
 from meas_deblend.geometry import Box
 from meas_deblend.scarlet import Component, Convolver, FitConfig, deblend_blend, model_psf, prepare_kernels
-from meas_deblend.scarlet.cells import MAX_CELLS, MAX_POINTS, make_cells, make_response
+from meas_deblend.scarlet.cells import MAX_CELLS, MAX_POINTS, make_cells
 from meas_deblend.scarlet.component import scene
-from meas_deblend.scarlet.freeform import SkyComponent
 from meas_deblend.scarlet.monotone import monotonic
 from meas_deblend.scarlet.observation import Observation, mean_noise
 from meas_deblend.scarlet.parametric import point_source, sersic_source
 from meas_deblend.scarlet.profiles import Resolution, SersicShape, sersic_images
+from meas_deblend.scarlet.response import make_response
+from meas_deblend.scarlet.sky import SkyComponent
 from meas_deblend.scarlet.uncertainty import UNCONSTRAINED, Uncertainty
 
 SHAPE = (3, 41, 41)
