@@ -9,6 +9,7 @@ import numpy as np
 
 from ..geometry import Box, FloatArray
 from ._jit import jit
+from .parameters import Constraint, Prior
 
 __all__ = ["Component", "factor_gradients", "resample", "scene"]
 
@@ -27,12 +28,23 @@ class Component:
         Flux per band and unit of morphology; positive.
     morph : array (y, x)
         Shape; at least 0, maximum 1.
+    priors : tuple of Prior or None, optional
+        Of the spectrum, and of the morphology on whatever box it has.
+    constraints : tuple of callables, optional
+        Projections of the morphology (y, x), applied in this order before it becomes sparse and is normalised.
     """
 
     center: tuple[int, int]
     box: Box
     spectrum: FloatArray
     morph: FloatArray
+    priors: tuple[Prior | None, Prior | None] = (None, None)
+    constraints: tuple[Constraint, ...] = ()
+
+    @property
+    def is_special(self) -> bool:
+        """Whether more is known of it than what the options of the fit say of all components."""
+        return bool(self.constraints) or any(prior is not None for prior in self.priors)
 
     @property
     def peak(self) -> tuple[int, int]:

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
-from ..geometry import BoolArray, Box, FloatArray
 from .component import Component
 from .config import FitConfig
 from .general import LinearObservation
-from .mixture import AnyComponent, Mixture, compare, draw_components
+from .mixture import AnyComponent, State, compare, draw_components, make_state
 from .observation import Observation
-from .pool import Pool
 from .precondition import approach, can_approach
-from .workers import Workers
+from .view import View, view_around
 
 __all__ = ["FitResult", "fit", "is_converged"]
 
@@ -47,31 +44,6 @@ class FitResult:
     stop_reason: str
 
 
-class State(Protocol):
-    """The components of a blend under way: changed by every step."""
-
-    @property
-    def extent(self) -> Box:
-        """Box around all components."""
-        ...
-
-    def draw(self, cube: FloatArray, box: Box) -> None:
-        """Write the model into ``cube`` (band, y, x) on ``box``, which holds all components."""
-        ...
-
-    def step(self, gradient: FloatArray, box: Box, iteration: int) -> None:
-        """Take one step with the gradient of −logL with respect to the model on ``box``."""
-        ...
-
-    def resize(self) -> None:
-        """Fit the boxes to what is significant."""
-        ...
-
-    def components(self) -> tuple[AnyComponent, ...]:
-        """Return the present iterate."""
-        ...
-
-
 def fit(observation: LinearObservation, components: Sequence[AnyComponent], config: FitConfig) -> FitResult:
     """Fit components to the images.
 
@@ -93,17 +65,18 @@ def fit(observation: LinearObservation, components: Sequence[AnyComponent], conf
     if reason:
         return FitResult(start, (), _log_likelihood(start, observation), reason)
     loss: list[float] = []
-    if isinstance(observation, Observation) and can_approach(observation, config):
+    if isinstance(observation, Observation) and can_approach(observation, config) and config.max_iter > 0:
         start, loss = _approach(start, observation, config)
     # A first guess need not meet the constraints, so it does not compete with the iterates.
     feasible = bool(loss)
-    state = _state(start, observation, config)
-    view = _View.around(observation, state.extent)
+    state = make_state(start, observation, config)
+    view = view_around(observation, state.extent)
     best, best_value = start, -np.inf
     reason = "max_iter"
     begin = len(loss)
-    for iteration in range(config.max_iter):
-        value, gradient = view.gradient(state)
+    for iteration in range(config.max_iter - begin):
+        _draw(state, view)
+        value, gradient = view.gradient()
         if not np.isfinite(value):
             reason = "diverged"
             break
@@ -114,15 +87,15 @@ def fit(observation: LinearObservation, components: Sequence[AnyComponent], conf
         if iteration > 0 and iteration % config.resize_every == 0:
             state.resize()
             if not view.box.encloses(state.extent):
-                view = _View.around(observation, state.extent | view.box)
+                view = view_around(observation, state.extent | view.box)
         if is_converged(loss[begin:], config):
             reason = "converged"
             break
-    last = state.components()
-    value = _log_likelihood(last, observation)
+    _draw(state, view)
+    value = view.log_likelihood()
     if (config.keep_best and best_value > value) or not np.isfinite(value):
-        last, value = best, _log_likelihood(best, observation)
-    return FitResult(last, tuple(loss), value, reason)
+        return FitResult(best, tuple(loss), _log_likelihood(best, observation), reason)
+    return FitResult(state.components(), tuple(loss), value, reason)
 
 
 def _approach(
@@ -130,54 +103,24 @@ def _approach(
 ) -> tuple[tuple[AnyComponent, ...], list[float]]:
     """Preconditioned steps of what is factorized, the others as they are, unless they lead away from the data."""
     factorized = [component for component in start if isinstance(component, Component)]
+    most = min(config.precondition, config.max_iter)
     others = [component for component in start if not isinstance(component, Component)]
     if not factorized:
         return start, []
     rest = observation
     if others:
         rest = replace(rest, images=rest.images - rest.render(draw_components(others, rest)))
-    found, loss = approach(rest, factorized, config)
+    found, loss = approach(rest, factorized, config.model_copy(update={"precondition": most}))
     moved = iter(found)
     near = tuple(next(moved) if isinstance(component, Component) else component for component in start)
     before, after = _log_likelihood(start, observation), _log_likelihood(near, observation)
     return (near, loss) if after > before or not np.isfinite(before) else (start, [])
 
 
-def _state(components: tuple[AnyComponent, ...], observation: LinearObservation, config: FitConfig) -> State:
-    factorized = [component for component in components if isinstance(component, Component)]
-    if len(factorized) < len(components):
-        return Mixture.of(components, observation, config)
-    if config.optimizer == "amsgrad":
-        return Pool.of(factorized, observation.frame, observation.noise, config)
-    return Workers.of(factorized, observation, config)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _View:
-    """The part of an observation where it has weight or the model has light, and room to draw the model."""
-
-    observation: LinearObservation
-    box: Box
-    cube: FloatArray
-
-    @classmethod
-    def around(cls, observation: LinearObservation, extent: Box) -> _View:
-        """View of what weighs and of ``extent``: elsewhere nothing of the model reaches a pixel that counts.
-
-        Data on another grid than the model's are seen whole.
-        """
-        box = observation.frame
-        if isinstance(observation, Observation):
-            weighs: BoolArray = np.any(observation.weights > 0, axis=0)
-            box = Box.from_mask(weighs) | extent
-            observation = observation if box == observation.frame else observation.crop(box)
-        cube = np.zeros((len(observation.weights), *box.shape), dtype=observation.weights.dtype)
-        return cls(observation, box, cube)
-
-    def gradient(self, state: State) -> tuple[float, FloatArray]:
-        """Log-likelihood of the present iterate, and the gradient (band, y, x) of its negative on the box."""
-        state.draw(self.cube, self.box)
-        return compare(self.observation, self.cube)
+def _draw(state: State, view: View) -> None:
+    """Write the present model into the view."""
+    view.cube.fill(0)
+    state.add_to(view.cube, view.box)
 
 
 def is_converged(loss: Sequence[float], config: FitConfig) -> bool:

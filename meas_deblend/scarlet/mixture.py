@@ -1,9 +1,11 @@
-"""Components of several kinds under way together: the state of a fit with a sky, point sources or profiles."""
+"""Components under way: how those of several kinds are carried through a fit together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from typing import Protocol
 
 import numpy as np
 
@@ -13,8 +15,9 @@ from .config import FitConfig
 from .general import GeneralComponent, GeneralWorker, LinearObservation
 from .observation import Observation
 from .pool import Pool
+from .workers import Workers
 
-__all__ = ["AnyComponent", "Mixture", "compare", "draw_components"]
+__all__ = ["AnyComponent", "Mixture", "Singles", "State", "compare", "draw_components", "make_state"]
 
 AnyComponent = Component | GeneralComponent
 
@@ -29,67 +32,134 @@ def draw_components(components: Sequence[AnyComponent], observation: LinearObser
     return model
 
 
+class State(Protocol):
+    """Components of a blend under way: changed by every step."""
+
+    @property
+    def extent(self) -> Box:
+        """Box around all components."""
+        ...
+
+    def add_to(self, cube: FloatArray, box: Box) -> None:
+        """Add the model to ``cube`` (band, y, x), whose first pixel is that of ``box``; it holds all components."""
+        ...
+
+    def step(self, gradient: FloatArray, box: Box, iteration: int) -> None:
+        """Take one step with the gradient of −logL with respect to the model, laid out like the cube."""
+        ...
+
+    def resize(self) -> None:
+        """Fit the boxes to what is significant."""
+        ...
+
+    def components(self) -> tuple[AnyComponent, ...]:
+        """Return the present iterate."""
+        ...
+
+
+def make_state(components: Sequence[AnyComponent], observation: LinearObservation, config: FitConfig) -> State:
+    """Carry components through a fit: those that AMSGrad steps, without priors, in flat arrays, others one by one."""
+    kinds = [_kind(component, config) for component in components]
+    factorized = [c for c, kind in zip(components, kinds, strict=True) if kind == 0 and isinstance(c, Component)]
+    slow = [c for c, kind in zip(components, kinds, strict=True) if kind == 1 and isinstance(c, Component)]
+    general = [c for c in components if not isinstance(c, Component)]
+    parts: list[State] = []
+    if factorized:
+        parts.append(Pool.of(factorized, observation.frame, observation.noise, config))
+    if slow:
+        parts.append(Workers.of(slow, observation, config))
+    if general:
+        parts.append(Singles([c.worker(config) for c in general], observation.frame, observation.noise))
+    if len(parts) == 1:
+        return parts[0]
+    present = sorted(set(kinds))
+    return Mixture(parts, [present.index(kind) for kind in kinds])
+
+
+def _kind(component: AnyComponent, config: FitConfig) -> int:
+    """0 for flat arrays, 1 for factors with optimizers of their own, 2 for what steps itself."""
+    if not isinstance(component, Component):
+        return 2
+    return int(config.optimizer != "amsgrad" or component.is_special)
+
+
 @dataclass(slots=True)
-class Mixture:
-    """Factorized components in a pool, and a worker for each of the others; changed by every step.
+class Singles:
+    """Components that step themselves.
 
     Parameters
     ----------
-    pool : Pool, optional
-        None if no component is factorized.
     workers : list of GeneralWorker
-    order : list of bool
-        Which components, in the order in which they were given, are in the pool.
     frame : Box
         Of the model.
     noise : array (band,)
     """
 
-    pool: Pool | None
     workers: list[GeneralWorker]
-    order: list[bool]
     frame: Box
     noise: FloatArray
-
-    @classmethod
-    def of(cls, components: Sequence[AnyComponent], observation: LinearObservation, config: FitConfig) -> Mixture:
-        """Start from components, which are not changed."""
-        frame, noise = observation.frame, observation.noise
-        factorized = [component for component in components if isinstance(component, Component)]
-        pool = Pool.of(factorized, frame, noise, config) if factorized else None
-        workers = [component.worker(config) for component in components if not isinstance(component, Component)]
-        return cls(pool, workers, [isinstance(component, Component) for component in components], frame, noise)
 
     @property
     def extent(self) -> Box:
         """The whole frame: workers see all of the gradient."""
         return self.frame
 
-    def draw(self, cube: FloatArray, box: Box) -> None:
-        """Write the model into ``cube`` (band, y, x) on ``box``, the frame."""
-        cube[:] = 0
-        if self.pool is not None:
-            self.pool.draw(cube, box)
+    def add_to(self, cube: FloatArray, box: Box) -> None:  # noqa: ARG002 -- the frame
+        """Add the model to ``cube`` (band, y, x) on ``box``, the frame."""
         for worker in self.workers:
             worker.add_to(cube)
 
-    def step(self, gradient: FloatArray, box: Box, iteration: int) -> None:
-        """Take one step with the gradient of −logL with respect to the model on ``box``; ``iteration`` is from 0."""
-        if self.pool is not None:
-            self.pool.step(gradient, box, iteration)
+    def step(self, gradient: FloatArray, box: Box, iteration: int) -> None:  # noqa: ARG002 -- the frame
+        """Take one step with the gradient of −logL with respect to the model on ``box``, the frame."""
         for worker in self.workers:
             worker.update(gradient, iteration, self.noise)
 
     def resize(self) -> None:
-        """Fit the boxes of what is factorized to what is significant."""
-        if self.pool is not None:
-            self.pool.resize()
+        """Leave boxes as they are: workers change them themselves, if at all."""
+
+    def components(self) -> tuple[GeneralComponent, ...]:
+        """Return the present iterate."""
+        return tuple(worker.component() for worker in self.workers)
+
+
+@dataclass(slots=True)
+class Mixture:
+    """Components of several kinds.
+
+    Parameters
+    ----------
+    parts : list of State
+    order : list of int
+        Number of the part to which each component belongs, in the order in which they were given.
+    """
+
+    parts: list[State]
+    order: list[int]
+
+    @property
+    def extent(self) -> Box:
+        """Box around all components."""
+        return reduce(lambda a, b: a | b, (part.extent for part in self.parts))
+
+    def add_to(self, cube: FloatArray, box: Box) -> None:
+        """Add the model to ``cube`` (band, y, x) on ``box``."""
+        for part in self.parts:
+            part.add_to(cube, box)
+
+    def step(self, gradient: FloatArray, box: Box, iteration: int) -> None:
+        """Take one step with the gradient of −logL with respect to the model on ``box``; ``iteration`` is from 0."""
+        for part in self.parts:
+            part.step(gradient, box, iteration)
+
+    def resize(self) -> None:
+        """Fit the boxes to what is significant."""
+        for part in self.parts:
+            part.resize()
 
     def components(self) -> tuple[AnyComponent, ...]:
         """Return the present iterate, in the order of the start."""
-        factorized = iter(() if self.pool is None else self.pool.components())
-        general = (worker.component() for worker in self.workers)
-        return tuple(next(factorized) if pooled else next(general) for pooled in self.order)
+        found = [iter(part.components()) for part in self.parts]
+        return tuple(next(found[number]) for number in self.order)
 
 
 def compare(observation: LinearObservation, model: FloatArray) -> tuple[float, FloatArray]:

@@ -8,6 +8,7 @@ their directions.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from ..geometry import BoolArray, FloatArray
 from ._jit import jit
 
 __all__ = ["find_peak", "monotone_weights", "monotonic", "monotonic_mask"]
+
+Number = np.floating[Any]
 
 
 @lru_cache(maxsize=8)
@@ -101,52 +104,107 @@ def monotonic_inplace(
 ) -> None:
     """`monotonic`, in place, sweeping square rings: a closer neighbour never lies on a larger ring.
 
-    Within a ring the sweep goes from the axes to the corners, so that every neighbour is final when it is read.
+    Within a ring the sweep goes from the axes to the corners, so that every neighbour is final when it is read. The
+    image must be contiguous.
     """
     ny, nx = image.shape
     cy, cx = find_peak(image, center, fit_radius)
-    for u in range(1, max(cy, ny - 1 - cy, cx, nx - 1 - cx) + 1):
-        for sign in (-1, 1):
-            x = cx + sign * u
-            if 0 <= x < nx:
-                _lower_side(image[:, x], image[:, x - sign], cy, weights[u], u - 1, edge_damping)
+    flat, peak = image.ravel(), cy * nx + cx
+    whole = min(cy, ny - 1 - cy, cx, nx - 1 - cx)
+    for u in range(1, whole + 1):
+        _lower_ring(flat, peak, nx, weights[u], u)
+    for u in range(whole + 1, max(cy, ny - 1 - cy, cx, nx - 1 - cx) + 1):
+        room = (cy, ny - 1 - cy)
+        if u <= cx:
+            _lower_side(flat, peak - u, (-1, nx), room, weights[u], u - 1, edge_damping)
+        if u <= nx - 1 - cx:
+            _lower_side(flat, peak + u, (1, nx), room, weights[u], u - 1, edge_damping)
         # Corners belong to the rows above and below the peak, and read the columns' ends.
-        for sign in (-1, 1):
-            y = cy + sign * u
-            if 0 <= y < ny:
-                _lower_side(image[y], image[y - sign], cx, weights[u], u, edge_damping)
+        room = (cx, nx - 1 - cx)
+        if u <= cy:
+            _lower_side(flat, peak - u * nx, (-nx, 1), room, weights[u], u, edge_damping)
+        if u <= ny - 1 - cy:
+            _lower_side(flat, peak + u * nx, (nx, 1), room, weights[u], u, edge_damping)
 
 
 @jit
-def _lower_side(
-    line: FloatArray, inner: FloatArray, middle: int, weights: FloatArray, last: int, edge_damping: bool
-) -> None:
-    """Lower one side of a ring, out to ``last`` pixels from its middle, to the means of closer neighbours.
+def _lower(  # noqa: PLR0917 -- compiled, and called for every pixel
+    image: FloatArray, pixel: int, out: int, along: int, weights: FloatArray, before: Number
+) -> Number:
+    """Lower one pixel, whose four neighbours exist, and return its value.
 
-    ``inner`` is the line next to it on the side of the peak.
+    ``out`` and ``along`` lead one pixel away from the peak, across and along the side of the ring; ``before`` is the
+    value of the neighbour on the same side.
     """
-    n = len(line)
-    total, norm = weights[0, 1] * inner[middle], weights[0, 1]
+    inner = pixel - out
+    mean = weights[1] * image[inner] + weights[0] * image[inner - along] + weights[2] * image[inner + along]
+    mean += weights[3] * before
+    value: Number = min(image[pixel], mean)
+    image[pixel] = value
+    return value
+
+
+@jit
+def _lower_ring(image: FloatArray, peak: int, nx: int, weights: FloatArray, u: int) -> None:
+    """Lower a ring that lies inside the image: its eight half sides side by side, which keeps the processor busy."""
+    top, bottom, left, right = peak - u * nx, peak + u * nx, peak - u, peak + u
+    middle, zero = weights[0], image.dtype.type(0)
+    a = b = _lower(image, top, -nx, 1, middle, zero)
+    c = d = _lower(image, bottom, nx, 1, middle, zero)
+    e = f = _lower(image, left, -1, nx, middle, zero)
+    g = h = _lower(image, right, 1, nx, middle, zero)
+    for v in range(1, u):
+        w, down = weights[v], v * nx
+        a = _lower(image, top - v, -nx, -1, w, a)
+        b = _lower(image, top + v, -nx, 1, w, b)
+        c = _lower(image, bottom - v, nx, -1, w, c)
+        d = _lower(image, bottom + v, nx, 1, w, d)
+        e = _lower(image, left - down, -1, -nx, w, e)
+        f = _lower(image, left + down, -1, nx, w, f)
+        g = _lower(image, right - down, 1, -nx, w, g)
+        h = _lower(image, right + down, 1, nx, w, h)
+    # The corners: their weights are symmetric, and the missing neighbour has none.
+    w = weights[u]
+    for corner, out, along in ((top - u, -nx, -1), (top + u, -nx, 1), (bottom - u, nx, -1), (bottom + u, nx, 1)):
+        mean = w[1] * image[corner - out] + w[0] * image[corner - out - along] + w[3] * image[corner - along]
+        image[corner] = min(image[corner], mean)
+
+
+@jit
+def _lower_side(  # noqa: PLR0917 -- compiled
+    image: FloatArray,
+    middle: int,
+    steps: tuple[int, int],
+    rooms: tuple[int, int],
+    weights: FloatArray,
+    last: int,
+    edge_damping: bool,
+) -> None:
+    """Lower one side of a ring, out to ``last`` pixels from its ``middle``, as far as there is ``room`` either way.
+
+    ``steps`` lead one pixel away from the peak, and one pixel along the side.
+    """
+    out, along = steps
+    total, norm = weights[0, 1] * image[middle - out], weights[0, 1]
     for turn in (-1, 1):
-        if 0 <= middle + turn < n:
-            total += weights[0, 0] * inner[middle + turn]
+        if rooms[(turn + 1) // 2] > 0:
+            total += weights[0, 0] * image[middle - out + turn * along]
             norm += weights[0, 0]
     if not edge_damping and norm > 0:
         total /= norm
-    line[middle] = min(line[middle], total)
+    image[middle] = min(image[middle], total)
     for turn in (-1, 1):
-        room = n - 1 - middle if turn > 0 else middle
-        for v in range(1, min(last, room) + 1):
-            i = middle + turn * v
-            w0, w1, w2, w3 = weights[v, 0], weights[v, 1], weights[v, 2], weights[v, 3]
-            total = w1 * inner[i] + w0 * inner[i - turn] + w3 * line[i - turn]
-            norm = w1 + w0 + w3
-            if v < room:
-                total += w2 * inner[i + turn]
-                norm += w2
+        room, step = rooms[(turn + 1) // 2], turn * along
+        value = image[middle]
+        for v in range(1, min(last, room - 1) + 1):
+            value = _lower(image, middle + v * step, out, step, weights[v], value)
+        if room <= last and room > 0:
+            # At the image's edge one neighbour is missing.
+            pixel, w = middle + room * step, weights[room]
+            total = w[1] * image[pixel - out] + w[0] * image[pixel - out - step] + w[3] * value
             if not edge_damping:
-                total /= norm
-            line[i] = min(line[i], total)
+                total /= w[1] + w[0] + w[3]
+            image[pixel] = min(image[pixel], total)
 
 
 @jit

@@ -76,8 +76,8 @@ class Pool:
         (y0, x0), (y1, x1) = self.boxes[:, :2].min(axis=0), (self.boxes[:, :2] + self.boxes[:, 2:]).max(axis=0)
         return Box.from_bounds(int(y0), int(y1), int(x0), int(x1))
 
-    def draw(self, cube: FloatArray, box: Box) -> None:
-        """Write the model into ``cube`` (band, y, x) on ``box``, which holds all components."""
+    def add_to(self, cube: FloatArray, box: Box) -> None:
+        """Add the model to ``cube`` (band, y, x) on ``box``, which holds all components."""
         origin = np.array(box.origin, dtype=np.int64)
         add_components(cube, origin, self.boxes, self.starts, self.spectra[0], self.morphs[0])
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from ..geometry import FloatArray, IntArray
 from ._jit import jit
-from .component import dot
 from .monotone import monotonic_inplace
 from .proximal import SPECTRUM_FLOOR
 
@@ -25,24 +24,24 @@ MONOTONIC, SYMMETRIC, EDGE_DAMPING, RESCALE = range(4)
 
 
 @jit
-def add_components(
+def add_components(  # noqa: PLR0917 -- compiled
     cube: FloatArray, origin: IntArray, boxes: IntArray, starts: IntArray, spectra: FloatArray, morphs: FloatArray
 ) -> None:
-    """Write the sum of all components into ``cube`` (band, y, x), whose first pixel is ``origin``."""
-    cube[:] = 0
+    """Add all components to ``cube`` (band, y, x), whose first pixel is ``origin``."""
     for k in range(len(boxes)):
         y0, x0, h, w = boxes[k, 0] - origin[0], boxes[k, 1] - origin[1], boxes[k, 2], boxes[k, 3]
         for b in range(cube.shape[0]):
             a = spectra[k, b]
             for y in range(h):
-                row = cube[b, y0 + y]
-                first = starts[k] + y * w
+                # Cut from lines that are contiguous, which lets the compiler use vectors.
+                row, first = cube[b, y0 + y][x0 : x0 + w], starts[k] + y * w
+                line = morphs[first : first + w]
                 for x in range(w):
-                    row[x0 + x] += a * morphs[first + x]
+                    row[x] += a * line[x]
 
 
 @jit
-def step_components(
+def step_components(  # noqa: PLR0917 -- compiled
     gradient: FloatArray,
     origin: IntArray,
     layout: tuple[IntArray, IntArray, IntArray],
@@ -111,17 +110,22 @@ def _factor_gradients(
     y0, x0, h, w = box
     for_spectrum, for_morph = out
     for_morph[: h * w] = 0
-    for b in range(len(spectrum)):
-        total = 0.0
-        a = spectrum[b]
-        for y in range(h):
+    # A sum per band and column: neighbours in a line are summed side by side.
+    sums = np.zeros((len(spectrum), w), dtype=morph.dtype)
+    for y in range(h):
+        shape, part = morph[y * w : y * w + w], for_morph[y * w : y * w + w]
+        for b in range(len(spectrum)):
             # Cut from a line that is contiguous, which lets the compiler use vectors.
-            row, first = gradient[b, y0 + y][x0 : x0 + w], y * w
-            part = for_morph[first : first + w]
+            row, a, total = gradient[b, y0 + y][x0 : x0 + w], spectrum[b], sums[b]
             for x in range(w):
                 part[x] += a * row[x]
-            total += dot(row, morph[first : first + w])
-        for_spectrum[b] = total
+            for x in range(w):
+                total[x] += shape[x] * row[x]
+    for b in range(len(spectrum)):
+        whole = 0.0
+        for x in range(w):
+            whole += sums[b, x]
+        for_spectrum[b] = whole
 
 
 @jit
@@ -146,11 +150,16 @@ def _step_values(
     """Step a morphology (size,)."""
     m, v, vhat = moments
     b1, r1, b2, r2, floor, step = constants[0], constants[1], constants[2], constants[3], constants[4], constants[5]
+    # Few arrays per loop, and none without bound: else the compiler cannot tell that they do not overlap, and use
+    # vectors.
+    for i in range(len(x)):
+        m[i] = b1 * m[i] + r1 * gradient[i]
     for i in range(len(x)):
         g = gradient[i]
-        m[i] = b1 * m[i] + r1 * g
-        v[i] = b2 * v[i] + r2 * (g * g)
-        vhat[i] = max(vhat[i], v[i])
+        second = b2 * v[i] + r2 * (g * g)
+        v[i] = second
+        vhat[i] = max(vhat[i], second)
+    for i in range(len(x)):
         x[i] -= step * m[i] / np.sqrt(max(vhat[i], floor))
 
 
@@ -181,20 +190,23 @@ def _level(spectrum: FloatArray, thresholds: FloatArray) -> float:
 @jit
 def trim(morph: FloatArray, peak: tuple[int, int], level: float) -> float:
     """Set what is below ``level`` or not finite to 0, scale to maximum 1, and return the former maximum."""
-    h, w = morph.shape
-    largest = SPECTRUM_FLOOR
-    for y in range(h):
-        for x in range(w):
-            value = morph[y, x]
-            if value >= level and value < np.inf:
-                largest = max(largest, value)
-            else:
-                morph[y, x] = 0
-    morph[peak] = max(morph[peak], SPECTRUM_FLOOR)
-    for y in range(h):
-        for x in range(w):
-            morph[y, x] /= largest
-    return largest
+    values = morph.ravel()
+    n, zero, limit, lowest = len(values), morph.dtype.type(0), morph.dtype.type(np.inf), morph.dtype.type(level)
+    for i in range(n):
+        value = values[i]
+        values[i] = value if value >= lowest and value < limit else zero
+    morph[peak] = max(morph[peak], morph.dtype.type(SPECTRUM_FLOOR))
+    # Four maxima side by side keep the processor busy.
+    m0, m1, m2, m3 = zero, zero, zero, zero
+    for i in range(0, n - 3, 4):
+        m0, m1 = max(m0, values[i]), max(m1, values[i + 1])
+        m2, m3 = max(m2, values[i + 2]), max(m3, values[i + 3])
+    for i in range(n - n % 4, n):
+        m0 = max(m0, values[i])
+    largest = max(m0, m1, m2, m3)
+    for i in range(n):
+        values[i] /= largest
+    return float(largest)
 
 
 @jit
@@ -232,7 +244,7 @@ def best_boxes(
 
 
 @jit
-def move_values(
+def move_values(  # noqa: PLR0917 -- compiled
     old: FloatArray, old_boxes: IntArray, old_starts: IntArray, new: FloatArray, boxes: IntArray, starts: IntArray
 ) -> None:
     """Copy what old and new boxes share from ``old`` (rows, size) to ``new``, which holds 0."""

@@ -49,9 +49,8 @@ class Workers:
         """Box around all components."""
         return reduce(lambda a, b: a | b, (worker.component.box for worker in self.workers))
 
-    def draw(self, cube: FloatArray, box: Box) -> None:
-        """Write the model into ``cube`` (band, y, x) on ``box``, which holds all components."""
-        cube[:] = 0
+    def add_to(self, cube: FloatArray, box: Box) -> None:
+        """Add the model to ``cube`` (band, y, x) on ``box``, which holds all components."""
         for component in self.components():
             y0, x0 = component.box.origin
             origin = (y0 - box.origin[0], x0 - box.origin[1])
@@ -76,6 +75,10 @@ class Workers:
         old, config = worker.component, self.config
         origin = (old.box.origin[0] - box.origin[0], old.box.origin[1] - box.origin[1])
         for_spectrum, for_morph = factor_gradients(gradient, old.spectrum, old.morph, origin)
+        if old.priors[0] is not None:
+            for_spectrum = for_spectrum - old.priors[0].grad(old.spectrum)
+        if old.priors[1] is not None:
+            for_morph = for_morph - old.priors[1].grad(old.morph)
         spectrum_step, morph_step = self._steps(old)
         spectrum = worker.for_spectrum.update(
             old.spectrum.copy(), for_spectrum, spectrum_step, iteration, floor_spectrum
@@ -89,6 +92,8 @@ class Workers:
                 monotonic_inplace(morph, old.peak, weights_for(morph), 1, config.edge_damping)
             if config.symmetric:
                 morph = symmetric(morph, old.peak, fill=0.0)
+            for constraint in old.constraints:
+                morph = np.ascontiguousarray(constraint(morph))
             scale = normalize(sparsify(morph, level), old.peak)
             return morph
 
