@@ -8,10 +8,10 @@ from functools import cached_property
 import numpy as np
 from scipy import fft
 
-from ..geometry import FloatArray
+from ..geometry import Box, FloatArray
 from .kernels import ComplexArray, Kernels, conjugate_transform, kernel_transform
 
-__all__ = ["Convolver", "central_values", "filter_cube", "full_convolution"]
+__all__ = ["Convolver", "central_values", "filter_cube", "full_convolution", "local_convolution"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +88,47 @@ def full_convolution(images: FloatArray, kernels: Kernels) -> FloatArray:
     cube = np.pad(np.atleast_3d(images.T).T, [(0, 0), (ry, ry), (rx, rx)])
     lengths = tuple(fft.next_fast_len(side, real=True) for side in cube.shape[-2:])
     return filter_cube(cube, kernel_transform(kernels, (lengths[0], lengths[1]), (ry, rx)), (lengths[0], lengths[1]))
+
+
+def local_convolution(image: FloatArray, box: Box, target: Box, kernels: Kernels) -> FloatArray:
+    """Values on ``target`` of an image (y, x) on ``box``, the same in all bands, in the seeing of each band.
+
+    What wraps around the transform must not reach ``target``: for pixels at most D apart and kernels of radius r a
+    length of D + r + 1 suffices. Lengths are rounded up to few values, so that boxes of many sizes share transforms of
+    the kernels, which cost as much as the convolution itself.
+
+    Parameters
+    ----------
+    image : array (y, x)
+    box, target : Box
+        ``target`` encloses ``box``.
+    kernels : Kernels
+
+    Returns
+    -------
+    array (band, y, x)
+    """
+    lengths, reach, first = [], [], []
+    for axis in (0, 1):
+        start, stop = box.origin[axis] - target.origin[axis], target.stop[axis] - box.origin[axis]
+        distance = max(start + box.shape[axis], stop) - 1
+        reach.append(min(kernels.radius[axis], distance))
+        lengths.append(_coarse_length(max(target.shape[axis], distance + reach[axis] + 1)))
+        first.append(start)
+    transform = kernel_transform(kernels, (lengths[0], lengths[1]), (reach[0], reach[1]))
+    rows = np.zeros((box.shape[0], lengths[1]), dtype=image.dtype)
+    rows[:, first[1] : first[1] + box.shape[1]] = image
+    spectrum = np.zeros(transform.shape[1:], dtype=transform.dtype)
+    spectrum[first[0] : first[0] + box.shape[0]] = fft.rfft(rows)
+    plane = transform * fft.fft(spectrum, axis=0, overwrite_x=True)
+    part = fft.ifft(plane, axis=1, overwrite_x=True)[:, : target.shape[0]]
+    return np.ascontiguousarray(fft.irfft(part, n=lengths[1])[:, :, : target.shape[1]])
+
+
+def _coarse_length(n: int) -> int:
+    """Length of a transform, at least ``n``: 8, 10, 12 or 14 times a power of two where that is fast."""
+    step = max(1 << max(n.bit_length() - 3, 0), 8)
+    return fft.next_fast_len(-(-n // step) * step, real=True)
 
 
 def central_values(image: FloatArray, center: tuple[int, int], stamps: FloatArray) -> FloatArray:

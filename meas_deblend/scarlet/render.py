@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from ..geometry import BoolArray, Box, FloatArray
-from .convolve import full_convolution
+from .convolve import full_convolution, local_convolution
 from .kernels import Kernels
 
 __all__ = ["Factorized", "MorphRenderer", "kernel_support", "render_morph", "render_source"]
@@ -89,9 +89,8 @@ def render_source(
 
 def render_morph(morph: FloatArray, box: Box, kernels: Kernels, frame: Box) -> tuple[Box, FloatArray]:
     """Morphology (y, x) on ``box`` with unit spectrum in the seeing of each band, on the grown box cut to ``frame``."""
-    grown = box.grow(kernels.radius)
-    here, _ = grown.overlap_slices(frame)
-    return grown & frame, np.ascontiguousarray(full_convolution(morph, kernels)[:, *here])
+    target = box.grow(kernels.radius) & frame
+    return target, local_convolution(morph, box, target, kernels)
 
 
 @dataclass(frozen=True, slots=True)
