@@ -65,7 +65,7 @@ class Pool:
         morphs = np.zeros((4, starts[-1]), dtype=dtype)
         for k, component in enumerate(components):
             morphs[0, starts[k] : starts[k + 1]] = component.morph.ravel()
-        weights = monotone_weights(1 << max(frame.shape).bit_length(), dtype.name)
+        weights = _weights(boxes, dtype)
         known = np.where(np.isfinite(noise), noise, 0).astype(dtype)
         levels = (known, (config.bg_thresh * noise).astype(dtype))
         return cls(boxes, centers, spectra, morphs, frame, config, starts, weights, levels)
@@ -110,6 +110,7 @@ class Pool:
         morphs = np.zeros((4, starts[-1]), dtype=self.morphs.dtype)
         move_values(self.morphs, self.boxes, self.starts, morphs, boxes, starts)
         self.boxes, self.starts, self.morphs = boxes, starts, morphs
+        self.weights = _weights(boxes, morphs.dtype)
 
     def components(self) -> tuple[Component, ...]:
         """Return the present iterate."""
@@ -119,6 +120,11 @@ class Pool:
             y, x = self.centers[k].tolist()
             found.append(Component((y, x), Box((y0, x0), (h, w)), self.spectra[0, k].copy(), morph))
         return tuple(found)
+
+
+def _weights(boxes: IntArray, dtype: np.dtype[np.floating]) -> FloatArray:
+    """Weights of the monotonicity for the largest box; few sizes, so that few tables are made."""
+    return monotone_weights(max(1 << int(boxes[:, 2:].max()).bit_length(), 64), dtype.name)
 
 
 def _starts(boxes: IntArray) -> IntArray:
