@@ -7,27 +7,34 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..geometry import Footprint, Image
+from ..geometry import FloatArray, Footprint, Image
 from .alike import drop_degenerate, weigh_templates
-from .config import SingleBandConfig
+from .arguments import read_parent
+from .config import TemplateConfig
 from .monotone import median_smooth, project_monotone
-from .parent import PeakTemplate, PointSource, read_parent
+from .parent import PeakTemplate, PointSource
 from .psf_fit import fit_point_source, point_source_template
-from .symmetric import clip_to_nonzero, ramp_template, symmetric_template
+from .symmetric import clip_to_nonzero, patch_template, ramp_template, symmetric_template
 
 if TYPE_CHECKING:
-    from .parent import ParentInput, ParentPixels
+    from collections.abc import Sequence
+
+    from .arguments import ParentInput
+    from .parent import ParentPixels
 
 __all__ = ["build_templates", "parent_templates"]
 
+MINIMUM_BIAS = float(1 / np.sqrt(np.pi))
+"""By how many σ the smaller of two noisy pixels is too low in the mean."""
 
-def build_templates(given: ParentInput, config: SingleBandConfig | None = None) -> tuple[PeakTemplate, ...]:
+
+def build_templates(given: ParentInput, config: TemplateConfig | None = None) -> tuple[PeakTemplate, ...]:
     """Build the template of every peak of a parent in one band, without sharing out any flux.
 
     Parameters
     ----------
     given : ParentInput
-    config : SingleBandConfig, optional
+    config : TemplateConfig, optional
 
     Returns
     -------
@@ -39,12 +46,39 @@ def build_templates(given: ParentInput, config: SingleBandConfig | None = None) 
     InputError
         If an argument does not fit, there is no peak or no footprint pixel, or a PSF is missing that is needed.
     """
-    config = config if config is not None else SingleBandConfig()
+    config = config if config is not None else TemplateConfig()
     return parent_templates(read_parent(given, config), config)
 
 
-def parent_templates(parent: ParentPixels, config: SingleBandConfig) -> tuple[PeakTemplate, ...]:
+def parent_templates(parent: ParentPixels, config: TemplateConfig) -> tuple[PeakTemplate, ...]:
     """Build one template per peak, then weigh them and drop those that look alike, as the options say."""
+    kept = _spaced(parent.positions, config.min_peak_spacing)
+    apart = parent if len(kept) == len(parent.positions) else replace(parent, positions=parent.positions[kept])
+    found = dict(zip(kept, _templates_apart(apart, config), strict=True))
+    merged = PeakTemplate.dropped("degenerate", PointSource(), "merged_peak")
+    templates, seen = [], set()
+    for k, place in enumerate(parent.pixels):
+        template = found.get(k, merged)
+        templates.append(_flagged(template, "duplicate_peak") if place in seen else template)
+        seen.add(place)
+    return tuple(templates)
+
+
+def _spaced(positions: FloatArray, spacing: float) -> list[int]:
+    """Return the indices of peaks that are no closer than ``spacing`` pixels to one before them that stays."""
+    kept: list[int] = []
+    for k, position in enumerate(positions):
+        if spacing == 0 or np.all(((positions[kept] - position) ** 2).sum(axis=1) >= spacing**2):
+            kept.append(k)
+    return kept
+
+
+def _flagged(template: PeakTemplate, flag: str) -> PeakTemplate:
+    return replace(template, flags=template.flags | {flag})
+
+
+def _templates_apart(parent: ParentPixels, config: TemplateConfig) -> Sequence[PeakTemplate]:
+    """Templates of peaks that are far enough from each other."""
     templates = tuple(_one_template(parent, k, config) for k in range(len(parent.positions)))
     while True:
         if config.weight_templates:
@@ -57,7 +91,7 @@ def parent_templates(parent: ParentPixels, config: SingleBandConfig) -> tuple[Pe
         templates = kept
 
 
-def _one_template(parent: ParentPixels, k: int, config: SingleBandConfig) -> PeakTemplate:
+def _one_template(parent: ParentPixels, k: int, config: TemplateConfig) -> PeakTemplate:
     """Template of peak ``k``: a point source if the pixels say so, else a symmetric one."""
     psf = fit_point_source(parent, k, config) if config.fit_psfs else PointSource()
     if psf.status != "ok":
@@ -74,17 +108,10 @@ def _one_template(parent: ParentPixels, k: int, config: SingleBandConfig) -> Pea
     return _symmetric(parent, center, psf, config)
 
 
-def _symmetric(
-    parent: ParentPixels, center: tuple[int, int], psf: PointSource, config: SingleBandConfig
-) -> PeakTemplate:
+def _symmetric(parent: ParentPixels, center: tuple[int, int], psf: PointSource, config: TemplateConfig) -> PeakTemplate:
     """Symmetric template of the peak at pixel ``center``, with its edge, its noise and its shape mended."""
-    flags = psf.flags
-    image, footprint = symmetric_template(Image(parent.image, parent.window), parent.footprint, center)
-    if config.edge_handling == "ramp":
-        ramped = ramp_template(parent, (image, footprint), center)
-        if ramped is not None:
-            image, footprint = ramped
-            flags = flags | {"ramped_template"}
+    (image, footprint), edge_flags = _with_edge(parent, center, config)
+    flags = psf.flags | edge_flags
     array, box = image.array, image.box
     if config.median_smooth_template:
         array = median_smooth(array, config.median_filter_halfsize)
@@ -95,8 +122,28 @@ def _symmetric(
     return _finish((mended, footprint), psf, flags, config)
 
 
+def _with_edge(
+    parent: ParentPixels, center: tuple[int, int], config: TemplateConfig
+) -> tuple[tuple[Image, Footprint], frozenset[str]]:
+    """Symmetric template as it comes from the data, continued at its edge as the options say, and flags."""
+    bias = MINIMUM_BIAS * parent.sigma1 if config.template_bias and np.isfinite(parent.sigma1) else 0.0
+    template = symmetric_template(Image(parent.image, parent.window), parent.footprint, center, bias)
+    flags = set()
+    if config.edge_handling == "ramp":
+        ramped = ramp_template(parent, template, center, bias)
+        if ramped is not None:
+            template = ramped
+            flags.add("ramped_template")
+    if config.patches:
+        patched = patch_template(parent, template, center)
+        if patched is not None:
+            template = patched
+            flags.add("patched_template")
+    return template, frozenset(flags)
+
+
 def _finish(
-    template: tuple[Image, Footprint], psf: PointSource, flags: frozenset[str], config: SingleBandConfig
+    template: tuple[Image, Footprint], psf: PointSource, flags: frozenset[str], config: TemplateConfig
 ) -> PeakTemplate:
     """Trim the footprint as the options say; a template without any flux is none."""
     if not np.any(template[0].array > 0):
