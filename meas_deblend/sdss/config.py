@@ -88,6 +88,12 @@ class TemplateConfig(BaseModel):
         default=0.001, ge=0, lt=1, description="Shares of a stray pixel below this fraction are dropped."
     )
 
+    mask_planes: tuple[str, ...] = Field(
+        default=("SAT", "INTRP", "NO_DATA"),
+        description="Pixels with one of these mask planes set do not count where the noise of a pixel near the parent "
+        "is estimated, which says when an edge is bright.",
+    )
+
     @property
     def patches(self) -> bool:
         """Whether templates at the edge of the exposure are patched."""
@@ -130,15 +136,10 @@ class SingleBandConfig(TemplateConfig):
         min_length=1,
         description="Mask plane that is set on the pixels of parents that were not deblended; null: none.",
     )
-    mask_planes: tuple[str, ...] = Field(
-        default=("SAT", "INTRP", "NO_DATA"),
-        description="Pixels with one of these mask planes set do not count where the noise of a pixel is estimated, "
-        "which says when an edge is bright.",
-    )
     propagate_all_peaks: bool = Field(
         default=False,
-        description="Every peak yields a child: one without flux on the parent's footprint where there is no template. "
-        "Otherwise peaks without a template have no child.",
+        description="A peak that no template fits gets the PSF, scaled to its pixel, so that it has a share of the "
+        "light; otherwise its light goes to the other peaks, and its row in the catalog says so.",
     )
     catch_failures: bool = Field(
         default=True, description="Go on without a band whose templates raised an error, instead of raising it."
