@@ -58,10 +58,10 @@ def read_parent(given: ParentInput, config: TemplateConfig) -> ParentPixels:
     fwhm = _fwhm(given.psf_fwhm, psf, footprint) if needs_psf else 0.0
     window = footprint.box.grow(ramp_reach(fwhm) if needs_psf else 0) & frame
     cut = window.slices_in(frame)
-    bad = _flags("mask", given.mask, frame)[cut]
-    edge = _border(frame, window) if given.edge is None else _flags("edge", given.edge, frame)[cut]
+    bad = np.zeros(window.shape, dtype=bool) if given.mask is None else _flags("mask", given.mask)[cut]
+    edge = _border(frame, window) if given.edge is None else _flags("edge", given.edge)[cut]
     image, variance = (np.asarray(a[cut], dtype=np.float64) for a in (given.image, given.variance))
-    sigma1 = _sigma1(given, frame) if given.sigma1 is None else _checked_sigma1(given.sigma1)
+    sigma1 = _sigma1(given) if given.sigma1 is None else _checked_sigma1(given.sigma1)
     return ParentPixels(frame, window, image, variance, bad, edge, footprint, positions, psf, fwhm, sigma1)
 
 
@@ -92,10 +92,8 @@ def _positions(given: ParentInput) -> FloatArray:
     return positions
 
 
-def _flags(name: str, array: BoolArray | None, frame: Box) -> BoolArray:
+def _flags(name: str, array: BoolArray) -> BoolArray:
     """Return flags of the whole image; a plane of bits or labels would be true almost everywhere, and is refused."""
-    if array is None:
-        return np.zeros(frame.shape, dtype=bool)
     if array.dtype != bool and not np.isin(array, (0, 1)).all():
         raise InputError(f"{name} must be bool, got {array.dtype} with values other than 0 and 1")
     return array.astype(bool, copy=False)
@@ -104,7 +102,7 @@ def _flags(name: str, array: BoolArray | None, frame: Box) -> BoolArray:
 def _footprint(given: ParentInput, frame: Box) -> Footprint:
     if given.footprint is None:
         return Footprint.from_box(frame)
-    member = _flags("footprint", given.footprint, frame)
+    member = _flags("footprint", given.footprint)
     if not member.any():
         raise InputError("footprint has no pixel")
     return Footprint.from_mask(member, frame.origin)
@@ -127,9 +125,11 @@ def _fwhm(value: float | None, psf: PsfModel | None, footprint: Footprint) -> fl
     return float(value)
 
 
-def _sigma1(given: ParentInput, frame: Box) -> float:
+def _sigma1(given: ParentInput) -> float:
     """Median noise of a usable pixel of the image; infinite without any, so that no edge counts as bright."""
-    usable = np.isfinite(given.variance) & (given.variance > 0) & ~_flags("mask", given.mask, frame)
+    usable = np.isfinite(given.variance) & (given.variance > 0)
+    if given.mask is not None:
+        usable &= ~_flags("mask", given.mask)
     return float(np.sqrt(np.median(given.variance[usable]))) if usable.any() else float("inf")
 
 

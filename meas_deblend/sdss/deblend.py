@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..apportion import ApportionConfig, apportion
-from ..geometry import Box, Image
+from ..geometry import Box, Footprint, Image
 from .arguments import ParentInput, read_parent
 from .config import SingleBandConfig
 from .result import ChildPixels, SingleBandChild, SingleBandResult
@@ -86,7 +86,6 @@ def deblend_parent(
     given = ParentInput(image, variance, psf, peaks, footprint, mask, psf_fwhm, sigma1, origin, edge)
     parent = read_parent(given, config)
     templates = parent_templates(parent, config)
-    box = parent.footprint.box
     shared = apportion(
         image[parent.window.slices_in(parent.frame)],
         parent.footprint,
@@ -98,12 +97,8 @@ def deblend_parent(
     )
     stray, unassigned = _stray(parent, templates, shared, config)
     children = tuple(_child(parent, templates[k], shared.children[k], stray[k]) for k in range(len(templates)))
-    return SingleBandResult(
-        children,
-        _final_footprint(parent, children, config),
-        Image(unassigned.astype(shared.unassigned.array.dtype), box).project(parent.frame).array,
-        shared.masked.project(parent.frame).array,
-    )
+    left = Image(unassigned.astype(shared.unassigned.array.dtype), shared.unassigned.box)
+    return SingleBandResult(parent.frame, children, _final_footprint(parent, children, config), (left, shared.masked))
 
 
 def _stray(
@@ -161,11 +156,14 @@ def _child(parent: ParentPixels, peak: PeakTemplate, shared: Child, stray: Image
     return SingleBandChild(parent.frame, peak, pixels)
 
 
-def _final_footprint(parent: ParentPixels, children: Sequence[SingleBandChild], config: TemplateConfig) -> BoolArray:
-    """Return the parent's pixels after deblending, on the whole image."""
-    union = np.zeros(parent.frame.shape, dtype=bool)
+def _final_footprint(parent: ParentPixels, children: Sequence[SingleBandChild], config: TemplateConfig) -> Footprint:
+    """Return the parent's pixels after deblending."""
+    box = parent.footprint.box
     for child in children:
-        union[child.box.slices_in(parent.frame)] |= child.pixels.footprint
-    if config.stray_flux_rule == "trim" and union.any():
-        return union
-    return union | parent.footprint.on(parent.frame)
+        box = box | child.box
+    union = np.zeros(box.shape, dtype=bool)
+    for child in children:
+        union[child.box.slices_in(box)] |= child.pixels.footprint
+    if not (config.stray_flux_rule == "trim" and union.any()):
+        union |= parent.footprint.on(box)
+    return Footprint(box, union)
