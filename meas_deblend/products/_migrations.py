@@ -5,12 +5,12 @@ A step knows two neighbouring versions only, so it never changes again once it i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ._store_schema import STORE_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from ._records import Record
 
@@ -35,10 +35,9 @@ def migrated(record: Record, version: str) -> Record:
 def _with_point_source_fits(record: Record) -> Record:
     """1.0.0 → 1.1.0: sources hold the point-source fits of each band, which were not kept before."""
 
-    def with_fits(source: Mapping[str, Any]) -> Record:
-        return {**source, "psf_fits": []}
-
-    blends = [{**blend, "sources": [with_fits(s) for s in blend["sources"]]} for blend in record["blends"]]
+    blends = [
+        {**blend, "sources": [{**source, "psf_fits": []} for source in blend["sources"]]} for blend in record["blends"]
+    ]
     return {**record, "blends": blends}
 
 
