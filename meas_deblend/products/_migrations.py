@@ -34,7 +34,6 @@ def migrated(record: Record, version: str) -> Record:
 
 def _with_point_source_fits(record: Record) -> Record:
     """1.0.0 → 1.1.0: sources hold the point-source fits of each band, which were not kept before."""
-
     blends = [
         {**blend, "sources": [{**source, "psf_fits": []} for source in blend["sources"]]} for blend in record["blends"]
     ]
