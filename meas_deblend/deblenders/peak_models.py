@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..sdss import PeakTemplate
 
-__all__ = ["NO_MODEL", "BandTemplates", "PeakModel", "join_bands"]
+__all__ = ["NO_MODEL", "BandTemplates", "DrawnPsf", "PeakModel", "join_bands"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +42,14 @@ class PeakModel:
     psf_fits: tuple[PointSourceFit | None, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawnPsf:
+    """A point source that stands for a template in one band, and its flux and place."""
+
+    image: Image
+    fit: PointSourceFit
+
+
 NO_MODEL = PeakModel((), frozenset({"deblend_noModel"}), "left_out")
 """A peak that was not deblended."""
 
@@ -59,7 +67,7 @@ _CAUSES = {"deblend_rampedTemplate": "ramped_template", "deblend_patchedTemplate
 
 
 def join_bands(
-    k: int, planes: Sequence[BandTemplates | None], point_source: Callable[[], Mapping[int, Image]] | None
+    k: int, planes: Sequence[BandTemplates | None], point_source: Callable[[], Mapping[int, DrawnPsf]] | None
 ) -> PeakModel:
     """Join the templates of a peak in all bands.
 
@@ -70,7 +78,7 @@ def join_bands(
     planes : sequence of BandTemplates or None
         One per band; bands that have none are 0 in the templates.
     point_source : callable, optional
-        Gives what stands for a template where no band has one: images by index of their band.
+        Gives what stands for a template where no band has one, by index of the band.
 
     Returns
     -------
@@ -79,15 +87,21 @@ def join_bands(
     made = {b: p.templates[k] for b, p in enumerate(planes) if p is not None}
     images = {b: t.image for b, t in made.items() if t.status == "ok" and np.any(t.image.array > 0)}
     stray = {b: p.stray[k] for b, p in enumerate(planes) if p is not None and p.stray and np.any(p.stray[k].array)}
-    fits = _psf_fits(made, len(planes))
+    fits = {
+        b: PointSourceFit(t.psf.is_psf and b in images, t.psf.flux, t.psf.center)
+        for b, t in made.items()
+        if np.isfinite(t.psf.flux)
+    }
     if images or stray:
         components = _component(images, len(planes)) + _component(stray, len(planes))
-        return PeakModel(components, _flags([made[b] for b in images], bool(stray)), "ok", fits)
+        return PeakModel(components, _flags([made[b] for b in images], bool(stray)), "ok", _by_band(fits, len(planes)))
     if any(t.status == "degenerate" for t in made.values()):
-        return PeakModel((), frozenset({"deblend_noModel"}), "degenerate", fits)
+        return PeakModel((), frozenset({"deblend_noModel"}), "degenerate", _by_band(fits, len(planes)))
     drawn = point_source() if point_source is not None else {}
     flags = {"deblend_deblendedAsPsf"} if drawn else {"deblend_noModel"}
-    return PeakModel(_component(drawn, len(planes)), frozenset(flags), "failed", fits)
+    fits |= {b: d.fit for b, d in drawn.items()}
+    component = _component({b: d.image for b, d in drawn.items()}, len(planes))
+    return PeakModel(component, frozenset(flags), "failed", _by_band(fits, len(planes)))
 
 
 def _flags(templates: Sequence[PeakTemplate], has_stray_flux: bool) -> frozenset[str]:
@@ -100,13 +114,8 @@ def _flags(templates: Sequence[PeakTemplate], has_stray_flux: bool) -> frozenset
     return frozenset(flags)
 
 
-def _psf_fits(made: Mapping[int, PeakTemplate], bands: int) -> tuple[PointSourceFit | None, ...]:
+def _by_band(fits: Mapping[int, PointSourceFit], bands: int) -> tuple[PointSourceFit | None, ...]:
     """Point-source fit of each band; empty if none was made."""
-    fits = {
-        b: PointSourceFit(t.psf.is_psf and t.status == "ok", t.psf.flux, t.psf.center)
-        for b, t in made.items()
-        if np.isfinite(t.psf.flux)
-    }
     return tuple(fits.get(b) for b in range(bands)) if fits else ()
 
 

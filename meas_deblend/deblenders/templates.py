@@ -10,8 +10,9 @@ import numpy as np
 
 from .._interrupt import raise_interrupt
 from ..geometry import Box, Footprint, Image
+from ..models import PointSourceFit
 from .cutout import cut_out
-from .peak_models import BandTemplates, join_bands
+from .peak_models import BandTemplates, DrawnPsf, join_bands
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -191,18 +192,19 @@ def _trouble_at_peaks(psf: Psf, parent: Parent) -> str:
     return ""
 
 
-def _point_source(job: _Job, k: int) -> dict[int, Image]:
+def _point_source(job: _Job, k: int) -> dict[int, DrawnPsf]:
     """PSF of each band, scaled to a positive pixel at the peak."""
     peak, box = job.parent.footprint.peaks[k], job.cutout.box
     if not box.contains(peak.y, peak.x):
         return {}
     h, w = job.psfs.stamps.shape[1:]
     stamp_box = Box((peak.y - h // 2, peak.x - w // 2), (h, w))
-    images = {}
+    drawn = {}
     for band in np.flatnonzero(job.psfs.known):
         height = float(job.cutout.images[band, peak.y - box.origin[0], peak.x - box.origin[1]])
         middle = float(job.psfs.stamps[band, h // 2, w // 2])
         if height > 0 and middle > 0:
             image = Image(height / middle * job.psfs.stamps[band], stamp_box)
-            images[int(band)] = image.project(stamp_box & job.parent.footprint.box & box)
-    return images
+            fit = PointSourceFit(True, float(image.array.sum()), (float(peak.y), float(peak.x)))
+            drawn[int(band)] = DrawnPsf(image.project(stamp_box & job.parent.footprint.box & box), fit)
+    return drawn

@@ -159,6 +159,13 @@ def test_peaks_without_a_template_get_the_psf_or_nothing():
         "no template of their own: peaks 0, 1",
     )
     assert all(source.flags == {"deblend_deblendedAsPsf"} for source in kept.sources)
+    data = exposure().images[0]
+    for source in kept.sources:
+        (fit,) = source.psf_fits
+        assert fit.is_psf
+        # As high as the pixel of the peak; averaging over the pixel widens the PSF's σ² = 1.7² by 1/12.
+        height = data[source.peak.y, source.peak.x]
+        assert fit.flux == pytest.approx(height * 2 * np.pi * (1.7**2 + 1 / 12), rel=0.002)
     (dropped,) = run(flat, propagate_all_peaks=False).parent_models
     assert dropped.outcome == "failed"
     assert all(source.flags == {"deblend_noModel"} and not source.components for source in dropped.sources)
