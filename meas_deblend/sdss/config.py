@@ -59,6 +59,12 @@ class TemplateConfig(BaseModel):
     clip_footprint_to_nonzero: bool = Field(
         default=True, description="Trim zeros from both ends of each horizontal run of a template's footprint."
     )
+    iterate_templates: int = Field(
+        default=0,
+        ge=0,
+        description="Most rounds in which symmetric templates are built again from the data without the neighbours' "
+        "templates, which frees sources that stand between others; 0: none, as in Rubin's task.",
+    )
     weight_templates: bool = Field(
         default=False, description="Scale the templates together to fit the parent by least squares."
     )
