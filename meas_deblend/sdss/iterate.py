@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import nnls
 
+from ..geometry import Image
 from .peak import symmetric_peak
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def iterate_templates(
     Returns
     -------
     tuple of PeakTemplate
-        Peaks without a template are unchanged, and so is a template whose successor would be empty.
+        Peaks without a template are unchanged.  Where the neighbours leave nothing to a peak, its template is cut
+        down to a point source.
     """
     current = list(templates)
     used = [k for k, t in enumerate(current) if t.status == "ok"]
@@ -67,7 +69,7 @@ def iterate_templates(
             alone = replace(parent, image=parent.image - (total - light[i]))
             new = symmetric_peak(alone, parent.pixels[k], old.psf, config)
             if new.status != "ok":
-                continue
+                new = _as_point_source(parent, k, old)
             change = max(change, _change(parent, old, new))
             scale = light[i].sum() / old.image.array.sum()
             total -= light[i]
@@ -81,6 +83,19 @@ def iterate_templates(
 
 def _on_window(parent: ParentPixels, template: PeakTemplate) -> FloatArray:
     return template.image.project(parent.window).array
+
+
+def _as_point_source(parent: ParentPixels, k: int, template: PeakTemplate) -> PeakTemplate:
+    """Template cut to the profile of the PSF with its own height at the peak; the template itself without a PSF."""
+    if parent.psf is None:
+        return template
+    (y, x), (y0, x0) = parent.pixels[k], template.image.box.origin
+    stamp = parent.psf.stamp(y, x).project(template.image.box).array
+    height = template.image.array[y - y0, x - x0] if template.image.box.contains(y, x) else 0.0
+    cut = np.minimum(template.image.array, stamp * (height / stamp.max()) if stamp.max() > 0 else 0.0)
+    if not cut.any():
+        return template
+    return replace(template, image=Image(cut, template.image.box))
 
 
 def _weights(parent: ParentPixels, templates: Sequence[PeakTemplate], used: Sequence[int]) -> FloatArray:
