@@ -6,17 +6,17 @@ The model is the constrained matrix factorisation of Melchior et al. 2018 (Astro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from ..geometry import Box, FloatArray
-from .component import Component, factor_gradients, resample, scene
+from .component import Component, scene
 from .config import FitConfig
-from .monotone import monotonic_inplace, weights_for
 from .observation import Observation
-from .optimizer import Optimizer, make_optimizer
-from .proximal import floor_spectrum, normalize, sparsify, sparsity_level, symmetric
+from .pool import Pool
+from .workers import Workers
 
 __all__ = ["FitResult", "fit", "is_converged"]
 
@@ -44,13 +44,29 @@ class FitResult:
     stop_reason: str
 
 
-@dataclass(slots=True)
-class _Worker:
-    """One component under way, with the optimizers of its two factors."""
+class State(Protocol):
+    """The components of a blend under way: changed by every step."""
 
-    component: Component
-    for_spectrum: Optimizer
-    for_morph: Optimizer
+    @property
+    def extent(self) -> Box:
+        """Box around all components."""
+        ...
+
+    def draw(self, cube: FloatArray, box: Box) -> None:
+        """Write the model into ``cube`` (band, y, x) on ``box``, which holds all components."""
+        ...
+
+    def step(self, gradient: FloatArray, box: Box, iteration: int) -> None:
+        """Take one step with the gradient of −logL with respect to the model on ``box``."""
+        ...
+
+    def resize(self) -> None:
+        """Fit the boxes to what is significant."""
+        ...
+
+    def components(self) -> tuple[Component, ...]:
+        """Return the present iterate."""
+        ...
 
 
 def fit(observation: Observation, components: Sequence[Component], config: FitConfig) -> FitResult:
@@ -71,33 +87,60 @@ def fit(observation: Observation, components: Sequence[Component], config: FitCo
     reason = "no_sources" if not start else "" if np.any(observation.weights > 0) else "no_data"
     if reason:
         return FitResult(start, (), _log_likelihood(start, observation), reason)
-    workers = [_worker(component, config) for component in start]
+    state = _state(start, observation, config)
+    view = _View.around(observation, state.extent)
     loss: list[float] = []
     # The first guess need not meet the constraints, so it does not compete with the iterates.
     best, best_value = start, -np.inf
     reason = "max_iter"
     for iteration in range(config.max_iter):
-        current = tuple(worker.component for worker in workers)
-        value, gradient = observation.gradient(scene(current, observation.images.shape, observation.images.dtype))
+        value, gradient = view.gradient(state)
         if not np.isfinite(value):
             reason = "diverged"
             break
-        if iteration > 0 and value > best_value:
-            best, best_value = current, value
+        if config.keep_best and iteration > 0 and value > best_value:
+            best, best_value = state.components(), value
         loss.append(value)
-        resize = iteration > 0 and iteration % config.resize_every == 0
-        for worker in workers:
-            _update(worker, gradient, iteration, observation, config)
-            if resize:
-                _resize(worker, observation, config)
+        state.step(gradient, view.box, iteration)
+        if iteration > 0 and iteration % config.resize_every == 0:
+            state.resize()
+            if not view.box.encloses(state.extent):
+                view = _View.around(observation, state.extent | view.box)
         if is_converged(loss, config):
             reason = "converged"
             break
-    last = tuple(worker.component for worker in workers)
+    last = state.components()
     value = _log_likelihood(last, observation)
     if (config.keep_best and best_value > value) or not np.isfinite(value):
         last, value = best, _log_likelihood(best, observation)
     return FitResult(last, tuple(loss), value, reason)
+
+
+def _state(components: tuple[Component, ...], observation: Observation, config: FitConfig) -> State:
+    if config.optimizer == "amsgrad":
+        return Pool.of(components, observation.frame, observation.noise, config)
+    return Workers.of(components, observation, config)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """The part of an observation where it has weight or the model has light, and room to draw the model."""
+
+    observation: Observation
+    box: Box
+    cube: FloatArray
+
+    @classmethod
+    def around(cls, observation: Observation, extent: Box) -> _View:
+        """View of what weighs and of ``extent``: elsewhere nothing of the model reaches a pixel that counts."""
+        box = Box.from_mask((observation.weights > 0).any(axis=0)) | extent
+        cube = np.zeros((len(observation.images), *box.shape), dtype=observation.images.dtype)
+        return cls(observation if box == observation.frame else observation.crop(box), box, cube)
+
+    def gradient(self, state: State) -> tuple[float, FloatArray]:
+        """Log-likelihood of the present iterate, and the gradient (band, y, x) of its negative on the box."""
+        state.draw(self.cube, self.box)
+        return self.observation.gradient(self.cube)
 
 
 def is_converged(loss: Sequence[float], config: FitConfig) -> bool:
@@ -120,73 +163,3 @@ def is_converged(loss: Sequence[float], config: FitConfig) -> bool:
 
 def _log_likelihood(components: Sequence[Component], observation: Observation) -> float:
     return observation.log_likelihood(scene(components, observation.images.shape, observation.images.dtype))
-
-
-def _worker(component: Component, config: FitConfig) -> _Worker:
-    return _Worker(
-        component,
-        make_optimizer(config.optimizer, component.spectrum),
-        make_optimizer(config.optimizer, component.morph),
-    )
-
-
-def _update(worker: _Worker, gradient: FloatArray, iteration: int, observation: Observation, config: FitConfig) -> None:
-    """Step both factors, with gradients at the factors before the step; the new spectrum sets the sparsity."""
-    old = worker.component
-    for_spectrum, for_morph = factor_gradients(gradient, old.spectrum, old.morph, old.box.origin)
-    spectrum_step, morph_step = _steps(old, observation, config)
-    spectrum = worker.for_spectrum.update(old.spectrum.copy(), for_spectrum, spectrum_step, iteration, floor_spectrum)
-    level = sparsity_level(spectrum, config.bg_thresh * observation.noise)
-    scale = 1.0
-
-    def _project(morph: FloatArray) -> FloatArray:
-        nonlocal scale
-        if config.monotonic:
-            monotonic_inplace(morph, old.peak, weights_for(morph), 1, config.edge_damping)
-        if config.symmetric:
-            morph = symmetric(morph, old.peak, fill=0.0)
-        scale = normalize(sparsify(morph, level), old.peak)
-        return morph
-
-    morph = worker.for_morph.update(old.morph.copy(), for_morph, morph_step, iteration, _project)
-    if config.rescale_spectrum:
-        spectrum = floor_spectrum(spectrum * spectrum.dtype.type(scale))
-    worker.component = replace(old, spectrum=spectrum, morph=morph)
-
-
-def _steps(component: Component, observation: Observation, config: FitConfig) -> tuple[FloatArray | float, float]:
-    """Return the steps of the spectrum (per band) and of the morphology."""
-    if config.optimizer == "fista":
-        return _inverse_curvatures(component, observation, config)
-    noise = np.where(np.isfinite(observation.noise), observation.noise, 0)
-    least = config.spectrum_step_floor * noise
-    return np.maximum(least, config.spectrum_step * component.spectrum.mean()).astype(noise.dtype), config.morph_step
-
-
-def _inverse_curvatures(component: Component, observation: Observation, config: FitConfig) -> tuple[float, float]:
-    """Return steps for a scheme without adaptation: fractions of 1 / (bound of the second derivative).
-
-    The bound is (largest weight) × (largest gain of the kernels)² × (norm of the other factor)².
-    """
-    gain = float(np.abs(observation.convolver.transform).max()) ** 2 * float(observation.weights.max())
-    for_spectrum = config.spectrum_step / (gain * float(np.sum(component.morph**2)))
-    for_morph = config.morph_step / (gain * float(np.sum(component.spectrum**2)))
-    return for_spectrum, for_morph
-
-
-def _resize(worker: _Worker, observation: Observation, config: FitConfig) -> None:
-    """Fit the box to the pixels that exceed the threshold in some band, with a margin; it grows and shrinks."""
-    old = worker.component
-    level = sparsity_level(old.spectrum, config.bg_thresh * observation.noise)
-    significant = Box.from_mask((old.morph >= level) & (old.morph > 0), old.box.origin)
-    if significant.is_empty:
-        significant = Box(old.center, (1, 1))
-    box = significant.grow(config.resize_padding) & observation.frame
-    if box == old.box:
-        return
-
-    def _move(array: FloatArray) -> FloatArray:
-        return resample(array, old.box, box)
-
-    worker.component = replace(old, box=box, morph=_move(old.morph))
-    worker.for_morph.resize(_move)

@@ -106,41 +106,47 @@ def monotonic_inplace(
     ny, nx = image.shape
     cy, cx = find_peak(image, center, fit_radius)
     for u in range(1, max(cy, ny - 1 - cy, cx, nx - 1 - cx) + 1):
-        for v in range(u + 1):
-            for sign in (-1, 1):
-                for turn in (-1, 1):
-                    if v == 0 and turn < 0:
-                        continue
-                    y, x = cy + sign * u, cx + turn * v
-                    if 0 <= y < ny and 0 <= x < nx:
-                        lower_pixel(image, (y, x), (sign, turn), weights[u, v], edge_damping)
-                    if v == u:
-                        continue  # the corners belong to the rows above
-                    y, x = cy + turn * v, cx + sign * u
-                    if 0 <= y < ny and 0 <= x < nx:
-                        lower_pixel(image.T, (x, y), (sign, turn), weights[u, v], edge_damping)
+        for sign in (-1, 1):
+            x = cx + sign * u
+            if 0 <= x < nx:
+                _lower_side(image[:, x], image[:, x - sign], cy, weights[u], u - 1, edge_damping)
+        # Corners belong to the rows above and below the peak, and read the columns' ends.
+        for sign in (-1, 1):
+            y = cy + sign * u
+            if 0 <= y < ny:
+                _lower_side(image[y], image[y - sign], cx, weights[u], u, edge_damping)
 
 
 @jit
-def lower_pixel(
-    image: FloatArray, pixel: tuple[int, int], signs: tuple[int, int], weights: FloatArray, edge_damping: bool
+def _lower_side(
+    line: FloatArray, inner: FloatArray, middle: int, weights: FloatArray, last: int, edge_damping: bool
 ) -> None:
-    """Lower one pixel to the mean of its closer neighbours; axis 0 is the one along which the peak is farther."""
-    (i, j), (s, t), nj = pixel, signs, image.shape[1]
-    total = weights[1] * image[i - s, j]
-    norm = weights[1]
-    if 0 <= j - t < nj:
-        total += weights[0] * image[i - s, j - t]
-        norm += weights[0]
-        if weights[3] > 0:
-            total += weights[3] * image[i, j - t]
-            norm += weights[3]
-    if 0 <= j + t < nj and weights[2] > 0:
-        total += weights[2] * image[i - s, j + t]
-        norm += weights[2]
+    """Lower one side of a ring, out to ``last`` pixels from its middle, to the means of closer neighbours.
+
+    ``inner`` is the line next to it on the side of the peak.
+    """
+    n = len(line)
+    total, norm = weights[0, 1] * inner[middle], weights[0, 1]
+    for turn in (-1, 1):
+        if 0 <= middle + turn < n:
+            total += weights[0, 0] * inner[middle + turn]
+            norm += weights[0, 0]
     if not edge_damping and norm > 0:
         total /= norm
-    image[i, j] = min(image[i, j], total)
+    line[middle] = min(line[middle], total)
+    for turn in (-1, 1):
+        room = n - 1 - middle if turn > 0 else middle
+        for v in range(1, min(last, room) + 1):
+            i = middle + turn * v
+            w0, w1, w2, w3 = weights[v, 0], weights[v, 1], weights[v, 2], weights[v, 3]
+            total = w1 * inner[i] + w0 * inner[i - turn] + w3 * line[i - turn]
+            norm = w1 + w0 + w3
+            if v < room:
+                total += w2 * inner[i + turn]
+                norm += w2
+            if not edge_damping:
+                total /= norm
+            line[i] = min(line[i], total)
 
 
 @jit

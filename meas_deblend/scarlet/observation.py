@@ -42,6 +42,17 @@ class Observation:
         """All pixels, with the origin at (0, 0)."""
         return Box((0, 0), (self.images.shape[1], self.images.shape[2]))
 
+    def crop(self, box: Box) -> Observation:
+        """Return the part on ``box``, inside the frame, whose first pixel becomes (0, 0)."""
+        cut = (slice(None), *box.slices_in(self.frame))
+        return Observation(
+            np.ascontiguousarray(self.images[cut]),
+            np.ascontiguousarray(self.variance[cut]),
+            np.ascontiguousarray(self.weights[cut]),
+            Convolver(self.convolver.kernels, box.shape),
+            self.noise,
+        )
+
     def render(self, model: FloatArray) -> FloatArray:
         """Model cube (band, y, x) in the seeing of each band."""
         return self.convolver.render(model)

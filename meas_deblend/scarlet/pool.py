@@ -1,0 +1,124 @@
+"""All components of a blend under way in flat arrays: the state of a fit with AMSGrad."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..geometry import Box, FloatArray, IntArray
+from .component import Component
+from .config import FitConfig
+from .monotone import monotone_weights
+from .pool_kernels import add_components, best_boxes, move_values, step_components
+
+__all__ = ["Pool"]
+
+B1, B2, EPS = 0.9, 0.999, 1e-8
+"""Decay of the first and of the second moment, and floor of the second."""
+
+
+@dataclass(slots=True)
+class Pool:
+    """Components with their moments; a worker of the fit, whose arrays change with every step.
+
+    Parameters
+    ----------
+    boxes : int array (n, 4)
+        First row and column, height and width, on the frame of the images.
+    centers : int array (n, 2)
+    spectra : array (4, n, band)
+        Values and three moments.
+    morphs : array (4, size)
+        The same for all morphologies, one behind the other.
+    frame : Box
+        Of the images.
+    noise : array (band,)
+    config : FitConfig
+    """
+
+    boxes: IntArray
+    centers: IntArray
+    spectra: FloatArray
+    morphs: FloatArray
+    frame: Box
+    noise: FloatArray
+    config: FitConfig
+    weights: FloatArray
+    starts: IntArray
+
+    @classmethod
+    def of(cls, components: Sequence[Component], frame: Box, noise: FloatArray, config: FitConfig) -> Pool:
+        """Gather components, with moments of 0."""
+        dtype = components[0].morph.dtype
+        boxes = np.array([(*c.box.origin, *c.box.shape) for c in components], dtype=np.int64)
+        centers = np.array([c.center for c in components], dtype=np.int64)
+        starts = _starts(boxes)
+        spectra = np.zeros((4, len(components), len(noise)), dtype=dtype)
+        spectra[0] = [c.spectrum for c in components]
+        morphs = np.zeros((4, starts[-1]), dtype=dtype)
+        for k, component in enumerate(components):
+            morphs[0, starts[k] : starts[k + 1]] = component.morph.ravel()
+        weights = monotone_weights(1 << max(frame.shape).bit_length(), dtype.name)
+        return cls(boxes, centers, spectra, morphs, frame, noise, config, weights, starts)
+
+    @property
+    def extent(self) -> Box:
+        """Box around all components."""
+        (y0, x0), (y1, x1) = self.boxes[:, :2].min(axis=0), (self.boxes[:, :2] + self.boxes[:, 2:]).max(axis=0)
+        return Box.from_bounds(int(y0), int(y1), int(x0), int(x1))
+
+    def draw(self, cube: FloatArray, box: Box) -> None:
+        """Write the model into ``cube`` (band, y, x) on ``box``, which holds all components."""
+        origin = np.array(box.origin, dtype=np.int64)
+        add_components(cube, origin, self.boxes, self.starts, self.spectra[0], self.morphs[0])
+
+    def step(self, gradient: FloatArray, box: Box, iteration: int) -> None:
+        """Take one step with the gradient of −logL with respect to the model on ``box``; ``iteration`` is from 0."""
+        config, dtype = self.config, self.morphs.dtype
+        # The moments know only one gradient in the first iteration.
+        slow = 10 if iteration == 0 else 1
+        steps = (config.morph_step / slow, config.spectrum_step / slow, config.spectrum_step_floor / slow)
+        known = np.where(np.isfinite(self.noise), self.noise, 0).astype(dtype)
+        step_components(
+            gradient,
+            np.array(box.origin, dtype=np.int64),
+            (self.boxes, self.starts, self.centers),
+            self.spectra,
+            self.morphs,
+            (known, self._thresholds()),
+            np.array([B1, 1 - B1, B2, 1 - B2, EPS, *steps], dtype=dtype),
+            (config.monotonic, config.symmetric, config.edge_damping, config.rescale_spectrum),
+            self.weights,
+        )
+
+    def resize(self) -> None:
+        """Fit the boxes to what is significant."""
+        frame = (*self.frame.shape, self.config.resize_padding)
+        layout = (self.boxes, self.starts, self.centers)
+        boxes = best_boxes(layout, self.spectra[0], self.morphs[0], self._thresholds(), frame)
+        if np.array_equal(boxes, self.boxes):
+            return
+        starts = _starts(boxes)
+        morphs = np.zeros((4, starts[-1]), dtype=self.morphs.dtype)
+        move_values(self.morphs, self.boxes, self.starts, morphs, boxes, starts)
+        self.boxes, self.starts, self.morphs = boxes, starts, morphs
+
+    def components(self) -> tuple[Component, ...]:
+        """Return the present iterate."""
+        found = []
+        for k, (y0, x0, h, w) in enumerate(self.boxes.tolist()):
+            morph = self.morphs[0, self.starts[k] : self.starts[k + 1]].reshape(h, w).copy()
+            y, x = self.centers[k].tolist()
+            found.append(Component((y, x), Box((y0, x0), (h, w)), self.spectra[0, k].copy(), morph))
+        return tuple(found)
+
+    def _thresholds(self) -> FloatArray:
+        thresholds: FloatArray = (self.config.bg_thresh * self.noise).astype(self.morphs.dtype)
+        return thresholds
+
+
+def _starts(boxes: IntArray) -> IntArray:
+    starts: IntArray = np.concatenate([[0], np.cumsum(boxes[:, 2] * boxes[:, 3])])
+    return starts

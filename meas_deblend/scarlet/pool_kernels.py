@@ -1,0 +1,244 @@
+"""Compiled loops over all components of a blend at once, on flat arrays.
+
+Component k occupies ``values[starts[k] : starts[k + 1]]`` of every morphology array, row by row on its box
+``boxes[k] = (y0, x0, height, width)``.  Arrays of numbers share one floating type; constants come in an array of that
+type, so that single precision stays single.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..geometry import FloatArray, IntArray
+from ._jit import jit
+from .monotone import monotonic_inplace
+from .proximal import SPECTRUM_FLOOR
+
+__all__ = ["add_components", "best_boxes", "move_values", "step_components"]
+
+DECAY_1, REST_1, DECAY_2, REST_2, FLOOR, MORPH_STEP, SPECTRUM_STEP, SPECTRUM_FLOOR_STEP = range(8)
+"""Places of the constants of `step_components`."""
+
+MONOTONIC, SYMMETRIC, EDGE_DAMPING, RESCALE = range(4)
+"""Places of its switches."""
+
+
+@jit
+def add_components(
+    cube: FloatArray, origin: IntArray, boxes: IntArray, starts: IntArray, spectra: FloatArray, morphs: FloatArray
+) -> None:
+    """Write the sum of all components into ``cube`` (band, y, x), whose first pixel is ``origin``."""
+    cube[:] = 0
+    for k in range(len(boxes)):
+        y0, x0, h, w = boxes[k, 0] - origin[0], boxes[k, 1] - origin[1], boxes[k, 2], boxes[k, 3]
+        for b in range(cube.shape[0]):
+            a = spectra[k, b]
+            for y in range(h):
+                row = cube[b, y0 + y]
+                first = starts[k] + y * w
+                for x in range(w):
+                    row[x0 + x] += a * morphs[first + x]
+
+
+@jit
+def step_components(
+    gradient: FloatArray,
+    origin: IntArray,
+    layout: tuple[IntArray, IntArray, IntArray],
+    spectra: FloatArray,
+    morphs: FloatArray,
+    noise: tuple[FloatArray, FloatArray],
+    constants: FloatArray,
+    switches: tuple[bool, bool, bool, bool],
+    weights: FloatArray,
+) -> None:
+    """Step spectra and morphologies of all components with AMSGrad (Reddi et al. 2018) and project them; in place.
+
+    Parameters
+    ----------
+    gradient : array (band, y, x)
+        Of −logL with respect to the model cube, whose first pixel is ``origin``.
+    layout : boxes (n, 4), starts (n + 1,), centres (n, 2)
+    spectra : array (4, n, band)
+        Values, first moments, second moments, and the largest second moments so far.
+    morphs : array (4, size)
+        The same for morphologies.
+    noise : two arrays (band,)
+        Noise, 0 where there is none to be had, for the least step; and the thresholds of sparsity.
+    constants, switches
+        In the order of the module's constants; steps are those of this iteration.
+    weights : array (n, n, 4)
+        Of `monotone_weights`.
+    """
+    boxes, starts, centers = layout
+    longest = 0
+    for k in range(len(boxes)):
+        longest = max(longest, starts[k + 1] - starts[k])
+    for_morph = np.empty(longest, dtype=morphs.dtype)
+    for_spectrum = np.empty(spectra.shape[2], dtype=morphs.dtype)
+    for k in range(len(boxes)):
+        first, stop = starts[k], starts[k + 1]
+        h, w = boxes[k, 2], boxes[k, 3]
+        y0, x0 = boxes[k, 0] - origin[0], boxes[k, 1] - origin[1]
+        values = morphs[0][first:stop]
+        _factor_gradients(gradient[:, y0 : y0 + h, x0 : x0 + w], spectra[0, k], values, for_spectrum, for_morph)
+        _step_spectrum(spectra[:, k], for_spectrum, noise[0], constants)
+        moments = (morphs[1][first:stop], morphs[2][first:stop], morphs[3][first:stop])
+        _step_values(values, moments, for_morph, constants)
+        morph = values.reshape((h, w))
+        peak = (centers[k, 0] - boxes[k, 0], centers[k, 1] - boxes[k, 1])
+        if switches[MONOTONIC]:
+            monotonic_inplace(morph, peak, weights, 1, switches[EDGE_DAMPING])
+        if switches[SYMMETRIC]:
+            _symmetrize(morph, peak)
+        scale = _trim(morph, peak, _level(spectra[0, k], noise[1]))
+        if switches[RESCALE]:
+            for b in range(spectra.shape[2]):
+                value = spectra[0, k, b] * scale
+                spectra[0, k, b] = value if value >= SPECTRUM_FLOOR and value < np.inf else SPECTRUM_FLOOR
+
+
+@jit
+def _factor_gradients(
+    gradient: FloatArray, spectrum: FloatArray, morph: FloatArray, for_spectrum: FloatArray, for_morph: FloatArray
+) -> None:
+    """Chain rule for the product model: Σ_yx g S per band, and Σ_b A g per pixel."""
+    h, w = gradient.shape[1:]
+    for b in range(len(spectrum)):
+        total = 0.0
+        a = spectrum[b]
+        for y in range(h):
+            row = gradient[b, y]
+            if b == 0:
+                for x in range(w):
+                    for_morph[y * w + x] = a * row[x]
+            else:
+                for x in range(w):
+                    for_morph[y * w + x] += a * row[x]
+            for x in range(w):
+                total += row[x] * morph[y * w + x]
+        for_spectrum[b] = total
+
+
+@jit
+def _step_spectrum(spectrum: FloatArray, gradient: FloatArray, noise: FloatArray, constants: FloatArray) -> None:
+    """Step a spectrum (4, band): at least a fraction of the noise, else of its mean."""
+    mean = spectrum[0].mean()
+    for b in range(spectrum.shape[1]):
+        step = max(constants[SPECTRUM_FLOOR_STEP] * noise[b], constants[SPECTRUM_STEP] * mean)
+        g = gradient[b]
+        m = constants[DECAY_1] * spectrum[1, b] + constants[REST_1] * g
+        v = constants[DECAY_2] * spectrum[2, b] + constants[REST_2] * g * g
+        spectrum[1, b], spectrum[2, b] = m, v
+        spectrum[3, b] = max(spectrum[3, b], v)
+        value = spectrum[0, b] - step * m / np.sqrt(max(spectrum[3, b], constants[FLOOR]))
+        spectrum[0, b] = value if value >= SPECTRUM_FLOOR and value < np.inf else SPECTRUM_FLOOR
+
+
+@jit
+def _step_values(
+    x: FloatArray, moments: tuple[FloatArray, FloatArray, FloatArray], gradient: FloatArray, constants: FloatArray
+) -> None:
+    """Step a morphology (size,)."""
+    m, v, vhat = moments
+    b1, r1, b2, r2, floor, step = constants[0], constants[1], constants[2], constants[3], constants[4], constants[5]
+    for i in range(len(x)):
+        g = gradient[i]
+        m[i] = b1 * m[i] + r1 * g
+        v[i] = b2 * v[i] + r2 * (g * g)
+        vhat[i] = max(vhat[i], v[i])
+        x[i] -= step * m[i] / np.sqrt(max(vhat[i], floor))
+
+
+@jit
+def _symmetrize(morph: FloatArray, peak: tuple[int, int]) -> None:
+    """Minimum with its half turn about the peak; 0 where the counterpart lies outside."""
+    h, w = morph.shape
+    for y in range(h):
+        for x in range(w):
+            j, i = 2 * peak[0] - y, 2 * peak[1] - x
+            if not (0 <= j < h and 0 <= i < w):
+                morph[y, x] = 0
+            elif (j, i) > (y, x):
+                lower = min(morph[y, x], morph[j, i])
+                morph[y, x] = lower
+                morph[j, i] = lower
+
+
+@jit
+def _level(spectrum: FloatArray, thresholds: FloatArray) -> float:
+    """Morphology below which spectrum × morphology is under the threshold in every band."""
+    level = np.inf
+    for b in range(len(spectrum)):
+        level = min(level, thresholds[b] / spectrum[b])
+    return max(level, 0.0)
+
+
+@jit
+def _trim(morph: FloatArray, peak: tuple[int, int], level: float) -> float:
+    """Set what is below ``level`` or not finite to 0, scale to maximum 1, and return the former maximum."""
+    h, w = morph.shape
+    largest = SPECTRUM_FLOOR
+    for y in range(h):
+        for x in range(w):
+            value = morph[y, x]
+            if value >= level and value < np.inf:
+                largest = max(largest, value)
+            else:
+                morph[y, x] = 0
+    morph[peak] = max(morph[peak], SPECTRUM_FLOOR)
+    for y in range(h):
+        for x in range(w):
+            morph[y, x] /= largest
+    return largest
+
+
+@jit
+def best_boxes(
+    layout: tuple[IntArray, IntArray, IntArray],
+    spectra: FloatArray,
+    morphs: FloatArray,
+    thresholds: FloatArray,
+    frame: tuple[int, int, int],
+) -> IntArray:
+    """Boxes (n, 4) around what is significant in some band, with a margin: they grow and shrink.
+
+    ``frame`` is the height and the width of the images, and the margin in pixels.
+    """
+    boxes, starts, centers = layout
+    out = np.empty_like(boxes)
+    for k in range(len(boxes)):
+        level = _level(spectra[k], thresholds)
+        top, bottom, left, right = frame[0], -1, frame[1], -1
+        h, w = boxes[k, 2], boxes[k, 3]
+        for y in range(h):
+            for x in range(w):
+                value = morphs[starts[k] + y * w + x]
+                if value >= level and value > 0:
+                    top, bottom = min(top, y), max(bottom, y)
+                    left, right = min(left, x), max(right, x)
+        if bottom < 0:
+            top = bottom = centers[k, 0] - boxes[k, 0]
+            left = right = centers[k, 1] - boxes[k, 1]
+        y0, x0 = max(boxes[k, 0] + top - frame[2], 0), max(boxes[k, 1] + left - frame[2], 0)
+        out[k, 0], out[k, 1] = y0, x0
+        out[k, 2] = min(boxes[k, 0] + bottom + 1 + frame[2], frame[0]) - y0
+        out[k, 3] = min(boxes[k, 1] + right + 1 + frame[2], frame[1]) - x0
+    return out
+
+
+@jit
+def move_values(
+    old: FloatArray, old_boxes: IntArray, old_starts: IntArray, new: FloatArray, boxes: IntArray, starts: IntArray
+) -> None:
+    """Copy what old and new boxes share from ``old`` (rows, size) to ``new``, which holds 0."""
+    for k in range(len(boxes)):
+        y0, x0 = max(old_boxes[k, 0], boxes[k, 0]), max(old_boxes[k, 1], boxes[k, 1])
+        y1 = min(old_boxes[k, 0] + old_boxes[k, 2], boxes[k, 0] + boxes[k, 2])
+        x1 = min(old_boxes[k, 1] + old_boxes[k, 3], boxes[k, 1] + boxes[k, 3])
+        for row in range(old.shape[0]):
+            for y in range(y0, y1):
+                here = old_starts[k] + (y - old_boxes[k, 0]) * old_boxes[k, 3] - old_boxes[k, 1]
+                there = starts[k] + (y - boxes[k, 0]) * boxes[k, 3] - boxes[k, 1]
+                for x in range(x0, x1):
+                    new[row, there + x] = old[row, here + x]

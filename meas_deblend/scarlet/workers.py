@@ -1,0 +1,135 @@
+"""Components of a blend under way one by one: the state of a fit with any other optimizer than the default."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+
+import numpy as np
+
+from ..geometry import Box, FloatArray
+from .component import Component, add_product, factor_gradients, resample
+from .config import FitConfig
+from .monotone import monotonic_inplace, weights_for
+from .observation import Observation
+from .optimizer import Optimizer, make_optimizer
+from .proximal import floor_spectrum, normalize, sparsify, sparsity_level, symmetric
+
+__all__ = ["Workers"]
+
+
+@dataclass(slots=True)
+class _Worker:
+    """One component under way, with the optimizers of its two factors."""
+
+    component: Component
+    for_spectrum: Optimizer
+    for_morph: Optimizer
+
+
+@dataclass(slots=True)
+class Workers:
+    """Components, each with its optimizers; changed by every step."""
+
+    workers: list[_Worker]
+    observation: Observation
+    config: FitConfig
+
+    @classmethod
+    def of(cls, components: Sequence[Component], observation: Observation, config: FitConfig) -> Workers:
+        """Start from components, which are not changed."""
+        scheme = config.optimizer
+        pairs = [(make_optimizer(scheme, c.spectrum), make_optimizer(scheme, c.morph)) for c in components]
+        return cls([_Worker(c, *pair) for c, pair in zip(components, pairs, strict=True)], observation, config)
+
+    @property
+    def extent(self) -> Box:
+        """Box around all components."""
+        return reduce(lambda a, b: a | b, (worker.component.box for worker in self.workers))
+
+    def draw(self, cube: FloatArray, box: Box) -> None:
+        """Write the model into ``cube`` (band, y, x) on ``box``, which holds all components."""
+        cube[:] = 0
+        for component in self.components():
+            y0, x0 = component.box.origin
+            origin = (y0 - box.origin[0], x0 - box.origin[1])
+            add_product(cube, component.spectrum, component.morph, origin)
+
+    def step(self, gradient: FloatArray, box: Box, iteration: int) -> None:
+        """Take one step with the gradient of −logL with respect to the model on ``box``; ``iteration`` is from 0."""
+        for worker in self.workers:
+            self._update(worker, gradient, box, iteration)
+
+    def resize(self) -> None:
+        """Fit the boxes to what is significant."""
+        for worker in self.workers:
+            self._resize(worker)
+
+    def components(self) -> tuple[Component, ...]:
+        """Return the present iterate."""
+        return tuple(worker.component for worker in self.workers)
+
+    def _update(self, worker: _Worker, gradient: FloatArray, box: Box, iteration: int) -> None:
+        """Step both factors, with gradients at the factors before the step; the new spectrum sets the sparsity."""
+        old, config = worker.component, self.config
+        origin = (old.box.origin[0] - box.origin[0], old.box.origin[1] - box.origin[1])
+        for_spectrum, for_morph = factor_gradients(gradient, old.spectrum, old.morph, origin)
+        spectrum_step, morph_step = self._steps(old)
+        spectrum = worker.for_spectrum.update(
+            old.spectrum.copy(), for_spectrum, spectrum_step, iteration, floor_spectrum
+        )
+        level = sparsity_level(spectrum, config.bg_thresh * self.observation.noise)
+        scale = 1.0
+
+        def _project(morph: FloatArray) -> FloatArray:
+            nonlocal scale
+            if config.monotonic:
+                monotonic_inplace(morph, old.peak, weights_for(morph), 1, config.edge_damping)
+            if config.symmetric:
+                morph = symmetric(morph, old.peak, fill=0.0)
+            scale = normalize(sparsify(morph, level), old.peak)
+            return morph
+
+        morph = worker.for_morph.update(old.morph.copy(), for_morph, morph_step, iteration, _project)
+        if config.rescale_spectrum:
+            spectrum = floor_spectrum(spectrum * spectrum.dtype.type(scale))
+        worker.component = replace(old, spectrum=spectrum, morph=morph)
+
+    def _steps(self, component: Component) -> tuple[FloatArray | float, float]:
+        """Return the steps of the spectrum (per band) and of the morphology."""
+        config, noise = self.config, self.observation.noise
+        if config.optimizer == "fista":
+            return self._inverse_curvatures(component)
+        noise = np.where(np.isfinite(noise), noise, 0)
+        least = config.spectrum_step_floor * noise
+        step = np.maximum(least, config.spectrum_step * component.spectrum.mean()).astype(noise.dtype)
+        return step, config.morph_step
+
+    def _inverse_curvatures(self, component: Component) -> tuple[float, float]:
+        """Return steps for a scheme without adaptation: fractions of 1 / (bound of the second derivative).
+
+        The bound is (largest weight) × (largest gain of the kernels)² × (norm of the other factor)².
+        """
+        observation, config = self.observation, self.config
+        gain = float(np.abs(observation.convolver.transform).max()) ** 2 * float(observation.weights.max())
+        for_spectrum = config.spectrum_step / (gain * float(np.sum(component.morph**2)))
+        for_morph = config.morph_step / (gain * float(np.sum(component.spectrum**2)))
+        return for_spectrum, for_morph
+
+    def _resize(self, worker: _Worker) -> None:
+        """Fit the box to the pixels that exceed the threshold in some band, with a margin; it grows and shrinks."""
+        old = worker.component
+        level = sparsity_level(old.spectrum, self.config.bg_thresh * self.observation.noise)
+        significant = Box.from_mask((old.morph >= level) & (old.morph > 0), old.box.origin)
+        if significant.is_empty:
+            significant = Box(old.center, (1, 1))
+        box = significant.grow(self.config.resize_padding) & self.observation.frame
+        if box == old.box:
+            return
+
+        def _move(array: FloatArray) -> FloatArray:
+            return resample(array, old.box, box)
+
+        worker.component = replace(old, box=box, morph=_move(old.morph))
+        worker.for_morph.resize(_move)
