@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import fft
 
 from ..geometry import FloatArray
-from .kernels import ComplexArray, Kernels, kernel_transform
+from .kernels import ComplexArray, Kernels, conjugate_transform, kernel_transform
 
 __all__ = ["Convolver", "central_values", "full_convolution"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Convolver:
     """Convolution on a frame with zeros outside: output and input have the same shape.
 
@@ -35,16 +36,21 @@ class Convolver:
         (ry, rx), (ny, nx) = self.kernels.radius, self.shape
         return (min(ry, ny - 1), min(rx, nx - 1))
 
-    @property
+    @cached_property
     def lengths(self) -> tuple[int, int]:
         """Lengths (y, x) of the transforms."""
         (ny, nx), (ry, rx) = self.shape, self.reach
         return (fft.next_fast_len(ny + ry, real=True), fft.next_fast_len(nx + rx, real=True))
 
-    @property
+    @cached_property
     def transform(self) -> ComplexArray:
         """Transform of the kernels at these lengths."""
         return kernel_transform(self.kernels, self.lengths, self.reach)
+
+    @cached_property
+    def conjugate(self) -> ComplexArray:
+        """Complex conjugate of `transform`."""
+        return conjugate_transform(self.kernels, self.lengths, self.reach)
 
     def render(self, model: FloatArray) -> FloatArray:
         """Model (band, y, x) in the seeing of each band."""
@@ -52,7 +58,7 @@ class Convolver:
 
     def adjoint(self, residual: FloatArray) -> FloatArray:
         """Transpose of `render`: ⟨render(a), b⟩ = ⟨a, adjoint(b)⟩."""
-        return _filter(residual, self.transform.conj(), self.lengths)
+        return _filter(residual, self.conjugate, self.lengths)
 
 
 def _filter(cube: FloatArray, transform: ComplexArray, lengths: tuple[int, int]) -> FloatArray:
@@ -63,7 +69,8 @@ def _filter(cube: FloatArray, transform: ComplexArray, lengths: tuple[int, int])
     ny, nx = cube.shape[-2:]
     rows = fft.rfft(cube, n=lengths[1], axis=-1)
     plane = fft.fft(rows, n=lengths[0], axis=-2, overwrite_x=True)
-    plane = plane * transform
+    # One image may stand for all bands.
+    plane = np.multiply(plane, transform, out=plane if len(plane) == len(transform) else None)
     rows = fft.ifft(plane, axis=-2, overwrite_x=True)[..., :ny, :]
     out: FloatArray = fft.irfft(rows, n=lengths[1], axis=-1)[..., :nx]
     return np.ascontiguousarray(out)

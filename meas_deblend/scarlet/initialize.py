@@ -14,6 +14,7 @@ from .convolve import central_values
 from .monotone import monotonic, monotonic_mask
 from .observation import Observation, point_source_snr
 from .proximal import floor_spectrum, symmetric
+from .render import MorphRenderer
 from .spectra import solve_spectra
 
 __all__ = ["initialize", "joint_spectra"]
@@ -52,19 +53,22 @@ def initialize(
         One entry per centre, none empty: a source whose image leaves nothing becomes a point source.
     """
     sources = []
+    render = MorphRenderer(observation.convolver.kernels, observation.frame)
     for k, center in enumerate(centers):
         image = start if start.ndim == 2 else _in_image_units(start[k], center, observation)
-        source = _source(_Start(center, image, crowded=start.ndim == 2), observation, config)
+        source = _source(_Start(center, image, crowded=start.ndim == 2), observation, config, render)
         sources.append(source)
-    return joint_spectra(tuple(sources), observation, config)
+    return joint_spectra(tuple(sources), observation, config, render)
 
 
-def joint_spectra(sources: tuple[Source, ...], observation: Observation, config: FitConfig) -> tuple[Source, ...]:
+def joint_spectra(
+    sources: tuple[Source, ...], observation: Observation, config: FitConfig, render: MorphRenderer | None = None
+) -> tuple[Source, ...]:
     """Spectra of all components solved together, unless the blend exceeds the configured limit."""
     if config.spectra_limit is not None and len(sources) * observation.frame.area >= config.spectra_limit:
         return sources
     components = [component for source in sources for component in source]
-    spectra = solve_spectra([(c.box, c.morph) for c in components], observation, config.spectra)
+    spectra = solve_spectra([(c.box, c.morph) for c in components], observation, config.spectra, render)
     fitted = iter(_with_spectrum(c, s) for c, s in zip(components, spectra, strict=True))
     return tuple(tuple(next(fitted) for _ in source) for source in sources)
 
@@ -87,7 +91,7 @@ def _central_spectrum(image: FloatArray, center: Center, observation: Observatio
     return np.divide(data, rendered, out=np.zeros_like(data), where=(rendered > 0) & (data > 0))
 
 
-def _source(start: _Start, observation: Observation, config: FitConfig) -> Source:
+def _source(start: _Start, observation: Observation, config: FitConfig, render: MorphRenderer) -> Source:
     """Point source, single component, or bulge and disk, as the S/N allows."""
     single = None if config.max_components == 0 else _single(start, observation, config)
     if single is None:
@@ -96,7 +100,7 @@ def _source(start: _Start, observation: Observation, config: FitConfig) -> Sourc
     snr = point_source_snr(observation.images, observation.variance, kernels.psfs, start.center)
     if np.floor(snr) / config.min_snr < 2 or config.max_components < 2:
         return (single,)
-    return _bulge_and_disk(single, observation, config)
+    return _bulge_and_disk(single, observation, config, render)
 
 
 def _single(start: _Start, observation: Observation, config: FitConfig) -> Component | None:
@@ -128,13 +132,15 @@ def _single(start: _Start, observation: Observation, config: FitConfig) -> Compo
     return Component(start.center, box, floor_spectrum(spectrum * largest), morph / largest)
 
 
-def _bulge_and_disk(single: Component, observation: Observation, config: FitConfig) -> Source:
+def _bulge_and_disk(
+    single: Component, observation: Observation, config: FitConfig, render: MorphRenderer
+) -> Source:
     """Cut the morphology at a fraction of its peak: what is below is the disk, what exceeds it the bulge."""
     fraction = config.disk_percentile / 100
     disk = np.minimum(single.morph, fraction) / fraction
     bulge = np.maximum(single.morph - fraction, 0)
     bulge /= bulge.max()
-    spectra = solve_spectra([(single.box, bulge), (single.box, disk)], observation, config.spectra)
+    spectra = solve_spectra([(single.box, bulge), (single.box, disk)], observation, config.spectra, render)
     return tuple(
         _with_spectrum(replace(single, morph=morph), spectrum)
         for morph, spectrum in zip((bulge, disk), spectra, strict=True)

@@ -13,7 +13,7 @@ from scipy.special import erf
 
 from ..geometry import FloatArray
 
-__all__ = ["ComplexArray", "Kernels", "difference_kernels", "kernel_transform", "model_psf", "prepare_kernels"]
+__all__ = ["ComplexArray", "Kernels", "conjugate_transform", "difference_kernels", "kernel_transform", "model_psf", "prepare_kernels"]
 
 
 ComplexArray = NDArray[np.complexfloating[Any, Any]]
@@ -167,5 +167,13 @@ def kernel_transform(kernels: Kernels, lengths: tuple[int, int], reach: tuple[in
     (ry, rx), (ky, kx) = kernels.radius, reach
     cut = kernels.stamps[:, ry - ky : ry + ky + 1, rx - kx : rx + kx + 1]
     transform = _centered_transform(cut, list(lengths))
+    transform.setflags(write=False)
+    return transform
+
+
+@lru_cache(maxsize=16)
+def conjugate_transform(kernels: Kernels, lengths: tuple[int, int], reach: tuple[int, int]) -> ComplexArray:
+    """Complex conjugate of `kernel_transform`, kept like it."""
+    transform: ComplexArray = kernel_transform(kernels, lengths, reach).conj()
     transform.setflags(write=False)
     return transform

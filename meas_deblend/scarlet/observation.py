@@ -8,6 +8,7 @@ import numpy as np
 
 from ..geometry import BoolArray, Box, FloatArray
 from ._jit import jit
+from .component import dot
 from .convolve import Convolver
 
 __all__ = ["Observation", "mean_noise", "point_source_snr"]
@@ -76,12 +77,15 @@ class Observation:
 def weigh_residual(rendered: FloatArray, images: FloatArray, weights: FloatArray) -> float:
     """Turn ``rendered`` into weights × (rendered − images) in place, and return −½ Σ weights (rendered − images)²."""
     chi2 = 0.0
-    model, data, weight = rendered.ravel(), images.ravel(), weights.ravel()
-    for i in range(model.size):
-        residual = model[i] - data[i]
-        weighted = weight[i] * residual
-        chi2 += weighted * residual
-        model[i] = weighted
+    line = np.empty(rendered.shape[2], dtype=rendered.dtype)
+    for b in range(rendered.shape[0]):
+        for y in range(rendered.shape[1]):
+            model, data, weight = rendered[b, y], images[b, y], weights[b, y]
+            for x in range(len(model)):
+                residual = model[x] - data[x]
+                line[x] = residual
+                model[x] = weight[x] * residual
+            chi2 += dot(line, model)
     return -0.5 * chi2
 
 

@@ -34,8 +34,13 @@ class Pool:
         The same for all morphologies, one behind the other.
     frame : Box
         Of the images.
-    noise : array (band,)
     config : FitConfig
+    starts : int array (n + 1,)
+        Where each morphology begins.
+    weights : array (r, r, 4)
+        Of `monotone_weights`.
+    levels : two arrays (band,)
+        Noise, 0 in a band without measurements, and the thresholds of sparsity.
     """
 
     boxes: IntArray
@@ -43,10 +48,10 @@ class Pool:
     spectra: FloatArray
     morphs: FloatArray
     frame: Box
-    noise: FloatArray
     config: FitConfig
-    weights: FloatArray
     starts: IntArray
+    weights: FloatArray
+    levels: tuple[FloatArray, FloatArray]
 
     @classmethod
     def of(cls, components: Sequence[Component], frame: Box, noise: FloatArray, config: FitConfig) -> Pool:
@@ -61,7 +66,9 @@ class Pool:
         for k, component in enumerate(components):
             morphs[0, starts[k] : starts[k + 1]] = component.morph.ravel()
         weights = monotone_weights(1 << max(frame.shape).bit_length(), dtype.name)
-        return cls(boxes, centers, spectra, morphs, frame, noise, config, weights, starts)
+        known = np.where(np.isfinite(noise), noise, 0).astype(dtype)
+        levels = (known, (config.bg_thresh * noise).astype(dtype))
+        return cls(boxes, centers, spectra, morphs, frame, config, starts, weights, levels)
 
     @property
     def extent(self) -> Box:
@@ -80,14 +87,13 @@ class Pool:
         # The moments know only one gradient in the first iteration.
         slow = 10 if iteration == 0 else 1
         steps = (config.morph_step / slow, config.spectrum_step / slow, config.spectrum_step_floor / slow)
-        known = np.where(np.isfinite(self.noise), self.noise, 0).astype(dtype)
         step_components(
             gradient,
             np.array(box.origin, dtype=np.int64),
             (self.boxes, self.starts, self.centers),
             self.spectra,
             self.morphs,
-            (known, self._thresholds()),
+            self.levels,
             np.array([B1, 1 - B1, B2, 1 - B2, EPS, *steps], dtype=dtype),
             (config.monotonic, config.symmetric, config.edge_damping, config.rescale_spectrum),
             self.weights,
@@ -97,7 +103,7 @@ class Pool:
         """Fit the boxes to what is significant."""
         frame = (*self.frame.shape, self.config.resize_padding)
         layout = (self.boxes, self.starts, self.centers)
-        boxes = best_boxes(layout, self.spectra[0], self.morphs[0], self._thresholds(), frame)
+        boxes = best_boxes(layout, self.spectra[0], self.morphs[0], self.levels[1], frame)
         if np.array_equal(boxes, self.boxes):
             return
         starts = _starts(boxes)
@@ -113,10 +119,6 @@ class Pool:
             y, x = self.centers[k].tolist()
             found.append(Component((y, x), Box((y0, x0), (h, w)), self.spectra[0, k].copy(), morph))
         return tuple(found)
-
-    def _thresholds(self) -> FloatArray:
-        thresholds: FloatArray = (self.config.bg_thresh * self.noise).astype(self.morphs.dtype)
-        return thresholds
 
 
 def _starts(boxes: IntArray) -> IntArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import Protocol
 
@@ -13,7 +14,7 @@ from ..geometry import BoolArray, Box, FloatArray
 from .convolve import full_convolution
 from .kernels import Kernels
 
-__all__ = ["Factorized", "kernel_support", "render_morph", "render_source"]
+__all__ = ["Factorized", "MorphRenderer", "kernel_support", "render_morph", "render_source"]
 
 
 class Factorized(Protocol):
@@ -91,6 +92,31 @@ def render_morph(morph: FloatArray, box: Box, kernels: Kernels, frame: Box) -> t
     grown = box.grow(kernels.radius)
     here, _ = grown.overlap_slices(frame)
     return grown & frame, np.ascontiguousarray(full_convolution(morph, kernels)[:, *here])
+
+
+@dataclass(frozen=True, slots=True)
+class MorphRenderer:
+    """`render_morph` that remembers: the same array on the same box is rendered once.
+
+    Parameters
+    ----------
+    kernels : Kernels
+    frame : Box
+        Results are cut to it.
+    """
+
+    kernels: Kernels
+    frame: Box
+    made: dict[int, tuple[FloatArray, Box, tuple[Box, FloatArray]]] = field(default_factory=dict)
+
+    def __call__(self, morph: FloatArray, box: Box) -> tuple[Box, FloatArray]:
+        """Morphology (y, x) on ``box`` in the seeing of each band; the array must not change afterwards."""
+        known = self.made.get(id(morph))
+        # The array is kept, so that no other can have its identity.
+        if known is None or known[1] != box:
+            known = (morph, box, render_morph(morph, box, self.kernels, self.frame))
+            self.made[id(morph)] = known
+        return known[2]
 
 
 def kernel_support(mask: BoolArray, radius: tuple[int, int]) -> BoolArray:

@@ -10,7 +10,7 @@ from scipy import optimize
 
 from ..geometry import Box, FloatArray
 from .observation import Observation
-from .render import render_morph
+from .render import MorphRenderer
 
 __all__ = ["solve_spectra"]
 
@@ -21,7 +21,10 @@ RANK_TOLERANCE = 1e-12
 
 
 def solve_spectra(
-    shapes: Sequence[tuple[Box, FloatArray]], observation: Observation, method: SpectraMethod = "nonnegative"
+    shapes: Sequence[tuple[Box, FloatArray]],
+    observation: Observation,
+    method: SpectraMethod = "nonnegative",
+    render: MorphRenderer | None = None,
 ) -> FloatArray:
     """Spectra of all morphologies together that explain the images best.
 
@@ -37,6 +40,9 @@ def solve_spectra(
         Weighted with non-negative spectra (Lawson & Hanson 1974, chapter 23), or all pixels alike, negative values
         then set to 0. Where morphologies are linearly dependent the shortest solution is taken.
 
+    render : MorphRenderer, optional
+        Remembers what it rendered, for several solutions with the same morphologies.
+
     Returns
     -------
     float64 array (source, band)
@@ -45,8 +51,9 @@ def solve_spectra(
     bands = len(observation.images)
     if not shapes:
         return np.zeros((0, bands))
-    frame, kernels = observation.frame, observation.convolver.kernels
-    rendered = [render_morph(morph, box, kernels, frame) for box, morph in shapes]
+    if render is None:
+        render = MorphRenderer(observation.convolver.kernels, observation.frame)
+    rendered = [render(morph, box) for box, morph in shapes]
     weights = observation.weights if method == "nonnegative" else np.ones_like(observation.weights)
     gram, moment = _normal_equations(rendered, observation.images, weights)
     solve = _nonnegative if method == "nonnegative" else _clipped
