@@ -36,14 +36,23 @@ class FitConfig(BaseModel):
         True,
         description="Return the iterate with the highest logL among those that meet the constraints, else the last.",
     )
+    precondition: int = Field(
+        28, ge=0, description="Most preconditioned steps before those of the optimizer; 0: none of them."
+    )
+    precondition_floor: float = Field(
+        0.1, gt=0, description="Floor of the kernel's power in the preconditioner, whose largest value is about 1."
+    )
+    precondition_damping: float = Field(
+        0.5, gt=0, le=1, description="Fraction of a preconditioned step of the spectra that is taken."
+    )
     optimizer: OptimizerName = Field("amsgrad", description="Proximal gradient scheme for spectra and morphologies.")
     morph_step: float = Field(
-        1e-2,
+        1e-3,
         gt=0,
         description="Step of a morphology, whose maximum is 1 (for fista: fraction of the inverse curvature).",
     )
     spectrum_step: float = Field(
-        1e-2, gt=0, description="Step of a spectrum as a fraction of its mean (for fista: of the inverse curvature)."
+        1e-3, gt=0, description="Step of a spectrum as a fraction of its mean (for fista: of the inverse curvature)."
     )
     spectrum_step_floor: float = Field(
         0.1, ge=0, description="Least step of a spectrum per band, in units of the noise."
@@ -52,7 +61,7 @@ class FitConfig(BaseModel):
     resize_padding: int = Field(
         5, ge=0, description="Pixels by which a box exceeds the significant pixels after a change."
     )
-    bg_thresh: float = Field(1.0, ge=0, description="Pixels fainter than this times the noise in every band become 0.")
+    bg_thresh: float = Field(0.25, ge=0, description="Pixels fainter than this times the noise in every band become 0.")
     monotonic: bool = Field(True, description="Morphologies do not rise away from their peaks.")
     symmetric: bool = Field(False, description="Morphologies are symmetric under a half turn about their peaks.")
     edge_damping: bool = Field(
@@ -106,11 +115,15 @@ class FitConfig(BaseModel):
     def production(cls) -> FitConfig:
         """Options that reproduce the algorithm of Rubin's pipelines of 2025, its stop rule and last iterate."""
         return cls(
+            precondition=0,
             max_iter=300,
             min_iter=5,
             e_rel=1e-3,
             stop="last_two",
             keep_best=False,
+            morph_step=1e-2,
+            spectrum_step=1e-2,
+            bg_thresh=1.0,
             edge_damping=True,
             rescale_spectrum=False,
             spectra="least_squares",

@@ -11,7 +11,7 @@ from scipy import fft
 from ..geometry import FloatArray
 from .kernels import ComplexArray, Kernels, conjugate_transform, kernel_transform
 
-__all__ = ["Convolver", "central_values", "full_convolution"]
+__all__ = ["Convolver", "central_values", "filter_cube", "full_convolution"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,14 +54,14 @@ class Convolver:
 
     def render(self, model: FloatArray) -> FloatArray:
         """Model (band, y, x) in the seeing of each band."""
-        return _filter(model, self.transform, self.lengths)
+        return filter_cube(model, self.transform, self.lengths)
 
     def adjoint(self, residual: FloatArray) -> FloatArray:
         """Transpose of `render`: ⟨render(a), b⟩ = ⟨a, adjoint(b)⟩."""
-        return _filter(residual, self.conjugate, self.lengths)
+        return filter_cube(residual, self.conjugate, self.lengths)
 
 
-def _filter(cube: FloatArray, transform: ComplexArray, lengths: tuple[int, int]) -> FloatArray:
+def filter_cube(cube: FloatArray, transform: ComplexArray, lengths: tuple[int, int]) -> FloatArray:
     """Multiply the transform of ``cube`` (band, y, x), zero-padded to ``lengths``, and come back to its shape.
 
     Rows and columns are transformed one axis at a time, so that padding rows cost nothing.
@@ -87,7 +87,7 @@ def full_convolution(images: FloatArray, kernels: Kernels) -> FloatArray:
     ry, rx = kernels.radius
     cube = np.pad(np.atleast_3d(images.T).T, [(0, 0), (ry, ry), (rx, rx)])
     lengths = tuple(fft.next_fast_len(side, real=True) for side in cube.shape[-2:])
-    return _filter(cube, kernel_transform(kernels, (lengths[0], lengths[1]), (ry, rx)), (lengths[0], lengths[1]))
+    return filter_cube(cube, kernel_transform(kernels, (lengths[0], lengths[1]), (ry, rx)), (lengths[0], lengths[1]))
 
 
 def central_values(image: FloatArray, center: tuple[int, int], stamps: FloatArray) -> FloatArray:

@@ -16,6 +16,7 @@ from .component import Component, scene
 from .config import FitConfig
 from .observation import Observation
 from .pool import Pool
+from .precondition import approach, can_approach
 from .workers import Workers
 
 __all__ = ["FitResult", "fit", "is_converged"]
@@ -87,18 +88,22 @@ def fit(observation: Observation, components: Sequence[Component], config: FitCo
     reason = "no_sources" if not start else "" if np.any(observation.weights > 0) else "no_data"
     if reason:
         return FitResult(start, (), _log_likelihood(start, observation), reason)
+    loss: list[float] = []
+    if can_approach(observation, config):
+        start, loss = _approach(start, observation, config)
+    # A first guess need not meet the constraints, so it does not compete with the iterates.
+    feasible = bool(loss)
     state = _state(start, observation, config)
     view = _View.around(observation, state.extent)
-    loss: list[float] = []
-    # The first guess need not meet the constraints, so it does not compete with the iterates.
     best, best_value = start, -np.inf
     reason = "max_iter"
+    begin = len(loss)
     for iteration in range(config.max_iter):
         value, gradient = view.gradient(state)
         if not np.isfinite(value):
             reason = "diverged"
             break
-        if config.keep_best and iteration > 0 and value > best_value:
+        if config.keep_best and (iteration > 0 or feasible) and value > best_value:
             best, best_value = state.components(), value
         loss.append(value)
         state.step(gradient, view.box, iteration)
@@ -106,7 +111,7 @@ def fit(observation: Observation, components: Sequence[Component], config: FitCo
             state.resize()
             if not view.box.encloses(state.extent):
                 view = _View.around(observation, state.extent | view.box)
-        if is_converged(loss, config):
+        if is_converged(loss[begin:], config):
             reason = "converged"
             break
     last = state.components()
@@ -114,6 +119,15 @@ def fit(observation: Observation, components: Sequence[Component], config: FitCo
     if (config.keep_best and best_value > value) or not np.isfinite(value):
         last, value = best, _log_likelihood(best, observation)
     return FitResult(last, tuple(loss), value, reason)
+
+
+def _approach(
+    start: tuple[Component, ...], observation: Observation, config: FitConfig
+) -> tuple[tuple[Component, ...], list[float]]:
+    """Preconditioned steps, unless they lead away from the data."""
+    near, loss = approach(observation, start, config)
+    before, after = _log_likelihood(start, observation), _log_likelihood(near, observation)
+    return (near, loss) if after > before or not np.isfinite(before) else (start, [])
 
 
 def _state(components: tuple[Component, ...], observation: Observation, config: FitConfig) -> State:

@@ -15,7 +15,7 @@ from .component import dot
 from .monotone import monotonic_inplace
 from .proximal import SPECTRUM_FLOOR
 
-__all__ = ["add_components", "best_boxes", "move_values", "step_components"]
+__all__ = ["add_components", "best_boxes", "move_values", "step_components", "symmetrize", "trim"]
 
 DECAY_1, REST_1, DECAY_2, REST_2, FLOOR, MORPH_STEP, SPECTRUM_STEP, SPECTRUM_FLOOR_STEP = range(8)
 """Places of the constants of `step_components`."""
@@ -91,8 +91,8 @@ def step_components(
         if switches[MONOTONIC]:
             monotonic_inplace(morph, peak, weights, 1, switches[EDGE_DAMPING])
         if switches[SYMMETRIC]:
-            _symmetrize(morph, peak)
-        scale = _trim(morph, peak, _level(spectra[0, k], noise[1]))
+            symmetrize(morph, peak)
+        scale = trim(morph, peak, _level(spectra[0, k], noise[1]))
         if switches[RESCALE]:
             for b in range(spectra.shape[2]):
                 value = spectra[0, k, b] * scale
@@ -155,7 +155,7 @@ def _step_values(
 
 
 @jit
-def _symmetrize(morph: FloatArray, peak: tuple[int, int]) -> None:
+def symmetrize(morph: FloatArray, peak: tuple[int, int]) -> None:
     """Minimum with its half turn about the peak; 0 where the counterpart lies outside."""
     h, w = morph.shape
     for y in range(h):
@@ -179,7 +179,7 @@ def _level(spectrum: FloatArray, thresholds: FloatArray) -> float:
 
 
 @jit
-def _trim(morph: FloatArray, peak: tuple[int, int], level: float) -> float:
+def trim(morph: FloatArray, peak: tuple[int, int], level: float) -> float:
     """Set what is below ``level`` or not finite to 0, scale to maximum 1, and return the former maximum."""
     h, w = morph.shape
     largest = SPECTRUM_FLOOR

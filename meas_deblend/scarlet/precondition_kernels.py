@@ -1,0 +1,184 @@
+"""Compiled loops of the preconditioned steps, on the flat arrays of a `Pool`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..geometry import FloatArray, IntArray
+from ._jit import jit
+from .monotone import monotonic_inplace
+from .pool_kernels import symmetrize, trim
+from .proximal import SPECTRUM_FLOOR
+
+__all__ = ["advance", "draw_ahead"]
+
+
+@jit
+def draw_ahead(
+    planes: tuple[FloatArray, FloatArray, FloatArray],
+    origin: IntArray,
+    layout: tuple[IntArray, IntArray],
+    spectra: FloatArray,
+    values: tuple[FloatArray, FloatArray, FloatArray],
+    momentum: float,
+) -> None:
+    """Extrapolate all morphologies, and draw the model there.
+
+    Parameters
+    ----------
+    planes : arrays (band, y, x), (band, y, x), (y, x)
+        Written: the model; the sum of the spectra of all components that are above 0 at a pixel; the sum of all
+        morphologies.
+    origin : int array (2,)
+        First pixel of the planes.
+    layout : boxes (n, 4), starts (n + 1,)
+    spectra : array (n, band)
+    values : three arrays (size,)
+        Present and previous morphologies; the extrapolated ones are written into the third.
+    momentum : float
+        Part of the last change by which to go on.
+    """
+    cube, cover, total = planes
+    boxes, starts = layout
+    now, before, ahead = values
+    beta = now.dtype.type(momentum)
+    cube[:] = 0
+    cover[:] = 0
+    total[:] = 0
+    for k in range(len(boxes)):
+        y0, x0, h, w = boxes[k, 0] - origin[0], boxes[k, 1] - origin[1], boxes[k, 2], boxes[k, 3]
+        for y in range(h):
+            first = starts[k] + y * w
+            line, last, new = now[first : first + w], before[first : first + w], ahead[first : first + w]
+            part = total[y0 + y][x0 : x0 + w]
+            for x in range(w):
+                value = line[x] + beta * (line[x] - last[x])
+                new[x] = value
+                part[x] += value
+            for b in range(cube.shape[0]):
+                a = spectra[k, b]
+                model, reach = cube[b, y0 + y][x0 : x0 + w], cover[b, y0 + y][x0 : x0 + w]
+                for x in range(w):
+                    model[x] += a * new[x]
+                    if line[x] > 0 or new[x] > 0:
+                        reach[x] += a
+
+
+@jit
+def advance(
+    planes: tuple[FloatArray, FloatArray, FloatArray],
+    origin: IntArray,
+    layout: tuple[IntArray, IntArray, IntArray],
+    spectra: FloatArray,
+    values: tuple[FloatArray, FloatArray, FloatArray],
+    importance: FloatArray,
+    damping: float,
+    switches: tuple[bool, bool],
+    weights: FloatArray,
+) -> float:
+    """Step spectra and morphologies of all components along the deconvolved residual, and project the latter.
+
+    Parameters
+    ----------
+    planes : arrays (band, y, x), (band, y, x), (y, x)
+        Deconvolved residual (model − data); and as `draw_ahead` left them.
+    layout : boxes (n, 4), starts (n + 1,), centres (n, 2)
+    spectra : array (n, band)
+        Changed.
+    values : three arrays (size,)
+        Present morphologies, the extrapolated ones, and where the new ones are written.
+    importance : array (band,)
+        Weight of a band in the step of a morphology.
+    damping : float
+        Fraction of the step of a spectrum that is taken.
+    switches : monotonic, symmetric
+    weights : array (r, r, 4)
+        Of `monotone_weights`.
+
+    Returns
+    -------
+    float
+        Σ (extrapolated − new) · (new − present): above 0 the momentum points uphill.
+    """
+    residual, cover, total = planes
+    boxes, starts, centers = layout
+    now, ahead, new = values
+    uphill = 0.0
+    for k in range(len(boxes)):
+        box = (boxes[k, 0] - origin[0], boxes[k, 1] - origin[1], boxes[k, 2], boxes[k, 3])
+        part = slice(starts[k], starts[k + 1])
+        _step_spectrum(residual, total, box, spectra[k], ahead[part], damping)
+        _step_morph((residual, cover), box, spectra[k], (ahead[part], new[part]), importance)
+        morph = new[part].reshape((box[2], box[3]))
+        peak = (centers[k, 0] - boxes[k, 0], centers[k, 1] - boxes[k, 1])
+        if switches[0]:
+            monotonic_inplace(morph, peak, weights, 1, False)
+        if switches[1]:
+            symmetrize(morph, peak)
+        scale = trim(morph, peak, 0.0)
+        for b in range(spectra.shape[1]):
+            value = spectra[k, b] * scale
+            spectra[k, b] = value if value >= SPECTRUM_FLOOR and value < np.inf else SPECTRUM_FLOOR
+        for i in range(starts[k], starts[k + 1]):
+            uphill += (ahead[i] - new[i]) * (new[i] - now[i])
+    return uphill
+
+
+@jit
+def _step_spectrum(
+    residual: FloatArray,
+    total: FloatArray,
+    box: tuple[int, int, int, int],
+    spectrum: FloatArray,
+    morph: FloatArray,
+    damping: float,
+) -> None:
+    """A ← A − damping · Σ S G / Σ S ΣS: what all components together would take away, divided among them."""
+    y0, x0, h, w = box
+    norm = 0.0
+    for y in range(h):
+        for x in range(w):
+            norm += morph[y * w + x] * total[y0 + y, x0 + x]
+    if not norm > 0:
+        return
+    for b in range(len(spectrum)):
+        found = 0.0
+        for y in range(h):
+            row, part = residual[b, y0 + y][x0 : x0 + w], morph[y * w : (y + 1) * w]
+            for x in range(w):
+                found += part[x] * row[x]
+        value = spectrum[b] - damping * found / norm
+        spectrum[b] = value if value >= SPECTRUM_FLOOR and value < np.inf else SPECTRUM_FLOOR
+
+
+@jit
+def _step_morph(
+    planes: tuple[FloatArray, FloatArray],
+    box: tuple[int, int, int, int],
+    spectrum: FloatArray,
+    values: tuple[FloatArray, FloatArray],
+    importance: FloatArray,
+) -> None:
+    """S ← S − Σ_b c A G / Σ_b c A ΣA, with the spectra of all components at the pixel in the last sum."""
+    residual, cover = planes
+    y0, x0, h, w = box
+    ahead, new = values
+    above, below = np.empty(w, dtype=new.dtype), np.empty(w, dtype=new.dtype)
+    own = new.dtype.type(0)
+    for b in range(len(spectrum)):
+        own += importance[b] * spectrum[b] * spectrum[b]
+    if not own > 0:
+        new[:] = ahead
+        return
+    for y in range(h):
+        above[:] = 0
+        below[:] = 0
+        for b in range(len(spectrum)):
+            a = importance[b] * spectrum[b]
+            row, reach = residual[b, y0 + y][x0 : x0 + w], cover[b, y0 + y][x0 : x0 + w]
+            for x in range(w):
+                above[x] += a * row[x]
+                below[x] += a * reach[x]
+        first = y * w
+        for x in range(w):
+            new[first + x] = ahead[first + x] - above[x] / max(below[x], own)
