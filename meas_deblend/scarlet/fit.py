@@ -16,7 +16,7 @@ from .component import Component, scene
 from .config import FitConfig
 from .observation import Observation
 from .pool import Pool
-from .precondition import approach, can_approach
+from .precondition import approach
 from .workers import Workers
 
 __all__ = ["FitResult", "fit", "is_converged"]
@@ -89,16 +89,15 @@ def fit(observation: Observation, components: Sequence[Component], config: FitCo
     if reason:
         return FitResult(start, (), _log_likelihood(start, observation), reason)
     loss: list[float] = []
-    if can_approach(observation, config):
-        start, loss = _approach(start, observation, config)
-    # A first guess need not meet the constraints, so it does not compete with the iterates.
-    feasible = bool(loss)
-    state = _state(start, observation, config)
+    near = start
+    if config.precondition > 0 and isinstance(observation, Observation):
+        near, loss = approach(observation, start, config)
+    state = _state(near, observation, config)
     view = _View.around(observation, state.extent)
-    best, best_value = start, -np.inf
-    reason = "max_iter"
-    begin = len(loss)
-    for iteration in range(config.max_iter):
+    # A first guess need not meet the constraints, so it does not compete with the iterates.
+    best, best_value, feasible = start, -np.inf, bool(loss)
+    begin, reason = len(loss), "max_iter"
+    for iteration in range(config.max_iter - begin):
         value, gradient = view.gradient(state)
         if not np.isfinite(value):
             reason = "diverged"
@@ -119,15 +118,6 @@ def fit(observation: Observation, components: Sequence[Component], config: FitCo
     if (config.keep_best and best_value > value) or not np.isfinite(value):
         last, value = best, _log_likelihood(best, observation)
     return FitResult(last, tuple(loss), value, reason)
-
-
-def _approach(
-    start: tuple[Component, ...], observation: Observation, config: FitConfig
-) -> tuple[tuple[Component, ...], list[float]]:
-    """Preconditioned steps, unless they lead away from the data."""
-    near, loss = approach(observation, start, config)
-    before, after = _log_likelihood(start, observation), _log_likelihood(near, observation)
-    return (near, loss) if after > before or not np.isfinite(before) else (start, [])
 
 
 def _state(components: tuple[Component, ...], observation: Observation, config: FitConfig) -> State:
