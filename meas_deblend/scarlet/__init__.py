@@ -17,32 +17,54 @@ if TYPE_CHECKING:
     from .config import DeconvolveConfig, FitConfig
     from .convolve import Convolver, full_convolution
     from .deconvolution import Deconvolved, deconvolve
+    from .freeform import CubeComponent, FreeFormComponent
+    from .general import GeneralComponent, LinearObservation
     from .kernels import Kernels, difference_kernels, model_psf, prepare_kernels
     from .observation import Observation, mean_noise, point_source_snr
+    from .parameters import GaussianPrior, Parameter
+    from .parametric import ParametricComponent, point_source, sersic_source
+    from .profiles import SersicShape
+    from .psf_fit import fit_psf
     from .render import kernel_support, render_source
+    from .sky import SkyComponent
     from .starlet import scale_count, starlet_inverse, starlet_transform
+    from .uncertainty import FluxCovariance, Uncertainty
 
 _MODULES = {
     "Blend": "blend",
     "Component": "component",
     "Convolver": "convolve",
+    "CubeComponent": "freeform",
     "DeconvolveConfig": "config",
     "Deconvolved": "deconvolution",
     "FitConfig": "config",
+    "FluxCovariance": "uncertainty",
+    "FreeFormComponent": "freeform",
+    "GaussianPrior": "parameters",
+    "GeneralComponent": "general",
     "Kernels": "kernels",
+    "LinearObservation": "general",
     "Observation": "observation",
+    "Parameter": "parameters",
+    "ParametricComponent": "parametric",
+    "SersicShape": "profiles",
+    "SkyComponent": "sky",
     "Source": "blend",
+    "Uncertainty": "uncertainty",
     "deblend_blend": "blend",
     "deconvolve": "deconvolution",
     "difference_kernels": "kernels",
+    "fit_psf": "psf_fit",
     "full_convolution": "convolve",
     "kernel_support": "render",
     "mean_noise": "observation",
     "model_psf": "kernels",
+    "point_source": "parametric",
     "point_source_snr": "observation",
     "prepare_kernels": "kernels",
     "render_source": "render",
     "scale_count": "starlet",
+    "sersic_source": "parametric",
     "starlet_inverse": "starlet",
     "starlet_transform": "starlet",
 }
@@ -51,23 +73,37 @@ __all__ = [
     "Blend",
     "Component",
     "Convolver",
+    "CubeComponent",
     "DeconvolveConfig",
     "Deconvolved",
     "FitConfig",
+    "FluxCovariance",
+    "FreeFormComponent",
+    "GaussianPrior",
+    "GeneralComponent",
     "Kernels",
+    "LinearObservation",
     "Observation",
+    "Parameter",
+    "ParametricComponent",
+    "SersicShape",
+    "SkyComponent",
     "Source",
+    "Uncertainty",
     "deblend_blend",
     "deconvolve",
     "difference_kernels",
+    "fit_psf",
     "full_convolution",
     "kernel_support",
     "mean_noise",
     "model_psf",
+    "point_source",
     "point_source_snr",
     "prepare_kernels",
     "render_source",
     "scale_count",
+    "sersic_source",
     "starlet_inverse",
     "starlet_transform",
 ]

@@ -79,6 +79,10 @@ class FitConfig(BaseModel):
     max_components: int = Field(
         2, ge=0, le=2, description="Most components of a source; 0 makes all sources point sources."
     )
+    fit_positions: bool = Field(
+        False, description="Fit the positions of point sources, all sources where max_components is 0."
+    )
+    sky: bool = Field(False, description="Fit a flat sky in every band, of either sign, together with the sources.")
     disk_percentile: float = Field(
         25.0, gt=0, lt=100, description="Percentage of the peak below which the initial image belongs to the disk."
     )

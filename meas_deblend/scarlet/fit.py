@@ -6,14 +6,16 @@ The model is the constrained matrix factorisation of Melchior et al. 2018 (Astro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
-from ..geometry import Box, FloatArray
-from .component import Component, scene
+from ..geometry import BoolArray, Box, FloatArray
+from .component import Component
 from .config import FitConfig
+from .general import LinearObservation
+from .mixture import AnyComponent, Mixture, compare, draw_components
 from .observation import Observation
 from .pool import Pool
 from .precondition import approach
@@ -28,8 +30,8 @@ class FitResult:
 
     Parameters
     ----------
-    components : tuple of Component
-        The returned iterate.
+    components : tuple
+        The returned iterate, in the order of the start.
     loss : tuple of float
         Log-likelihood before each update.
     log_likelihood : float
@@ -39,10 +41,14 @@ class FitResult:
         finite any more).
     """
 
-    components: tuple[Component, ...]
+    components: tuple[AnyComponent, ...]
     loss: tuple[float, ...]
     log_likelihood: float
     stop_reason: str
+
+
+PATIENT_WINDOW = 12
+"""Least number of updates over which the gain of a fit with such components is judged."""
 
 
 class State(Protocol):
@@ -65,18 +71,20 @@ class State(Protocol):
         """Fit the boxes to what is significant."""
         ...
 
-    def components(self) -> tuple[Component, ...]:
+    def components(self) -> tuple[AnyComponent, ...]:
         """Return the present iterate."""
         ...
 
 
-def fit(observation: Observation, components: Sequence[Component], config: FitConfig) -> FitResult:
+def fit(observation: LinearObservation, components: Sequence[AnyComponent], config: FitConfig) -> FitResult:
     """Fit components to the images.
 
     Parameters
     ----------
-    observation : Observation
-    components : sequence of Component
+    observation : LinearObservation
+        Of which only `render`, `adjoint`, the data and their weights are looked at, unless it is an `Observation`:
+        preconditioned steps, and cropping to what has weight, need its kernels.
+    components : sequence of Component or GeneralComponent
         First guess; not changed.
     config : FitConfig
 
@@ -88,15 +96,18 @@ def fit(observation: Observation, components: Sequence[Component], config: FitCo
     reason = "no_sources" if not start else "" if np.any(observation.weights > 0) else "no_data"
     if reason:
         return FitResult(start, (), _log_likelihood(start, observation), reason)
+    if not all(isinstance(component, Component) for component in start):
+        config = config.model_copy(update=_patience(config))
     loss: list[float] = []
-    near = start
-    if config.precondition > 0 and isinstance(observation, Observation):
-        near, loss = approach(observation, start, config)
-    state = _state(near, observation, config)
-    view = _View.around(observation, state.extent)
+    if isinstance(observation, Observation) and config.precondition > 0:
+        start, loss = _approach(start, observation, config)
     # A first guess need not meet the constraints, so it does not compete with the iterates.
-    best, best_value, feasible = start, -np.inf, bool(loss)
-    begin, reason = len(loss), "max_iter"
+    feasible = bool(loss)
+    state = _state(start, observation, config)
+    view = _View.around(observation, state.extent)
+    best, best_value = start, -np.inf
+    reason = "max_iter"
+    begin = len(loss)
     for iteration in range(config.max_iter - begin):
         value, gradient = view.gradient(state)
         if not np.isfinite(value):
@@ -120,31 +131,65 @@ def fit(observation: Observation, components: Sequence[Component], config: FitCo
     return FitResult(last, tuple(loss), value, reason)
 
 
-def _state(components: tuple[Component, ...], observation: Observation, config: FitConfig) -> State:
+def _patience(config: FitConfig) -> dict[str, int]:
+    """Options for components with parameters other than spectra and morphologies: positions and radii move slowly."""
+    return {"window": max(config.window, PATIENT_WINDOW), "min_iter": max(config.min_iter, 2 * PATIENT_WINDOW)}
+
+
+def _approach(
+    start: tuple[AnyComponent, ...], observation: Observation, config: FitConfig
+) -> tuple[tuple[AnyComponent, ...], list[float]]:
+    """Preconditioned steps of what is factorized, the others as they are, unless they lead away from the data."""
+    factorized = [component for component in start if isinstance(component, Component)]
+    others = [component for component in start if not isinstance(component, Component)]
+    if not factorized:
+        return start, []
+    rest = observation
+    if others:
+        rest = replace(rest, images=rest.images - rest.render(draw_components(others, rest)))
+    found, loss = approach(rest, factorized, config)
+    moved = iter(found)
+    near = tuple(next(moved) if isinstance(component, Component) else component for component in start)
+    # The first value is that of the start.
+    better = bool(loss) and _log_likelihood(near, observation) > loss[0]
+    return (near, loss) if better else (start, [])
+
+
+def _state(components: tuple[AnyComponent, ...], observation: LinearObservation, config: FitConfig) -> State:
+    factorized = [component for component in components if isinstance(component, Component)]
+    if len(factorized) < len(components):
+        return Mixture.of(components, observation, config)
     if config.optimizer == "amsgrad":
-        return Pool.of(components, observation.frame, observation.noise, config)
-    return Workers.of(components, observation, config)
+        return Pool.of(factorized, observation.frame, observation.noise, config)
+    return Workers.of(factorized, observation, config)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _View:
     """The part of an observation where it has weight or the model has light, and room to draw the model."""
 
-    observation: Observation
+    observation: LinearObservation
     box: Box
     cube: FloatArray
 
     @classmethod
-    def around(cls, observation: Observation, extent: Box) -> _View:
-        """View of what weighs and of ``extent``: elsewhere nothing of the model reaches a pixel that counts."""
-        box = Box.from_mask((observation.weights > 0).any(axis=0)) | extent
-        cube = np.zeros((len(observation.images), *box.shape), dtype=observation.images.dtype)
-        return cls(observation if box == observation.frame else observation.crop(box), box, cube)
+    def around(cls, observation: LinearObservation, extent: Box) -> _View:
+        """View of what weighs and of ``extent``: elsewhere nothing of the model reaches a pixel that counts.
+
+        Data on another grid than the model's are seen whole.
+        """
+        box = observation.frame
+        if isinstance(observation, Observation):
+            weighs: BoolArray = np.any(observation.weights > 0, axis=0)
+            box = Box.from_mask(weighs) | extent
+            observation = observation if box == observation.frame else observation.crop(box)
+        cube = np.zeros((len(observation.weights), *box.shape), dtype=observation.weights.dtype)
+        return cls(observation, box, cube)
 
     def gradient(self, state: State) -> tuple[float, FloatArray]:
         """Log-likelihood of the present iterate, and the gradient (band, y, x) of its negative on the box."""
         state.draw(self.cube, self.box)
-        return self.observation.gradient(self.cube)
+        return compare(self.observation, self.cube)
 
 
 def is_converged(loss: Sequence[float], config: FitConfig) -> bool:
@@ -165,5 +210,5 @@ def is_converged(loss: Sequence[float], config: FitConfig) -> bool:
     return now - before < config.e_rel * abs(now)
 
 
-def _log_likelihood(components: Sequence[Component], observation: Observation) -> float:
-    return observation.log_likelihood(scene(components, observation.images.shape, observation.images.dtype))
+def _log_likelihood(components: Sequence[AnyComponent], observation: LinearObservation) -> float:
+    return compare(observation, draw_components(components, observation))[0]

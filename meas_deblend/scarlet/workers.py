@@ -11,6 +11,7 @@ import numpy as np
 from ..geometry import Box, FloatArray
 from .component import Component, add_product, factor_gradients, resample
 from .config import FitConfig
+from .general import LinearObservation
 from .monotone import monotonic_inplace, weights_for
 from .observation import Observation
 from .optimizer import Optimizer, make_optimizer
@@ -33,11 +34,11 @@ class Workers:
     """Components, each with its optimizers; changed by every step."""
 
     workers: list[_Worker]
-    observation: Observation
+    observation: LinearObservation
     config: FitConfig
 
     @classmethod
-    def of(cls, components: Sequence[Component], observation: Observation, config: FitConfig) -> Workers:
+    def of(cls, components: Sequence[Component], observation: LinearObservation, config: FitConfig) -> Workers:
         """Start from components, which are not changed."""
         scheme = config.optimizer
         pairs = [(make_optimizer(scheme, c.spectrum), make_optimizer(scheme, c.morph)) for c in components]
@@ -112,6 +113,9 @@ class Workers:
         The bound is (largest weight) × (largest gain of the kernels)² × (norm of the other factor)².
         """
         observation, config = self.observation, self.config
+        if not isinstance(observation, Observation):
+            # An option that does not suit the data, rather than an argument of a wrong type.
+            raise ValueError("optimizer 'fista' needs the kernels of an Observation, expected an adaptive one")  # noqa: TRY004
         gain = float(np.abs(observation.convolver.transform).max()) ** 2 * float(observation.weights.max())
         for_spectrum = config.spectrum_step / (gain * float(np.sum(component.morph**2)))
         for_morph = config.morph_step / (gain * float(np.sum(component.spectrum**2)))

@@ -1,0 +1,263 @@
+"""Covariance of fluxes: Fisher matrices of what was fitted, with morphologies held fixed or fitted too.
+
+Marginal errors propagate the noise through spectra and morphologies (the delta method): the model's derivatives with
+respect to all of them give a Fisher matrix, and the flux's derivatives pick the variance from its inverse. Pixels held
+by a constraint do not count as parameters, see `cells`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from scipy import linalg
+
+from ..geometry import BoolArray, Box, FloatArray, IntArray
+from .cells import Cells, Factor, make_cells
+from .observation import Observation
+from .render import render_morph
+from .response import Linear, Response, make_response
+
+__all__ = ["UNCONSTRAINED", "CovarianceKind", "FluxCovariance", "Uncertainty"]
+
+CovarianceKind = Literal["marginal", "conditional"]
+
+UNCONSTRAINED = 1e38
+"""Variance of a flux that no pixel with weight says anything about: finite, in single precision too."""
+
+RIDGES = (1e-10, 1e-8, 1e-6, 1e-4)
+"""Added to the diagonal of a normal matrix scaled to unit diagonal, the first that makes it positive definite: what the
+data leave open gets an error up to 1e5 times that of the same source alone, instead of an infinite one."""
+
+DEGENERATE = 400.0
+"""A variance so many times that of the source alone with its morphology fixed counts as undetermined."""
+
+BACKGROUND = -1
+"""Number of the source of what is no source."""
+
+MAX_SYSTEM = 400
+"""Most cells in one linear system: bounds cost and memory, both independent of the number of sources."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FluxCovariance:
+    """Covariance of the fluxes of a blend.
+
+    Parameters
+    ----------
+    values : array (source, source, band)
+        Square of the image units. Bands are correlated by the common morphologies; only equal bands are kept.
+    undetermined : bool array (source, band)
+        Fluxes that the data do not determine: no pixel with weight, or a source that cannot be told from another one.
+    """
+
+    values: FloatArray
+    undetermined: BoolArray
+
+    @property
+    def errors(self) -> FloatArray:
+        """Standard deviations (source, band)."""
+        out: FloatArray = np.sqrt(np.einsum("ssb->sb", self.values))
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Uncertainty:
+    """Covariances of a fitted blend, computed when they are first asked for.
+
+    Parameters
+    ----------
+    observation : Linear
+        What was fitted.
+    sources : sequence of sequences of Factor
+        Fitted components of each source.
+    background : sequence of Factor
+        What else was fitted: its freedom adds to the errors, without being reported.
+    """
+
+    observation: Linear
+    sources: Sequence[Sequence[Factor]]
+    background: Sequence[Factor] = ()
+
+    def covariance(self, kind: CovarianceKind) -> FluxCovariance:
+        """Marginal or conditional covariance.
+
+        Raises
+        ------
+        ValueError
+            If there is no such ``kind``.
+        """
+        if kind not in ("marginal", "conditional"):
+            raise ValueError(f"kind of covariance {kind!r} does not exist, expected 'marginal' or 'conditional'")
+        return self.marginal if kind == "marginal" else self.conditional
+
+    @cached_property
+    def conditional(self) -> FluxCovariance:
+        """Morphologies held fixed: inverse Fisher matrix of all spectra, band by band."""
+        components, owner = self._components
+        gram = _template_gram(components, self.observation)
+        area = np.array([component.morph.sum(dtype=np.float64) for component in components])
+        bands = len(gram)
+        count = len(self.sources)
+        values = np.zeros((count, count, bands))
+        picks = (owner[:, None] == np.arange(count)) * area[:, None]
+        for b in range(bands):
+            values[:, :, b] = _propagate(gram[b], picks)
+        return self._flagged(values, gram)
+
+    @cached_property
+    def marginal(self) -> FluxCovariance:
+        """Morphologies fitted too.
+
+        A blend with more cells than one system may hold is solved source by source, each with its nearest neighbours:
+        covariances with farther sources are then 0, and errors do not include what those contribute.
+        """
+        components, owner = self._components
+        response = make_response(self.observation)
+        parts = [
+            _Part(make_cells(c), c.spectrum.astype(np.float64), int(k)) for c, k in zip(components, owner, strict=True)
+        ]
+        bands, count = len(response.lags), len(self.sources)
+        values = np.zeros((count, count, bands))
+        known = np.zeros((count, count), dtype=int)
+        for members, rows in _systems(parts, count):
+            block = _marginal_block([p for p in parts if p.source in (*members, BACKGROUND)], members, response)
+            for row in rows:
+                i = members.index(row)
+                values[row, members] += block[i]
+                values[members, row] += block[i]
+                known[row, members] += 1
+                known[members, row] += 1
+        values /= np.maximum(known, 1)[:, :, None]
+        return self._flagged(values, _template_gram(components, self.observation))
+
+    @property
+    def _components(self) -> tuple[list[Factor], IntArray]:
+        """All components in order, and the number of the source of each; −1 for the background."""
+        groups = [*self.sources, self.background]
+        numbers = [*range(len(self.sources)), BACKGROUND]
+        return [c for group in groups for c in group], np.repeat(numbers, [len(group) for group in groups])
+
+    def _flagged(self, values: FloatArray, gram: FloatArray) -> FluxCovariance:
+        """Bring what nothing constrains to `UNCONSTRAINED`, and flag it with what cannot be told apart."""
+        components, owner = self._components
+        count, bands = len(self.sources), len(gram)
+        undetermined = np.zeros((count, bands), dtype=bool)
+        for k, b in np.ndindex(count, bands):
+            mine = np.flatnonzero(owner == k)
+            block = gram[b][np.ix_(mine, mine)]
+            spectrum = np.array([components[i].spectrum[b] for i in mine], dtype=np.float64)
+            flux = sum(components[i].spectrum[b] * components[i].morph.sum(dtype=np.float64) for i in mine)
+            power = spectrum @ block @ spectrum
+            if np.any(np.diag(block) <= 0) or not power > 0:
+                values[k, :, b] = values[:, k, b] = 0
+                values[k, k, b] = UNCONSTRAINED
+            undetermined[k, b] = not values[k, k, b] < DEGENERATE * flux**2 / power if power > 0 else True
+        return FluxCovariance(np.clip(values, -UNCONSTRAINED, UNCONSTRAINED), undetermined)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """One component in cells, with the number of its source."""
+
+    cells: Cells
+    spectrum: FloatArray
+    source: int
+
+
+def _systems(parts: Sequence[_Part], count: int) -> list[tuple[list[int], list[int]]]:
+    """Choose sources to solve together, and say for which of them each solution holds."""
+    size, center = np.zeros(count, dtype=int), np.zeros((count, 2))
+    for part in (part for part in parts if part.source != BACKGROUND):
+        size[part.source] += part.cells.basis.shape[1]
+        center[part.source] = part.cells.corners[0]
+    if size.sum() <= MAX_SYSTEM:
+        return [(list(range(count)), list(range(count)))]
+    systems = []
+    for k in range(count):
+        nearest = np.argsort(np.sum((center - center[k]) ** 2, axis=1), kind="stable")
+        # Itself first, whatever its size; then as many neighbours as fit.
+        fits = (np.cumsum(size[nearest]) <= MAX_SYSTEM) | (np.arange(count) == 0)
+        systems.append(([int(j) for j in nearest[fits]], [k]))
+    return systems
+
+
+def _marginal_block(parts: Sequence[_Part], members: Sequence[int], response: Response) -> FloatArray:
+    """Covariance (source, source, band) of the fluxes of ``members``, to which all ``parts`` belong."""
+    bands = len(response.lags)
+    free = [part.cells.basis.shape[1] for part in parts]
+    offsets = len(parts) * bands + np.concatenate([[0], np.cumsum(free)]).astype(int)
+    normal = np.zeros((offsets[-1], offsets[-1]))
+    picks = np.zeros((offsets[-1], len(members), bands))
+    for k, part in enumerate(parts):
+        spectra, morph = slice(k * bands, (k + 1) * bands), slice(offsets[k], offsets[k + 1])
+        if part.source != BACKGROUND:
+            source = members.index(part.source)
+            picks[spectra, source, :] = part.cells.flux * np.eye(bands)
+            picks[morph, source, :] = part.cells.basis.sum(axis=0)[:, None] * part.spectrum
+        for j in range(k + 1):
+            other, theirs = parts[j], slice(offsets[j], offsets[j + 1])
+            gram = response.gram(part.cells, other.cells)
+            columns = slice(j * bands, (j + 1) * bands)
+            normal[spectra, columns] = np.diag(gram[:, 0, 0])
+            normal[spectra, theirs] = other.spectrum[:, None] * gram[:, 0, 1:]
+            normal[morph, columns] = (part.spectrum[:, None] * gram[:, 1:, 0]).T
+            normal[morph, theirs] = np.tensordot(part.spectrum * other.spectrum, gram[:, 1:, 1:], axes=1)
+            normal[columns, spectra] = normal[spectra, columns].T
+            normal[theirs, spectra] = normal[spectra, theirs].T
+            normal[columns, morph] = normal[morph, columns].T
+            normal[theirs, morph] = normal[morph, theirs].T
+        normal[morph, morph] += np.diag(part.cells.width**-2.0)
+    shape = (len(members), bands)
+    covariance = _propagate(normal, picks.reshape(len(normal), len(members) * bands)).reshape(shape + shape)
+    out: FloatArray = np.einsum("sbtb->stb", covariance)
+    return out
+
+
+def _propagate(normal: FloatArray, picks: FloatArray) -> FloatArray:
+    """``picksᵀ normal⁻¹ picks`` for a symmetric matrix that may be singular.
+
+    Parameters without information are left out. The matrix is scaled to unit diagonal, and gets the smallest of
+    `RIDGES` with which a Cholesky factor exists.
+    """
+    informed = np.diag(normal) > 0
+    scale = 1 / np.sqrt(np.diag(normal)[informed])
+    scaled = normal[np.ix_(informed, informed)] * np.outer(scale, scale)
+    for ridge in RIDGES:
+        try:
+            factor = linalg.cholesky(scaled + ridge * np.eye(len(scaled)), lower=True, check_finite=False)
+        except linalg.LinAlgError:
+            continue
+        root = linalg.solve_triangular(factor, scale[:, None] * picks[informed], lower=True, check_finite=False)
+        out: FloatArray = root.T @ root
+        return out
+    return np.full((picks.shape[1], picks.shape[1]), UNCONSTRAINED)
+
+
+def _template_gram(components: Sequence[Factor], observation: Linear) -> FloatArray:
+    """Overlaps (band, component, component) of the rendered morphologies, weighted with the data's weights."""
+    bands, n = len(observation.weights), len(components)
+    gram = np.zeros((bands, n, n))
+    data = Box((0, 0), (observation.weights.shape[1], observation.weights.shape[2]))
+    rendered = [_rendered(component, observation) for component in components]
+    for k, (box, cube) in enumerate(rendered):
+        weighted = (cube * observation.weights[:, *box.slices_in(data)]).astype(np.float64)
+        for j in range(k + 1):
+            mine, other = box.overlap_slices(rendered[j][0])
+            overlap = np.einsum("byx,byx->b", weighted[:, *mine], rendered[j][1][:, *other])
+            gram[:, k, j] = gram[:, j, k] = overlap
+    return gram
+
+
+def _rendered(component: Factor, observation: Linear) -> tuple[Box, FloatArray]:
+    """Morphology with unit spectrum in the data (band, y, x), with the box of data pixels that it covers."""
+    if isinstance(observation, Observation):
+        return render_morph(component.morph, component.box, observation.convolver.kernels, observation.frame)
+    bands = len(observation.weights)
+    model = np.zeros((bands, *observation.frame.shape), dtype=component.morph.dtype)
+    model[:, *component.box.slices_in(observation.frame)] = component.morph
+    cube = observation.render(model)
+    return Box((0, 0), (cube.shape[1], cube.shape[2])), cube
