@@ -20,7 +20,9 @@ class FitConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_iter: int = Field(100, ge=0, description="Most updates of a blend, preconditioned ones included; 0 returns the initial model.")
+    max_iter: int = Field(
+        100, ge=0, description="Most updates of a blend, preconditioned ones included; 0: the initial model."
+    )
     min_iter: int = Field(6, ge=0, description="Updates before convergence is judged.")
     e_rel: float = Field(
         1e-3,
@@ -37,10 +39,10 @@ class FitConfig(BaseModel):
         description="Return the iterate with the highest logL among those that meet the constraints, else the last.",
     )
     precondition: int = Field(
-        44, ge=0, description="Most preconditioned steps before those of the optimizer; 0: none of them."
+        50, ge=0, description="Most preconditioned steps before those of the optimizer; 0: none of them."
     )
     precondition_floor: float = Field(
-        0.05, gt=0, description="Floor of the kernel's power in the preconditioner, whose largest value is about 1."
+        0.08, gt=0, description="Floor of the kernel's power in the preconditioner, whose largest value is about 1."
     )
     optimizer: OptimizerName = Field("amsgrad", description="Proximal gradient scheme for spectra and morphologies.")
     morph_step: float = Field(

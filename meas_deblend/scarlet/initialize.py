@@ -132,9 +132,7 @@ def _single(start: _Start, observation: Observation, config: FitConfig) -> Compo
     return Component(start.center, box, floor_spectrum(spectrum * largest), morph / largest)
 
 
-def _bulge_and_disk(
-    single: Component, observation: Observation, config: FitConfig, render: MorphRenderer
-) -> Source:
+def _bulge_and_disk(single: Component, observation: Observation, config: FitConfig, render: MorphRenderer) -> Source:
     """Cut the morphology at a fraction of its peak: what is below is the disk, what exceeds it the bulge."""
     fraction = config.disk_percentile / 100
     disk = np.minimum(single.morph, fraction) / fraction

@@ -13,7 +13,15 @@ from scipy.special import erf
 
 from ..geometry import FloatArray
 
-__all__ = ["ComplexArray", "Kernels", "conjugate_transform", "difference_kernels", "kernel_transform", "model_psf", "prepare_kernels"]
+__all__ = [
+    "ComplexArray",
+    "Kernels",
+    "conjugate_transform",
+    "difference_kernels",
+    "kernel_transform",
+    "model_psf",
+    "prepare_kernels",
+]
 
 
 ComplexArray = NDArray[np.complexfloating[Any, Any]]

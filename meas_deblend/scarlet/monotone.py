@@ -118,7 +118,7 @@ def monotonic_inplace(
 
 
 @jit
-def _lower_side(
+def _lower_side(  # noqa: PLR0917 -- a compiled loop, called with plain arrays and numbers
     line: FloatArray, inner: FloatArray, middle: int, weights: FloatArray, last: int, edge_damping: bool
 ) -> None:
     """Lower one side of a ring, out to ``last`` pixels from its middle, to the means of closer neighbours.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry import Box, FloatArray
+from ..geometry import BoolArray, Box, FloatArray
 from .component import Component
 from .config import FitConfig
 from .convolve import filter_cube
@@ -104,7 +104,8 @@ class _Work:
     @classmethod
     def around(cls, observation: Observation, extent: Box, config: FitConfig) -> _Work:
         """Take what weighs, and ``extent``."""
-        box = Box.from_mask((observation.weights > 0).any(axis=0)) | extent
+        weighs: BoolArray = np.any(observation.weights > 0, axis=0)
+        box = Box.from_mask(weighs) | extent
         view = observation if box == observation.frame else observation.crop(box)
         dtype = view.images.dtype
         largest = view.weights.max(axis=(1, 2)).astype(np.float64)

@@ -135,7 +135,7 @@ def _step_spectrum(
     morph: FloatArray,
     damping: float,
 ) -> None:
-    """A ← A − damping · Σ S G / Σ S ΣS: what all components together would take away, divided among them."""
+    """Step a spectrum: A ← A − damping · Σ S G / Σ S ΣS, what all components would take away, divided among them."""
     y0, x0, h, w = box
     norm = 0.0
     for y in range(h):
@@ -161,7 +161,7 @@ def _step_morph(
     values: tuple[FloatArray, FloatArray, FloatArray],
     importance: FloatArray,
 ) -> None:
-    """S ← S − q Σ_b c A G / Σ_b c A ΣqA, with the claims q of all components at the pixel in the last sum."""
+    """Step a morphology: S ← S − q Σ_b c A G / Σ_b c A ΣqA, the last sum over the claims q of all components."""
     residual, cover = planes
     y0, x0, h, w = box
     ahead, claim, new = values

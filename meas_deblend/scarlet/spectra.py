@@ -79,7 +79,7 @@ def _normal_equations(
 
 
 @jit
-def weigh(
+def weigh(  # noqa: PLR0917 -- a compiled loop, called with plain arrays
     cube: FloatArray,
     corners: IntArray,
     weights: FloatArray,
@@ -103,9 +103,7 @@ def weigh(
 
 
 @jit
-def add_products(
-    weighted: FloatArray, corners: IntArray, other: FloatArray, others: IntArray, out: FloatArray
-) -> None:
+def add_products(weighted: FloatArray, corners: IntArray, other: FloatArray, others: IntArray, out: FloatArray) -> None:
     """Write Σ weighted × other over the pixels that both have into ``out`` (band,)."""
     y0, x0 = max(corners[0], others[0]), max(corners[1], others[1])
     y1, x1 = min(corners[2], others[2]), min(corners[3], others[3])
