@@ -6,14 +6,17 @@ go to doc/_static/real and are kept under version control, because a build of th
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
+from numpy.typing import NDArray
 
 import meas_deblend as md
-from meas_deblend.sdss import SingleBandConfig, deblend_parent
+from meas_deblend.sdss import SingleBandConfig, SingleBandResult, deblend_parent
 
 # The sources that catalogs list there, brightest first in r, as (y, x); and a place between the two brightest.
 SEVEN = [(33, 14), (36, 31), (47, 19), (15, 25), (51, 37), (23, 22), (5, 34)]
@@ -31,11 +34,11 @@ class Band:
         self.image, self.variance, self.psf = coadds.images[0], coadds.variance[0], coadds.psfs[0]
         self.sigma = float(np.sqrt(np.median(self.variance)))
 
-    def deblend(self, peaks: list[tuple[int, int]], **options: object):
+    def deblend(self, peaks: list[tuple[int, int]], **options: object) -> SingleBandResult:
         """Deblend the whole cut-out as one parent."""
         return deblend_parent(self.image, self.variance, self.psf, peaks, config=SingleBandConfig(**options))
 
-    def show(self, axes, image, title: str, peaks=()) -> None:
+    def show(self, axes: Any, image: NDArray[np.floating], title: str, peaks: Sequence[tuple[int, int]] = ()) -> None:
         """Draw an image of the sky, in σ."""
         top = np.arcsinh(self.image.max() / self.sigma / SOFTENING)
         axes.imshow(np.arcsinh(image / self.sigma / SOFTENING), origin="lower", cmap="magma", vmin=-0.5, vmax=top)
@@ -104,7 +107,7 @@ def with_and_without(band: Band) -> None:
     save(figure, "single_band_with_and_without")
 
 
-def save(figure, name: str) -> None:
+def save(figure: Any, name: str) -> None:
     """Write one picture."""
     figure.savefig(OUT / f"{name}.png", dpi=110)
     plt.close(figure)
