@@ -1,5 +1,7 @@
 """Models that several test modules use: made from a seed, not fitted to anything."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from meas_deblend.geometry import Box, Footprint, Peak
@@ -62,6 +64,12 @@ def make_template_parent(parent_id, position, box):
     )
 
 
+def with_fits(parent, psf_fits):
+    """Return the isolated parent with other point-source fits."""
+    source = replace(parent.sources[0], psf_fits=psf_fits)
+    return replace(parent, blends=(replace(parent.blends[0], sources=(source,)),))
+
+
 def assert_same_array(a, b):
     """Same type, shape and bits, NaN included."""
     assert a.dtype == b.dtype
@@ -91,6 +99,7 @@ def _assert_same_blend(a, b):
     assert len(a.sources) == len(b.sources)
     for one, other in zip(a.sources, b.sources, strict=True):
         assert (one.id, one.flags, repr(one.peak)) == (other.id, other.flags, repr(other.peak))
+        assert repr(one.psf_fits) == repr(other.psf_fits)
         assert len(one.components) == len(other.components)
         for mine, theirs in zip(one.components, other.components, strict=True):
             assert type(mine) is type(theirs)

@@ -1,4 +1,4 @@
-"""What stands for a parent on which its deblender raised an error."""
+"""What stands for a parent that was not deblended, or on which its deblender raised an error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 __all__ = ["parent_without_models"]
 
 
-def parent_without_models(exposure: MultibandExposure, parent: Parent, deblender: str, message: str) -> ParentModel:
+def parent_without_models(
+    exposure: MultibandExposure, parent: Parent, deblender: str, message: str, reason: str = "fit_failed"
+) -> ParentModel:
     """Parent model in which every peak has a source, and no source a component.
 
     Parameters
@@ -22,14 +24,16 @@ def parent_without_models(exposure: MultibandExposure, parent: Parent, deblender
     exposure : MultibandExposure
     parent : Parent
     deblender : str
-        Name of the deblender that failed.
+        Name of the deblender that was asked for.
     message : str
-        What it raised.
+        What it raised, or which limit the parent exceeds.
+    reason : str
+        One of the reasons of the catalog.
 
     Returns
     -------
     ParentModel
-        Outcome "failed", reason "fit_failed".
+        Outcome "failed".
     """
     psfs = parent_psfs(exposure, parent)
     nothing = frozenset({"deblend_noModel"})
@@ -41,7 +45,7 @@ def parent_without_models(exposure: MultibandExposure, parent: Parent, deblender
         psfs.stamps,
         deblender=deblender,
         outcome="failed",
-        reason="fit_failed",
+        reason=reason,
         message=message,
         warnings=psfs.warnings,
     )

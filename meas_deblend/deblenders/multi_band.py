@@ -14,7 +14,7 @@ from ..exceptions import InputError
 from ..geometry import Image
 from ..models import BlendModel, FactorizedComponent, ParentModel, SourceModel
 from ..scarlet.config import FitConfig
-from ..sdss.config import SingleBandConfig
+from ..sdss.config import TemplateConfig
 from .blend_fit import BlendFitter, NotFittedError
 from .limits import BlendLimits
 from .none import NoDeblending, NoneOptions
@@ -47,8 +47,8 @@ class MultiBandOptions(BaseModel):
         "where the parent has none), templates of single bands, or the parent's seeds.",
     )
     limits: BlendLimits = Field(BlendLimits(), description="Blends beyond these get templates of single bands instead.")
-    templates: SingleBandConfig = Field(
-        SingleBandConfig(), description="Templates of single bands, as a first guess and where there is no joint fit."
+    templates: TemplateConfig = Field(
+        TemplateConfig(), description="Templates of single bands, as a first guess and where there is no joint fit."
     )
     fit_isolated: bool = Field(
         True, description="Fit parents with one peak too; else their child simply has all pixels (deblender none)."
@@ -129,7 +129,9 @@ def _brightest_first(blends: Sequence[Footprint]) -> list[int]:
 def _template_blend(index: int, blend: Footprint, parent: Parent, made: ParentTemplates) -> BlendModel:
     """Return the sources of a blend that was not fitted, with their templates of single bands."""
     by_id = {peak.id: model for peak, model in zip(parent.footprint.peaks, made.peaks, strict=True)}
-    sources = tuple(SourceModel(p.id, p, by_id[p.id].components, by_id[p.id].flags) for p in blend.peaks)
+    sources = tuple(
+        SourceModel(p.id, p, by_id[p.id].components, by_id[p.id].flags, by_id[p.id].psf_fits) for p in blend.peaks
+    )
     return BlendModel(index, blend.box, sources)
 
 

@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._interrupt import raise_interrupt
-from ..geometry import Box, Image
-from ..models import TemplateComponent
+from ..geometry import Box, Footprint, Image
+from ..models import PointSourceFit
 from .cutout import cut_out
+from .peak_models import BandTemplates, DrawnPsf, join_bands
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from ..detect import BandPsfs
-    from ..geometry import Parent
+    from ..geometry import BoolArray, Parent
     from ..image import MultibandExposure, Psf
-    from ..sdss import PeakTemplate, SingleBandConfig
+    from ..sdss import TemplateConfig
     from .cutout import Cutout
+    from .peak_models import PeakModel
 
-__all__ = ["ParentTemplates", "PeakModel", "parent_templates"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PeakModel:
-    """The template of one peak in all bands.
-
-    Parameters
-    ----------
-    components : tuple of TemplateComponent
-        One, or none if no band shows any flux at the peak.
-    flags : frozenset of str
-        Object flags.
-    own : bool
-        Whether the single-band algorithm found a template in at least one band.  If not, it is a point source scaled
-        to the pixel of the peak, or nothing.
-    """
-
-    components: tuple[TemplateComponent, ...]
-    flags: frozenset[str]
-    own: bool
+__all__ = ["ParentTemplates", "parent_templates"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +61,14 @@ class _Job:
 
 
 def parent_templates(
-    exposure: MultibandExposure, parent: Parent, psfs: BandPsfs, config: SingleBandConfig, *, catch: bool = True
+    exposure: MultibandExposure,
+    parent: Parent,
+    psfs: BandPsfs,
+    config: TemplateConfig,
+    *,
+    catch: bool = True,
+    psf_for_lost_peaks: bool = True,
+    without: frozenset[str] = frozenset(),
 ) -> ParentTemplates:
     """Build the templates of every peak in every band.
 
@@ -90,9 +78,13 @@ def parent_templates(
     parent : Parent
     psfs : BandPsfs
         At the parent.  A band without a PSF gets symmetric templates without point-source fits and ramps.
-    config : SingleBandConfig
+    config : TemplateConfig
     catch : bool
         Go on without a band in which an error was raised, and tell about it in ``problems``.
+    psf_for_lost_peaks : bool
+        Give the PSF, scaled to its pixel, to a peak that no template fits.
+    without : frozenset of str
+        Bands to leave out.
 
     Returns
     -------
@@ -107,30 +99,33 @@ def parent_templates(
     margin = max(psfs.stamps.shape[1:])
     band_psfs, warnings = _psfs_of_bands(exposure, parent, psfs)
     job = _Job(exposure, parent, psfs, cut_out(exposure, parent.footprint.box.grow(margin)), band_psfs)
-    planes: list[Sequence[PeakTemplate] | None] = []
+    planes: list[BandTemplates | None] = []
     problems: list[str] = []
     usable = np.asarray((parent.footprint.on(job.cutout.box) & ~job.cutout.bad).any(axis=(1, 2)))
     for band, name in enumerate(exposure.bands):
-        templates = None
-        if usable[band] and parent.footprint.peaks:
+        plane = None
+        if usable[band] and parent.footprint.peaks and name not in without:
             try:
-                templates = _band_templates(job, band, config)
+                plane = _band_templates(job, band, config)
             except Exception as error:
                 raise_interrupt(error)
                 if not catch:
                     raise
                 problems.append(f"{name}: {type(error).__name__}: {error}")
-        planes.append(templates)
-    models = tuple(_peak_model(job, k, planes) for k in range(len(parent.footprint.peaks)))
+        planes.append(plane)
+    models = tuple(
+        join_bands(k, planes, partial(_point_source, job, k) if psf_for_lost_peaks else None)
+        for k in range(len(parent.footprint.peaks))
+    )
     return ParentTemplates(models, tuple(problems), bool(usable.any()), warnings)
 
 
-def _band_templates(job: _Job, band: int, config: SingleBandConfig) -> Sequence[PeakTemplate]:
-    """Templates of all peaks in one band."""
-    from ..sdss import ParentInput, build_templates  # noqa: PLC0415 - keeps the algorithm out of the import of the registry
+def _band_templates(job: _Job, band: int, config: TemplateConfig) -> BandTemplates:
+    """Templates of all peaks in one band, and stray flux as the options say."""
+    # Keeps the algorithm out of the import of the registry.
+    from ..sdss import ParentInput, build_templates, deblend_parent  # noqa: PLC0415
 
-    cutout = job.cutout
-    psf = job.band_psfs[band]
+    cutout, psf = job.cutout, job.band_psfs[band]
     if psf is None:
         config = config.model_copy(update={"fit_psfs": False, "edge_handling": "clip"})
     given = ParentInput(
@@ -140,9 +135,33 @@ def _band_templates(job: _Job, band: int, config: SingleBandConfig) -> Sequence[
         np.array([p.center for p in job.parent.footprint.peaks]),
         footprint=job.parent.footprint.on(cutout.box),
         mask=cutout.bad[band],
+        sigma1=_sigma1(job, band, config),
         origin=cutout.box.origin,
+        edge=_edge(job, band),
     )
-    return build_templates(given, config)
+    if not config.shares_stray_flux:
+        return BandTemplates(build_templates(given, config))
+    children = deblend_parent(**{name: getattr(given, name) for name in given.__slots__}, config=config).children
+    return BandTemplates([c.peak for c in children], [Image(c.pixels.stray, c.box) for c in children])
+
+
+def _sigma1(job: _Job, band: int, config: TemplateConfig) -> float | None:
+    """Median noise of the usable pixels near the parent that carry none of the masks; None without any such pixel."""
+    planes = [name for name in config.mask_planes if name in job.exposure.mask_planes.bits]
+    marked = job.exposure.mask_planes.any_set(_cut(job, job.exposure.mask[band]), planes)
+    variance = job.cutout.variance[band][~marked & ~job.cutout.bad[band]]
+    return float(np.sqrt(np.median(variance))) if variance.size else None
+
+
+def _edge(job: _Job, band: int) -> BoolArray:
+    """Where the exposure ends: its outermost pixels, and those of the plane EDGE."""
+    planes = [name for name in ("EDGE",) if name in job.exposure.mask_planes.bits]
+    marked = job.exposure.mask_planes.any_set(_cut(job, job.exposure.mask[band]), planes)
+    return marked | ~Footprint.from_box(job.exposure.box.grow(-1)).on(job.cutout.box)
+
+
+def _cut(job: _Job, plane: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+    return plane[job.cutout.box.slices_in(job.exposure.box)]
 
 
 def _psfs_of_bands(
@@ -173,45 +192,19 @@ def _trouble_at_peaks(psf: Psf, parent: Parent) -> str:
     return ""
 
 
-def _peak_model(job: _Job, k: int, planes: Sequence[Sequence[PeakTemplate] | None]) -> PeakModel:
-    """Join the templates of peak ``k`` in all bands; bands that have none are 0."""
-    found = {b: p[k] for b, p in enumerate(planes) if p is not None and p[k].status == "ok"}
-    images = {b: t.image for b, t in found.items() if np.any(t.image.array > 0)}
-    flags = {"deblend_deblendedAsPsf"} if any(t.psf.is_psf for t in found.values()) else set()
-    if any("ramped_template" in t.flags for t in found.values()):
-        flags.add("deblend_rampedTemplate")
-    own = bool(images)
-    if not own:
-        images = _point_source(job, k)
-        flags = {"deblend_deblendedAsPsf"} if images else {"deblend_noModel"}
-    return PeakModel(_component(images, len(planes)), frozenset(flags), own)
-
-
-def _point_source(job: _Job, k: int) -> dict[int, Image]:
+def _point_source(job: _Job, k: int) -> dict[int, DrawnPsf]:
     """PSF of each band, scaled to a positive pixel at the peak."""
     peak, box = job.parent.footprint.peaks[k], job.cutout.box
     if not box.contains(peak.y, peak.x):
         return {}
     h, w = job.psfs.stamps.shape[1:]
     stamp_box = Box((peak.y - h // 2, peak.x - w // 2), (h, w))
-    images = {}
+    drawn = {}
     for band in np.flatnonzero(job.psfs.known):
         height = float(job.cutout.images[band, peak.y - box.origin[0], peak.x - box.origin[1]])
         middle = float(job.psfs.stamps[band, h // 2, w // 2])
         if height > 0 and middle > 0:
             image = Image(height / middle * job.psfs.stamps[band], stamp_box)
-            images[int(band)] = image.project(stamp_box & job.parent.footprint.box & box)
-    return images
-
-
-def _component(images: dict[int, Image], bands: int) -> tuple[TemplateComponent, ...]:
-    """Cube of the images (y, x), by index of their band, on the box around them all; nothing without any."""
-    box = Box((0, 0), (0, 0))
-    for image in images.values():
-        box = box | image.box
-    if box.is_empty:
-        return ()
-    cube = np.zeros((bands, *box.shape), dtype=np.float32)
-    for band, image in images.items():
-        cube[band] = np.maximum(np.nan_to_num(image.project(box).array, posinf=0.0), 0)
-    return (TemplateComponent(box, cube),)
+            fit = PointSourceFit(True, float(image.array.sum()), (float(peak.y), float(peak.x)))
+            drawn[int(band)] = DrawnPsf(image.project(stamp_box & job.parent.footprint.box & box), fit)
+    return drawn

@@ -85,7 +85,10 @@ class Box:
 
     def encloses(self, other: Box) -> bool:
         """Whether every pixel of ``other`` lies inside; an empty box is enclosed by any."""
-        return other.is_empty or (self & other) == other
+        (y0, x0), (y1, x1) = self.origin, self.stop
+        (other_y0, other_x0), (other_y1, other_x1) = other.origin, other.stop
+        inside = y0 <= other_y0 and other_y1 <= y1 and x0 <= other_x0 and other_x1 <= x1
+        return inside or other.is_empty
 
     def grow(self, radius: int | tuple[int, int]) -> Box:
         """Box with ``radius`` pixels more on every side (one number, or one for y and one for x)."""
@@ -131,8 +134,12 @@ class Box:
 
     def overlap_slices(self, other: Box) -> tuple[Slices, Slices]:
         """Slices of the common pixels, in an array on this box and in one on ``other`` (both empty if none)."""
-        common = self & other
-        if common.is_empty:
+        (y0, x0), (other_y0, other_x0) = self.origin, other.origin
+        first_y, stop_y = max(y0, other_y0), min(self.stop[0], other.stop[0])
+        first_x, stop_x = max(x0, other_x0), min(self.stop[1], other.stop[1])
+        if first_y >= stop_y or first_x >= stop_x:
             nothing = (slice(0, 0), slice(0, 0))
             return nothing, nothing
-        return common.slices_in(self), common.slices_in(other)
+        here = (slice(first_y - y0, stop_y - y0), slice(first_x - x0, stop_x - x0))
+        there = (slice(first_y - other_y0, stop_y - other_y0), slice(first_x - other_x0, stop_x - other_x0))
+        return here, there

@@ -11,6 +11,7 @@ __all__ = [
     "Component",
     "FactorizedComponent",
     "ParentModel",
+    "PointSourceFit",
     "SourceModel",
     "TemplateComponent",
 ]
@@ -54,6 +55,25 @@ class TemplateComponent:
 Component = FactorizedComponent | TemplateComponent
 
 
+@dataclass(frozen=True, slots=True)
+class PointSourceFit:
+    """A point source that was fitted at a peak in one band.
+
+    Parameters
+    ----------
+    is_psf : bool
+        Whether it is the peak's template in that band.
+    flux : float
+        Image units.
+    center : tuple of float
+        Position ``(y, x)``.
+    """
+
+    is_psf: bool
+    flux: float
+    center: tuple[float, float]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SourceModel:
     """The model of one child.
@@ -68,12 +88,15 @@ class SourceModel:
         May be empty: a source without a model is kept, and receives no flux.
     flags : frozenset of str
         Names of the object flags (products.columns) that are true.
+    psf_fits : tuple of PointSourceFit or None
+        One per band, None where none was made; empty if none was made in any band.
     """
 
     id: int
     peak: Peak
     components: tuple[Component, ...]
     flags: frozenset[str] = frozenset()
+    psf_fits: tuple[PointSourceFit | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from .ids import PatchId, pack_id, unpack_id
 from .lookup import ModelSource
 from .memory import MemoryStore
 from .reference import columns_markdown
-from .vocabulary import OUTCOMES, REASONS, Reason
+from .vocabulary import OUTCOMES, REASON_FLAGS, REASONS, Reason
 
 if TYPE_CHECKING:
     from .json_store import models_from_json, models_to_json
@@ -26,6 +26,7 @@ __all__ = [
     "OBJECT_FLAGS",
     "OUTCOMES",
     "REASONS",
+    "REASON_FLAGS",
     "TABLES",
     "CatalogLayout",
     "Column",

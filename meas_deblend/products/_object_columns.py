@@ -21,15 +21,15 @@ def outcome_columns(parent: str) -> tuple[Column, ...]:
             "deblend_skipped",
             "bool",
             "",
-            f"The deblender that was asked for was not tried on {parent}: the reason names the limit or what was "
-            "missing.",
+            f"The deblender that was asked for was not tried on {parent}, or not in all its bands or on all its peaks: "
+            "the reason names the limit or what was missing.",
             "persist",
         ),
         Column(
             "deblend_failed",
             "bool",
             "",
-            f"The deblender that was asked for was tried on {parent} and failed.",
+            f"The deblender that was asked for was tried on {parent} and failed, if only in a band or on a peak.",
             "persist",
         ),
     )
@@ -105,6 +105,54 @@ MODEL_FLAGS = (
         "",
         "In at least one band its template was ramped down at the parent's edge.",
         "single_band",
+    ),
+    Column(
+        "deblend_patchedTemplate",
+        "bool",
+        "",
+        "In at least one band its template took over the data at the edge of the exposure.",
+        "single_band",
+        since="1.1.0",
+    ),
+    Column(
+        "deblend_hasStrayFlux",
+        "bool",
+        "",
+        "It was given flux that no template covered, in at least one band.",
+        "single_band",
+        since="1.1.0",
+    ),
+)
+
+_POINT_SOURCE = (
+    Column(
+        "{band}_deblend_deblendedAsPsf",
+        "bool",
+        "",
+        "The PSF is its template in {band}.",
+        "single_band",
+        since="1.1.0",
+    ),
+    *(
+        Column(
+            f"{{band}}_deblend_psfCenter_{axis}",
+            "float64",
+            "pix",
+            f"{what} of the PSF that is its template in {{band}}; NaN where it is not the PSF.",
+            "single_band",
+            nullable=True,
+            since="1.1.0",
+        )
+        for axis, what in (("x", "Column"), ("y", "Row"))
+    ),
+    Column(
+        "{band}_deblend_psf_instFlux",
+        "float64",
+        "image",
+        "Flux of the PSF that is its template in {band}, as fitted; NaN where it is not the PSF.",
+        "single_band",
+        nullable=True,
+        since="1.1.0",
     ),
 )
 
@@ -215,4 +263,4 @@ _MEASURED = (
     Column("{band}_shape_flag", "bool", "", "The moments in {band} are not to be trusted.", "measure"),
 )
 
-OBJECT_COLUMNS: tuple[Column, ...] = _IDENTITY + _TREE + _OUTCOME + MODEL_FLAGS + _BANDS + _MEASURED
+OBJECT_COLUMNS: tuple[Column, ...] = _IDENTITY + _TREE + _OUTCOME + MODEL_FLAGS + _POINT_SOURCE + _BANDS + _MEASURED

@@ -13,7 +13,15 @@ import numpy as np
 
 from ..exceptions import ModelError
 from ..geometry import Box, Footprint, Peak
-from ..models import BlendModel, Component, FactorizedComponent, ParentModel, SourceModel, TemplateComponent
+from ..models import (
+    BlendModel,
+    Component,
+    FactorizedComponent,
+    ParentModel,
+    PointSourceFit,
+    SourceModel,
+    TemplateComponent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -213,18 +221,29 @@ def _read_component(record: Mapping[str, Any]) -> Component:
     raise ModelError(f"a component of kind {record['kind']!r}; there are factorized and template")
 
 
+def _fit_record(fit: PointSourceFit) -> Record:
+    y, x = fit.center
+    return {"is_psf": bool(fit.is_psf), "flux": float(fit.flux), "center": {"y": float(y), "x": float(x)}}
+
+
+def _read_fit(record: Mapping[str, Any]) -> PointSourceFit:
+    return PointSourceFit(record["is_psf"], record["flux"], (record["center"]["y"], record["center"]["x"]))
+
+
 def _source_record(source: SourceModel) -> Record:
     return {
         "id": int(source.id),
         "peak": _peak_record(source.peak),
         "flags": sorted(source.flags),
         "components": [_component_record(component) for component in source.components],
+        "psf_fits": [None if fit is None else _fit_record(fit) for fit in source.psf_fits],
     }
 
 
 def _read_source(record: Mapping[str, Any]) -> SourceModel:
     components = tuple(_read_component(component) for component in record["components"])
-    return SourceModel(record["id"], _read_peak(record["peak"]), components, frozenset(record["flags"]))
+    fits = tuple(None if fit is None else _read_fit(fit) for fit in record["psf_fits"])
+    return SourceModel(record["id"], _read_peak(record["peak"]), components, frozenset(record["flags"]), fits)
 
 
 def _blend_record(blend: BlendModel) -> Record:

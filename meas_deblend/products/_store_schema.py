@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-__all__ = ["STORE_FIELDS", "STORE_TYPE", "STORE_VERSION"]
+__all__ = ["STORE_TYPE", "STORE_VERSION", "store_fields"]
 
 STORE_TYPE = "meas_deblend.models"
-STORE_VERSION = "1.0.0"
+STORE_VERSION = "1.1.0"
 
 
 def _struct(**fields: pa.DataType) -> pa.DataType:
@@ -29,15 +29,9 @@ _PEAK = _struct(
 )
 _FOOTPRINT = _struct(box=_BOX, spans=_struct(y=_INTS, x_first=_INTS, x_stop=_INTS), peaks=pa.list_(_PEAK))
 _COMPONENT = _struct(kind=pa.string(), box=_BOX, spectrum=_ARRAY, pixels=_ARRAY)
-_SOURCE = _struct(id=pa.int64(), peak=_PEAK, flags=_STRINGS, components=pa.list_(_COMPONENT))
-_BLEND = _struct(
-    id=pa.int64(),
-    box=_BOX,
-    iterations=pa.int64(),
-    log_likelihood=pa.float64(),
-    stop_reason=pa.string(),
-    sources=pa.list_(_SOURCE),
-)
+_FIT = _struct(is_psf=pa.bool_(), flux=pa.float64(), center=_struct(y=pa.float64(), x=pa.float64()))
+_SOURCE = {"id": pa.int64(), "peak": _PEAK, "flags": _STRINGS, "components": pa.list_(_COMPONENT)}
+_SOURCES = {"1.0.0": _struct(**_SOURCE), "1.1.0": _struct(**_SOURCE, psf_fits=pa.list_(_FIT))}
 
 _COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
     ("kind", pa.string(), "'psf' or 'parent'"),
@@ -54,7 +48,24 @@ _COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
     ("message", pa.string(), "details of the reason"),
     ("warnings", _STRINGS, "what was found wrong on the way"),
     ("kernel_floor", pa.float64(), "Wiener floor of the kernels that take factorized components to the observed PSFs"),
-    ("blends", pa.list_(_BLEND), "what was fitted together; each source is in one"),
 )
 
-STORE_FIELDS = [pa.field(name, kind, metadata={"description": meaning}) for name, kind, meaning in _COLUMNS]
+
+def store_fields(version: str = STORE_VERSION) -> list[pa.Field]:
+    """Columns of a store of that version, with their meanings.
+
+    Raises
+    ------
+    KeyError
+        If there is no such version.
+    """
+    blend = _struct(
+        id=pa.int64(),
+        box=_BOX,
+        iterations=pa.int64(),
+        log_likelihood=pa.float64(),
+        stop_reason=pa.string(),
+        sources=pa.list_(_SOURCES[version]),
+    )
+    blends = ("blends", pa.list_(blend), "what was fitted together; each source is in one")
+    return [pa.field(name, kind, metadata={"description": meaning}) for name, kind, meaning in (*_COLUMNS, blends)]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..exceptions import InputError
+from .columns import TABLE_VERSION
 from .declarations import TABLES
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def declaration(name: str) -> TableDeclaration:
     return TABLES[name]
 
 
-def check_table(name: str, table: Mapping[str, Any], layout: CatalogLayout) -> None:
+def check_table(name: str, table: Mapping[str, Any], layout: CatalogLayout, version: str = TABLE_VERSION) -> None:
     """Check a table against its declaration.
 
     Parameters
@@ -47,6 +48,8 @@ def check_table(name: str, table: Mapping[str, Any], layout: CatalogLayout) -> N
         Columns of equal length.
     layout : CatalogLayout
         Bands, apertures and units.
+    version : str
+        Version of the tables whose columns it must have.
 
     Raises
     ------
@@ -55,7 +58,7 @@ def check_table(name: str, table: Mapping[str, Any], layout: CatalogLayout) -> N
         there must be one, of different lengths, or a key that occurs twice.
     """
     declared = declaration(name)
-    expected = {column.name: column for column in declared.unfold(layout)}
+    expected = {column.name: column for column in declared.unfold(layout, version)}
     names = [str(key) for key in table.keys()]  # noqa: SIM118  (iterating an astropy Table gives rows)
     given = {key: np.asarray(table[key]) for key in names}
     problems = _name_problems(expected, given)
@@ -72,12 +75,14 @@ def check_table(name: str, table: Mapping[str, Any], layout: CatalogLayout) -> N
         raise InputError(f"table {name!r} is not as declared: " + "; ".join(problems))
 
 
-def typed_columns(name: str, columns: Mapping[str, Any], layout: CatalogLayout) -> dict[str, NDArray[Any]]:
+def typed_columns(
+    name: str, columns: Mapping[str, Any], layout: CatalogLayout, version: str = TABLE_VERSION
+) -> dict[str, NDArray[Any]]:
     """Check columns and put them into the declared order and types.
 
     Parameters
     ----------
-    name, columns, layout
+    name, columns, layout, version
         As for `check_table`. Wider numbers are narrowed to the declared width.
 
     Raises
@@ -85,10 +90,9 @@ def typed_columns(name: str, columns: Mapping[str, Any], layout: CatalogLayout) 
     InputError
         If the table is not as declared, or an integer does not fit its column.
     """
-    check_table(name, columns, layout)
-    return {
-        column.name: _narrow(column, np.asarray(columns[column.name])) for column in declaration(name).unfold(layout)
-    }
+    check_table(name, columns, layout, version)
+    declared = declaration(name).unfold(layout, version)
+    return {column.name: _narrow(column, np.asarray(columns[column.name])) for column in declared}
 
 
 def _name_problems(expected: Mapping[str, Column], given: Mapping[str, Any]) -> list[str]:

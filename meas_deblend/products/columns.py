@@ -10,8 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..exceptions import InputError
+from .versions import version_numbers
 
-__all__ = ["CatalogLayout", "Column", "TableDeclaration", "aperture_name", "flux_factor", "flux_unit"]
+__all__ = ["TABLE_VERSION", "CatalogLayout", "Column", "TableDeclaration", "aperture_name", "flux_factor", "flux_unit"]
+
+TABLE_VERSION = "1.1.0"
+"""Version of the tables that are written; each column knows since which version there is it."""
 
 Dtype = Literal["int32", "int64", "float32", "float64", "bool", "string"]
 
@@ -65,6 +69,8 @@ class Column:
         Label of the step that sets it.
     nullable : bool
         Whether a row may have no value (NaN). Only floats: integers, flags and strings always have one.
+    since : str
+        Version of the tables that had it first.
     """
 
     name: str
@@ -73,6 +79,7 @@ class Column:
     meaning: str
     set_by: str
     nullable: bool = False
+    since: str = "1.0.0"
 
     def __post_init__(self) -> None:
         if self.nullable and not self.dtype.startswith("float"):
@@ -113,9 +120,11 @@ class TableDeclaration:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
 
-    def unfold(self, layout: CatalogLayout) -> tuple[Column, ...]:
-        """Columns of the table for one data set: families unfolded, units filled in."""
-        return tuple(column for declared in self.columns for column in layout.unfold(declared))
+    def unfold(self, layout: CatalogLayout, version: str = TABLE_VERSION) -> tuple[Column, ...]:
+        """Columns of the table for one data set: families unfolded, units filled in; those that ``version`` had."""
+        newest = version_numbers(version)
+        declared = (column for column in self.columns if version_numbers(column.since) <= newest)
+        return tuple(column for family in declared for column in layout.unfold(family))
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,8 @@ def sorted_parents(parents: Iterable[ParentModel], metadata: StoreMetadata) -> t
     Raises
     ------
     InputError
-        If an id is not 1 … 2⁶³ − 1 or belongs to two things, a peak has not exactly one source, or an array has
-        another number of bands.
+        If an id is not 1 … 2⁶³ − 1 or belongs to two things, a peak has not exactly one source, or an array or a
+        source's point-source fits have another number of bands.
     """
     ordered = tuple(sorted(parents, key=lambda parent: parent.id))
     owner: dict[int, ParentModel] = {}
@@ -71,6 +71,11 @@ def _check_arrays(parent: ParentModel, bands: tuple[str, ...]) -> None:
     if parent.psfs.ndim != 3 or parent.psfs.shape[0] != len(bands):
         raise InputError(f"parent {parent.id} has PSFs of shape {parent.psfs.shape} for bands {', '.join(bands)}")
     for source in parent.sources:
+        if len(source.psf_fits) not in (0, len(bands)):
+            raise InputError(
+                f"object {source.id} has {len(source.psf_fits)} point-source fits for bands {', '.join(bands)}: "
+                "there must be one per band (None where none was made), or none at all"
+            )
         for component in source.components:
             _check_component(component, source, len(bands))
             if isinstance(component, FactorizedComponent) and parent.model_psf is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ._object_columns import OBJECT_COLUMNS, outcome_columns
 from .columns import Column, TableDeclaration
+from .vocabulary import REASON_FLAGS, REASONS
 
 __all__ = ["OBJECT_FLAGS", "TABLES"]
 
@@ -48,6 +49,10 @@ _PARENTS = TableDeclaration(
         ),
         Column("deblend_nComponents", "int32", "", "Model components of all its sources.", "persist"),
         *outcome_columns("the parent"),
+        *(
+            Column(flag, "bool", "", f"The reason is {reason}. {REASONS[reason].meaning}", "persist", since="1.1.0")
+            for flag, reason in REASON_FLAGS.items()
+        ),
         Column("deblend_message", "string", "", "Details of the reason, for people.", "persist"),
         Column("deblend_incompleteData", "bool", "", "At least one band has no usable PSF at the parent.", "persist"),
         Column("deblend_iterations", "int32", "", "Iterations of its fits, summed over its blends.", "persist"),

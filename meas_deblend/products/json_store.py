@@ -8,6 +8,7 @@ from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import ModelError
+from ._migrations import READABLE_STORES, migrated
 from ._records import parent_from_record, parent_record, psf_planes, read_array
 from ._store_schema import STORE_TYPE, STORE_VERSION
 from .consistency import sorted_parents
@@ -59,10 +60,11 @@ def models_from_json(text: str) -> MemoryStore:
         raise ModelError(f"the models are not JSON: {error}") from error
     if not isinstance(document, dict):
         raise ModelError(f"models are one JSON object, got {type(document).__name__}")
-    check_version(document, STORE_TYPE, STORE_VERSION, "the JSON text")
+    check_version(document, STORE_TYPE, READABLE_STORES, "the JSON text")
     try:
         psfs = {key: read_array(array) for key, array in document["psfs"].items()}
-        parents = [parent_from_record(record, psfs) for record in document["parents"]]
+        records = [migrated(record, document["version"]) for record in document["parents"]]
+        parents = [parent_from_record(record, psfs) for record in records]
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"the JSON text is damaged: {error!r}") from error
     return MemoryStore(parents, StoreMetadata.from_dict(document, "the JSON text"))

@@ -85,7 +85,7 @@ def read_run_record(path: Path) -> RunRecord:
     text = path.read_bytes()
     try:
         about = _Header.model_validate_json(text)
-        check_version({"type": about.type, "version": about.version}, _TYPE, _VERSION, str(path))
+        check_version({"type": about.type, "version": about.version}, _TYPE, (_VERSION,), str(path))
         return RunRecord.model_validate_json(text)
     except ValidationError as error:
         where = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())

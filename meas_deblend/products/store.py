@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 
 from .._atomic import atomic_write
 from ..exceptions import ModelError
+from ._migrations import READABLE_STORES, migrated
 from ._records import PARENT, PSF, parent_from_record, parent_record, psf_planes, read_array
-from ._store_schema import STORE_FIELDS, STORE_TYPE, STORE_VERSION
+from ._store_schema import STORE_TYPE, STORE_VERSION, store_fields
 from .consistency import sorted_parents
 from .lookup import object_owners, unknown_object, unknown_parent
 from .metadata import StoreMetadata
@@ -60,7 +61,7 @@ def write_models(path: Path, parents: Iterable[ParentModel], metadata: StoreMeta
     """
     ordered = sorted_parents(parents, metadata)
     about = header(STORE_TYPE, STORE_VERSION, **metadata.to_dict())
-    schema = pa.schema(STORE_FIELDS, metadata=about)
+    schema = pa.schema(store_fields(), metadata=about)
     with (
         atomic_write(Path(path), "wb") as stream,
         pq.ParquetWriter(
@@ -123,7 +124,7 @@ class _Index(NamedTuple):
 class ModelStore:
     """A model store that is open for reading.
 
-    Only the identifiers are read when it is opened; each model when it is asked for.
+    Only the identifiers are read when it is opened; each model when it is asked for, from older versions too.
 
     Parameters
     ----------
@@ -142,14 +143,16 @@ class ModelStore:
             raise ModelError(f"there is no model store at {self.path}")
         try:
             file = pq.ParquetFile(self.path, page_checksum_verification=True)
-            about = check_header(file.schema_arrow.metadata, STORE_TYPE, STORE_VERSION, str(self.path))
-            if not file.schema_arrow.equals(pa.schema(STORE_FIELDS)):
-                raise ModelError(f"{self.path} is damaged: its columns are not those of version {STORE_VERSION}")
+            about = check_header(file.schema_arrow.metadata, STORE_TYPE, READABLE_STORES, str(self.path))
+            version: str = about["version"]
+            if not file.schema_arrow.equals(pa.schema(store_fields(version))):
+                raise ModelError(f"{self.path} is damaged: its columns are not those of version {version}")
             index = _read_index(file)
         except _DAMAGE as error:
             raise ModelError(f"{self.path} is damaged or is not a Parquet file: {error}") from error
         self.metadata = StoreMetadata.from_dict(about, str(self.path))
         self._index = index
+        self._version = version
         # The file stays open, so that a store that is written anew beneath does not change what this one reads.
         self._group: Callable[[int], pa.Table] = lru_cache(_CACHED_GROUPS)(partial(_read_group, file))
         self._psf: Callable[[str], NDArray[Any]] = lru_cache(_CACHED_PSFS)(self._read_psf)
@@ -190,7 +193,7 @@ class ModelStore:
         if parent_id not in self._index.parents:
             raise unknown_parent(parent_id, self.parent_ids())
         try:
-            record = self._row(self._index.parents[parent_id])
+            record = migrated(self._row(self._index.parents[parent_id]), self._version)
             keys = {*record["psfs"], *([] if record["model_psf"] is None else [record["model_psf"]])}
             return parent_from_record(record, {key: self._psf(key) for key in keys})
         except (ModelError, *_DAMAGE) as error:

@@ -15,7 +15,7 @@ from astropy.units import Unit
 from .._atomic import atomic_write
 from ..exceptions import InputError, ModelError
 from .checks import declaration, typed_columns
-from .columns import CatalogLayout
+from .columns import TABLE_VERSION, CatalogLayout
 from .versions import check_header, header
 
 if TYPE_CHECKING:
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
     from .columns import Column
 
-__all__ = ["TABLE_TYPE", "TABLE_VERSION", "arrow_schema", "read_table", "to_table", "write_table"]
+__all__ = ["READABLE_TABLES", "TABLE_TYPE", "arrow_schema", "read_table", "to_table", "write_table"]
 
 TABLE_TYPE = "meas_deblend.table"
-TABLE_VERSION = "1.0.0"
+READABLE_TABLES = ("1.0.0", TABLE_VERSION)
+"""Versions that can be read, oldest first: the newer ones only added columns."""
 
 _ARROW = {
     "int32": pa.int32(),
@@ -49,7 +50,7 @@ def arrow_schema(name: str, layout: CatalogLayout, provenance: Mapping[str, str]
     return pa.schema(fields, metadata=about)
 
 
-def to_table(name: str, columns: Mapping[str, Any], layout: CatalogLayout) -> Table:
+def to_table(name: str, columns: Mapping[str, Any], layout: CatalogLayout, version: str = TABLE_VERSION) -> Table:
     """Astropy table with units and descriptions, checked against the declaration.
 
     Parameters
@@ -60,15 +61,17 @@ def to_table(name: str, columns: Mapping[str, Any], layout: CatalogLayout) -> Ta
         All declared columns.
     layout : CatalogLayout
         Bands, apertures and units.
+    version : str
+        Version of the tables whose columns they are; default: the one that is written.
 
     Raises
     ------
     InputError
         If the columns are not those that are declared (`check_table`).
     """
-    typed = typed_columns(name, columns, layout)
+    typed = typed_columns(name, columns, layout, version)
     table = Table({key: _plain_strings(values) for key, values in typed.items()})
-    for column in declaration(name).unfold(layout):
+    for column in declaration(name).unfold(layout, version):
         table[column.name].description = column.meaning
         if column.unit:
             table[column.name].unit = Unit(column.unit, parse_strict="silent")
@@ -111,7 +114,8 @@ def write_table(
 def read_table(path: Path) -> Table:
     """Read a table that `write_table` wrote, with units and descriptions.
 
-    ``meta`` holds the name of the ``table``, its `CatalogLayout` as ``layout``, and ``provenance``.
+    ``meta`` holds the name of the ``table``, its `CatalogLayout` as ``layout``, and ``provenance``. A table of an
+    older version has that version's columns.
 
     Raises
     ------
@@ -125,10 +129,10 @@ def read_table(path: Path) -> Table:
         content = pq.read_table(path, page_checksum_verification=True)
     except (pa.ArrowInvalid, OSError) as error:
         raise ModelError(f"{path} is damaged or is not a Parquet file: {error}") from error
-    about = check_header(content.schema.metadata, TABLE_TYPE, TABLE_VERSION, str(path))
+    about = check_header(content.schema.metadata, TABLE_TYPE, READABLE_TABLES, str(path))
     columns = {field.name: content[field.name].to_numpy() for field in content.schema}
     try:
-        table = to_table(about["table"], columns, _layout(about["layout"]))
+        table = to_table(about["table"], columns, _layout(about["layout"]), about["version"])
     except (InputError, KeyError, TypeError) as error:
         raise ModelError(f"{path} is damaged: {error}") from error
     table.meta["provenance"] = about.get("provenance", {})

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from ..exceptions import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["HEADER_KEY", "check_header", "check_version", "header"]
+__all__ = ["HEADER_KEY", "check_header", "check_version", "header", "version_numbers"]
 
 HEADER_KEY = "meas_deblend"
 
@@ -20,15 +20,19 @@ def header(kind: str, version: str, **about: Any) -> dict[str, str]:
     return {HEADER_KEY: json.dumps({"type": kind, "version": version, **about}, allow_nan=False, sort_keys=True)}
 
 
-def check_header(metadata: Mapping[bytes, bytes] | None, kind: str, version: str, where: str) -> dict[str, Any]:
+def check_header(
+    metadata: Mapping[bytes, bytes] | None, kind: str, versions: Sequence[str], where: str
+) -> dict[str, Any]:
     """Read the header back.
 
     Parameters
     ----------
     metadata : mapping of bytes to bytes, optional
         The file's metadata, as pyarrow gives them.
-    kind, version : str
-        Type that is wanted, and the newest version that can be read.
+    kind : str
+        Type that is wanted.
+    versions : sequence of str
+        Versions that can be read, oldest first.
     where : str
         Path for messages.
 
@@ -46,11 +50,11 @@ def check_header(metadata: Mapping[bytes, bytes] | None, kind: str, version: str
         raise ModelError(f"{where} is damaged: its header is not JSON ({error})") from error
     if not isinstance(about, dict):
         raise ModelError(f"{where} is damaged: its header is not a JSON object")
-    check_version(about, kind, version, where)
+    check_version(about, kind, versions, where)
     return about
 
 
-def check_version(about: Mapping[str, Any], kind: str, version: str, where: str) -> None:
+def check_version(about: Mapping[str, Any], kind: str, versions: Sequence[str], where: str) -> None:
     """Refuse another type, a newer version, and versions that never were.
 
     Raises
@@ -61,16 +65,17 @@ def check_version(about: Mapping[str, Any], kind: str, version: str, where: str)
     if about.get("type") != kind:
         raise ModelError(f"{where} is of type {about.get('type')!r}, not {kind!r}")
     stored = str(about.get("version"))
-    if stored == version:
+    if stored in versions:
         return
-    if _numbers(stored) > _numbers(version):
+    if version_numbers(stored) > version_numbers(versions[-1]):
         raise ModelError(
-            f"{where} is of version {stored} of {kind}; this release of meas_deblend reads up to {version}: "
+            f"{where} is of version {stored} of {kind}; this release of meas_deblend reads up to {versions[-1]}: "
             "read it with the release that wrote it or a newer one (pip install --upgrade meas_deblend)"
         )
-    raise ModelError(f"{where} claims version {stored} of {kind}; there is only {version}")
+    raise ModelError(f"{where} claims version {stored} of {kind}; there is only {' and '.join(versions)}")
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def version_numbers(version: str) -> tuple[int, ...]:
+    """Numbers of a version, in whose order versions are; nothing for what is no version."""
     parts = version.split(".")
     return tuple(int(part) for part in parts) if all(part.isdecimal() for part in parts) else ()

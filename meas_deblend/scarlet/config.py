@@ -20,10 +20,12 @@ class FitConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_iter: int = Field(100, ge=0, description="Most updates of a blend; 0 returns the initial model.")
-    min_iter: int = Field(15, ge=0, description="Updates before convergence is judged.")
+    max_iter: int = Field(
+        100, ge=0, description="Most updates of a blend, preconditioned ones included; 0: the initial model."
+    )
+    min_iter: int = Field(6, ge=0, description="Updates before convergence is judged.")
     e_rel: float = Field(
-        2e-3,
+        1e-3,
         ge=0,
         description="Converged when logL gains less than this fraction of itself (per window, or per update).",
     )
@@ -31,19 +33,16 @@ class FitConfig(BaseModel):
         "window",
         description="Judge the gain of the best logL over a window, or the difference of the last two values.",
     )
-    window: int = Field(10, ge=1, description="Updates over which the gain is judged where stop is 'window'.")
+    window: int = Field(6, ge=1, description="Updates over which the gain is judged where stop is 'window'.")
     keep_best: bool = Field(
         True,
         description="Return the iterate with the highest logL among those that meet the constraints, else the last.",
     )
     precondition: int = Field(
-        28, ge=0, description="Most preconditioned steps before those of the optimizer; 0: none of them."
+        50, ge=0, description="Most preconditioned steps before those of the optimizer; 0: none of them."
     )
     precondition_floor: float = Field(
-        0.1, gt=0, description="Floor of the kernel's power in the preconditioner, whose largest value is about 1."
-    )
-    precondition_damping: float = Field(
-        0.5, gt=0, le=1, description="Fraction of a preconditioned step of the spectra that is taken."
+        0.08, gt=0, description="Floor of the kernel's power in the preconditioner, whose largest value is about 1."
     )
     optimizer: OptimizerName = Field("amsgrad", description="Proximal gradient scheme for spectra and morphologies.")
     morph_step: float = Field(
@@ -57,11 +56,12 @@ class FitConfig(BaseModel):
     spectrum_step_floor: float = Field(
         0.1, ge=0, description="Least step of a spectrum per band, in units of the noise."
     )
+    warm_up: int = Field(10, ge=1, description="Updates over which steps grow from a tenth to their full length.")
     resize_every: int = Field(3, ge=1, description="Updates between changes of the boxes.")
     resize_padding: int = Field(
         5, ge=0, description="Pixels by which a box exceeds the significant pixels after a change."
     )
-    bg_thresh: float = Field(0.25, ge=0, description="Pixels fainter than this times the noise in every band become 0.")
+    bg_thresh: float = Field(0.1, ge=0, description="Pixels fainter than this times the noise in every band become 0.")
     monotonic: bool = Field(True, description="Morphologies do not rise away from their peaks.")
     symmetric: bool = Field(False, description="Morphologies are symmetric under a half turn about their peaks.")
     edge_damping: bool = Field(
@@ -120,6 +120,7 @@ class FitConfig(BaseModel):
         """Options that reproduce the algorithm of Rubin's pipelines of 2025, its stop rule and last iterate."""
         return cls(
             precondition=0,
+            warm_up=1,
             max_iter=300,
             min_iter=5,
             e_rel=1e-3,

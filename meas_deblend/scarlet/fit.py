@@ -15,7 +15,7 @@ from .config import FitConfig
 from .general import LinearObservation
 from .mixture import AnyComponent, State, compare, draw_components, make_state
 from .observation import Observation
-from .precondition import approach, can_approach
+from .precondition import approach
 from .view import View, view_around
 
 __all__ = ["FitResult", "fit", "is_converged"]
@@ -44,6 +44,10 @@ class FitResult:
     stop_reason: str
 
 
+PATIENT_WINDOW = 12
+"""Least number of updates over which the gain of a fit with such components is judged."""
+
+
 def fit(observation: LinearObservation, components: Sequence[AnyComponent], config: FitConfig) -> FitResult:
     """Fit components to the images.
 
@@ -64,8 +68,10 @@ def fit(observation: LinearObservation, components: Sequence[AnyComponent], conf
     reason = "no_sources" if not start else "" if np.any(observation.weights > 0) else "no_data"
     if reason:
         return FitResult(start, (), _log_likelihood(start, observation), reason)
+    if not all(isinstance(component, Component) for component in start):
+        config = config.model_copy(update=_patience(config))
     loss: list[float] = []
-    if isinstance(observation, Observation) and can_approach(observation, config) and config.max_iter > 0:
+    if isinstance(observation, Observation) and config.precondition > 0:
         start, loss = _approach(start, observation, config)
     # A first guess need not meet the constraints, so it does not compete with the iterates.
     feasible = bool(loss)
@@ -98,23 +104,28 @@ def fit(observation: LinearObservation, components: Sequence[AnyComponent], conf
     return FitResult(state.components(), tuple(loss), value, reason)
 
 
+def _patience(config: FitConfig) -> dict[str, int]:
+    """Options for components with parameters other than spectra and morphologies: positions and radii move slowly."""
+    return {"window": max(config.window, PATIENT_WINDOW), "min_iter": max(config.min_iter, 2 * PATIENT_WINDOW)}
+
+
 def _approach(
     start: tuple[AnyComponent, ...], observation: Observation, config: FitConfig
 ) -> tuple[tuple[AnyComponent, ...], list[float]]:
     """Preconditioned steps of what is factorized, the others as they are, unless they lead away from the data."""
     factorized = [component for component in start if isinstance(component, Component)]
-    most = min(config.precondition, config.max_iter)
     others = [component for component in start if not isinstance(component, Component)]
     if not factorized:
         return start, []
     rest = observation
     if others:
         rest = replace(rest, images=rest.images - rest.render(draw_components(others, rest)))
-    found, loss = approach(rest, factorized, config.model_copy(update={"precondition": most}))
+    found, loss = approach(rest, factorized, config)
     moved = iter(found)
     near = tuple(next(moved) if isinstance(component, Component) else component for component in start)
-    before, after = _log_likelihood(start, observation), _log_likelihood(near, observation)
-    return (near, loss) if after > before or not np.isfinite(before) else (start, [])
+    # The first value is that of the start.
+    better = bool(loss) and _log_likelihood(near, observation) > loss[0]
+    return (near, loss) if better else (start, [])
 
 
 def _draw(state: State, view: View) -> None:

@@ -84,9 +84,9 @@ class Pool:
     def step(self, gradient: FloatArray, box: Box, iteration: int) -> None:
         """Take one step with the gradient of −logL with respect to the model on ``box``; ``iteration`` is from 0."""
         config, dtype = self.config, self.morphs.dtype
-        # The moments know only one gradient in the first iteration.
-        slow = 10 if iteration == 0 else 1
-        steps = (config.morph_step / slow, config.spectrum_step / slow, config.spectrum_step_floor / slow)
+        # The moments know few gradients in the first iterations.
+        ramp = min(max(0.1, iteration / config.warm_up), 1.0)
+        steps = (config.morph_step * ramp, config.spectrum_step * ramp, config.spectrum_step_floor * ramp)
         step_components(
             gradient,
             np.array(box.origin, dtype=np.int64),

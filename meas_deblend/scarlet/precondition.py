@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry import Box, FloatArray
+from ..geometry import BoolArray, Box, FloatArray
 from .component import Component
 from .config import FitConfig
 from .convolve import filter_cube
@@ -15,21 +15,17 @@ from .kernels import ComplexArray
 from .observation import Observation, weigh_residual
 from .pool import Pool
 from .precondition_kernels import advance, draw_ahead
-from .proximal import floor_spectrum
-from .spectra import solve_spectra
 
-__all__ = ["approach", "can_approach"]
-
-SOLVES = (1, 4, 9, 15)
-"""Iterations before which all spectra are solved for together."""
+__all__ = ["approach"]
 
 WINDOW = 5
 """Iterations over which the gain is judged."""
 
+FAINT, FAINTEST = 0.3, 1e-6
+"""Most and least of its maximum that counts as the faintest light of a morphology."""
 
-def can_approach(observation: Observation, config: FitConfig) -> bool:
-    """Whether preconditioned steps are asked for and possible: they need the transforms of the kernels."""
-    return config.precondition > 0 and hasattr(observation, "convolver")
+DAMPING = 0.5
+"""Fraction of a step of the spectra that is taken: the morphologies are stepped along the same residual."""
 
 
 def approach(
@@ -38,10 +34,11 @@ def approach(
     """Bring components near the solution.
 
     The residual W (R − D), its weights relative to the largest of the band, is filtered with
-    conj(K̂) / (|K̂|² + floor), which undoes the blurring where the kernel K passes enough; along it all morphologies and
-    spectra are stepped by what is theirs if all components take part (as in the algebraic reconstruction of Andersen &
-    Kak 1984, Ultrasonic Imaging 6, 81), with Nesterov's momentum, restarted when it points uphill (O'Donoghue & Candès
-    2015, Found. Comput. Math. 15, 715).  Now and then all spectra are solved for.
+    conj(K̂) / (|K̂|² + floor), which undoes the blurring where the kernel K passes enough.  What is found at a pixel is
+    divided among the components by the square roots of their light there, which keeps the sum of the steps that of
+    one (the weights of algebraic reconstruction: Andersen & Kak 1984, Ultrasonic Imaging 6, 81), and spectra and
+    morphologies are stepped together, with Nesterov's momentum, restarted when it points uphill (O'Donoghue &
+    Candès 2015, Found. Comput. Math. 15, 715).
 
     Parameters
     ----------
@@ -63,17 +60,14 @@ def approach(
     work = _Work.around(observation, pool.extent, config)
     before, t = pool.morphs[0].copy(), 1.0
     loss: list[float] = []
-    for iteration in range(config.precondition):
-        if iteration in SOLVES:
-            _solve(pool, observation, config)
+    for iteration in range(min(config.precondition, config.max_iter)):
         t_next = (1 + float(np.sqrt(1 + 4 * t * t))) / 2
-        ahead = np.empty_like(before)
-        value = work.residual(pool, before, ahead, (t - 1) / t_next)
+        ahead, claim, new = (np.empty_like(before) for _ in range(3))
+        value, residual = work.residual(pool, before, (ahead, claim), (t - 1) / t_next)
         if not np.isfinite(value):
             break
         loss.append(value)
-        new = np.empty_like(before)
-        uphill = work.step(pool, ahead, new)
+        uphill = work.step(pool, residual, (ahead, claim, new))
         t = 1.0 if uphill > 0 else t_next
         before, pool.morphs[0] = pool.morphs[0].copy(), new
         if iteration > 0 and iteration % config.resize_every == 0:
@@ -85,24 +79,15 @@ def approach(
                 work = _Work.around(observation, pool.extent | work.box, config)
         if _has_settled(loss, config):
             break
-    _solve(pool, observation, config)
     return pool.components(), loss
 
 
 def _has_settled(loss: Sequence[float], config: FitConfig) -> bool:
     """Whether the best value has risen little over the last steps."""
-    if len(loss) <= max(SOLVES[1], WINDOW) + 2:
+    if len(loss) <= 2 * WINDOW:
         return False
     before, now = max(loss[1:-WINDOW]), max(loss[1:])
     return now - before < config.e_rel * abs(now)
-
-
-def _solve(pool: Pool, observation: Observation, config: FitConfig) -> None:
-    """Solve for all spectra with the present morphologies."""
-    shapes = [(c.box, c.morph) for c in pool.components()]
-    if config.spectra_limit is None or len(shapes) * observation.frame.area < config.spectra_limit:
-        spectra = solve_spectra(shapes, observation, "nonnegative")
-        pool.spectra[0] = floor_spectrum(spectra.astype(pool.spectra.dtype))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,10 +104,11 @@ class _Work:
     @classmethod
     def around(cls, observation: Observation, extent: Box, config: FitConfig) -> _Work:
         """Take what weighs, and ``extent``."""
-        box = Box.from_mask((observation.weights > 0).any(axis=0)) | extent
+        weighs: BoolArray = np.any(observation.weights > 0, axis=0)
+        box = Box.from_mask(weighs) | extent
         view = observation if box == observation.frame else observation.crop(box)
         dtype = view.images.dtype
-        largest = view.weights.max(axis=(1, 2))
+        largest = view.weights.max(axis=(1, 2)).astype(np.float64)
         scale = np.divide(1, largest, out=np.zeros_like(largest), where=largest > 0)
         kernel = view.convolver.transform
         inverse = scale[:, None, None] * view.convolver.conjugate / (np.abs(kernel) ** 2 + config.precondition_floor)
@@ -134,26 +120,35 @@ class _Work:
         planes = (cube, np.empty_like(cube), np.empty(box.shape, dtype=dtype))
         return cls(view, box, inverse.astype(kernel.dtype), importance.astype(dtype), planes, config)
 
-    def residual(self, pool: Pool, before: FloatArray, ahead: FloatArray, momentum: float) -> float:
-        """Extrapolate into ``ahead``, and return the log-likelihood there; the first plane becomes the residual."""
+    def residual(
+        self, pool: Pool, before: FloatArray, out: tuple[FloatArray, FloatArray], momentum: float
+    ) -> tuple[float, FloatArray]:
+        """Extrapolate into ``out``; return the log-likelihood there and the deconvolved residual (band, y, x)."""
         origin = np.array(self.box.origin, dtype=np.int64)
-        values = (pool.morphs[0], before, ahead)
-        draw_ahead(self.planes, origin, (pool.boxes, pool.starts), pool.spectra[0], values, momentum)
+        values = (pool.morphs[0], before, *out)
+        layout = (pool.boxes, pool.starts)
+        draw_ahead(self.planes, origin, layout, pool.spectra[0], values, (momentum, self._faintest(pool)))
         rendered = self.observation.render(self.planes[0])
         value = weigh_residual(rendered, self.observation.images, self.observation.weights)
-        self.planes[0][:] = filter_cube(rendered, self.inverse, self.observation.convolver.lengths)
-        return value
+        return value, filter_cube(rendered, self.inverse, self.observation.convolver.lengths)
 
-    def step(self, pool: Pool, ahead: FloatArray, new: FloatArray) -> float:
-        """Step into ``new``; see `advance`."""
+    def _faintest(self, pool: Pool) -> FloatArray:
+        """Morphology (n,) of each component that is as bright as the noise in the band where it is brightest."""
+        with np.errstate(over="ignore"):
+            level = (pool.levels[0] / pool.spectra[0]).min(axis=1)
+        faintest: FloatArray = np.clip(level, FAINTEST, FAINT).astype(pool.morphs.dtype)
+        return faintest
+
+    def step(self, pool: Pool, residual: FloatArray, out: tuple[FloatArray, FloatArray, FloatArray]) -> float:
+        """Step from the extrapolated point by the claims into the last of ``out``; see `advance`."""
         return advance(
-            self.planes,
+            (residual, self.planes[1], self.planes[2]),
             np.array(self.box.origin, dtype=np.int64),
             (pool.boxes, pool.starts, pool.centers),
             pool.spectra[0],
-            (pool.morphs[0], ahead, new),
+            (pool.morphs[0], *out),
             self.importance,
-            self.config.precondition_damping,
+            DAMPING,
             (self.config.monotonic, self.config.symmetric),
             pool.weights,
         )

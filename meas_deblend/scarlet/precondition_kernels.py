@@ -19,29 +19,30 @@ def draw_ahead(
     origin: IntArray,
     layout: tuple[IntArray, IntArray],
     spectra: FloatArray,
-    values: tuple[FloatArray, FloatArray, FloatArray],
-    momentum: float,
+    values: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
+    ahead_by: tuple[float, FloatArray],
 ) -> None:
     """Extrapolate all morphologies, and draw the model there.
 
     Parameters
     ----------
     planes : arrays (band, y, x), (band, y, x), (y, x)
-        Written: the model; the sum of the spectra of all components that are above 0 at a pixel; the sum of all
-        morphologies.
+        Written: the model; the sum of the spectra of all components times their claims; the sum of all morphologies.
     origin : int array (2,)
         First pixel of the planes.
     layout : boxes (n, 4), starts (n + 1,)
     spectra : array (n, band)
-    values : three arrays (size,)
-        Present and previous morphologies; the extrapolated ones are written into the third.
-    momentum : float
-        Part of the last change by which to go on.
+    values : four arrays (size,)
+        Present and previous morphologies; the extrapolated ones and the claims are written.
+    ahead_by : float and array (n,)
+        Part of the last change by which to go on; and the faintest light of each morphology: a component claims a
+        pixel by the square root of its morphology there, which is at least that.
     """
     cube, cover, total = planes
     boxes, starts = layout
-    now, before, ahead = values
-    beta = now.dtype.type(momentum)
+    now, before, ahead, claim = values
+    beta, nothing = now.dtype.type(ahead_by[0]), now.dtype.type(0)
+    faintest = ahead_by[1]
     cube[:] = 0
     cover[:] = 0
     total[:] = 0
@@ -51,17 +52,18 @@ def draw_ahead(
             first = starts[k] + y * w
             line, last, new = now[first : first + w], before[first : first + w], ahead[first : first + w]
             part = total[y0 + y][x0 : x0 + w]
+            mine = claim[first : first + w]
             for x in range(w):
                 value = line[x] + beta * (line[x] - last[x])
                 new[x] = value
                 part[x] += value
+                mine[x] = np.sqrt(max(value, nothing) + faintest[k])
             for b in range(cube.shape[0]):
                 a = spectra[k, b]
                 model, reach = cube[b, y0 + y][x0 : x0 + w], cover[b, y0 + y][x0 : x0 + w]
                 for x in range(w):
                     model[x] += a * new[x]
-                    if line[x] > 0 or new[x] > 0:
-                        reach[x] += a
+                    reach[x] += a * mine[x]
 
 
 @jit
@@ -70,7 +72,7 @@ def advance(
     origin: IntArray,
     layout: tuple[IntArray, IntArray, IntArray],
     spectra: FloatArray,
-    values: tuple[FloatArray, FloatArray, FloatArray],
+    values: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
     importance: FloatArray,
     damping: float,
     switches: tuple[bool, bool],
@@ -85,8 +87,8 @@ def advance(
     layout : boxes (n, 4), starts (n + 1,), centres (n, 2)
     spectra : array (n, band)
         Changed.
-    values : three arrays (size,)
-        Present morphologies, the extrapolated ones, and where the new ones are written.
+    values : four arrays (size,)
+        Present morphologies, the extrapolated ones, the claims, and where the new ones are written.
     importance : array (band,)
         Weight of a band in the step of a morphology.
     damping : float
@@ -102,13 +104,13 @@ def advance(
     """
     residual, cover, total = planes
     boxes, starts, centers = layout
-    now, ahead, new = values
+    now, ahead, claim, new = values
     uphill = 0.0
     for k in range(len(boxes)):
         box = (boxes[k, 0] - origin[0], boxes[k, 1] - origin[1], boxes[k, 2], boxes[k, 3])
         part = slice(starts[k], starts[k + 1])
         _step_spectrum(residual, total, box, spectra[k], ahead[part], damping)
-        _step_morph((residual, cover), box, spectra[k], (ahead[part], new[part]), importance)
+        _step_morph((residual, cover), box, spectra[k], (ahead[part], claim[part], new[part]), importance)
         morph = new[part].reshape((box[2], box[3]))
         peak = (centers[k, 0] - boxes[k, 0], centers[k, 1] - boxes[k, 1])
         if switches[0]:
@@ -133,7 +135,7 @@ def _step_spectrum(
     morph: FloatArray,
     damping: float,
 ) -> None:
-    """A ← A − damping · Σ S G / Σ S ΣS: what all components together would take away, divided among them."""
+    """Step a spectrum: A ← A − damping · Σ S G / Σ S ΣS, what all components would take away, divided among them."""
     y0, x0, h, w = box
     norm = 0.0
     for y in range(h):
@@ -156,13 +158,13 @@ def _step_morph(
     planes: tuple[FloatArray, FloatArray],
     box: tuple[int, int, int, int],
     spectrum: FloatArray,
-    values: tuple[FloatArray, FloatArray],
+    values: tuple[FloatArray, FloatArray, FloatArray],
     importance: FloatArray,
 ) -> None:
-    """S ← S − Σ_b c A G / Σ_b c A ΣA, with the spectra of all components at the pixel in the last sum."""
+    """Step a morphology: S ← S − q Σ_b c A G / Σ_b c A ΣqA, the last sum over the claims q of all components."""
     residual, cover = planes
     y0, x0, h, w = box
-    ahead, new = values
+    ahead, claim, new = values
     above, below = np.empty(w, dtype=new.dtype), np.empty(w, dtype=new.dtype)
     own = new.dtype.type(0)
     for b in range(len(spectrum)):
@@ -181,4 +183,4 @@ def _step_morph(
                 below[x] += a * reach[x]
         first = y * w
         for x in range(w):
-            new[first + x] = ahead[first + x] - above[x] / max(below[x], own)
+            new[first + x] = ahead[first + x] - claim[first + x] * above[x] / below[x]

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from scipy import optimize
 
-from ..geometry import Box, FloatArray
+from ..geometry import Box, FloatArray, IntArray
+from ._jit import jit
 from .observation import Observation
 from .render import MorphRenderer
 
@@ -57,7 +58,7 @@ def solve_spectra(
     weights = observation.weights if method == "nonnegative" else np.ones_like(observation.weights)
     gram, moment = _normal_equations(rendered, observation.images, weights)
     solve = _nonnegative if method == "nonnegative" else _clipped
-    return np.stack([solve(gram[b], moment[b]) for b in range(bands)], axis=1)
+    return np.ascontiguousarray(solve(gram, moment).T)
 
 
 def _normal_equations(
@@ -66,42 +67,92 @@ def _normal_equations(
     """Matrices (band, source, source) and right-hand sides (band, source), in double precision."""
     n, bands = len(rendered), len(images)
     gram, moment = np.zeros((bands, n, n)), np.zeros((bands, n))
-    frame = Box((0, 0), (images.shape[1], images.shape[2]))
+    corners = [np.array([*box.origin, *box.stop], dtype=np.int64) for box, _ in rendered]
     for k, (box, cube) in enumerate(rendered):
-        here = box.slices_in(frame)
-        weighted = (cube * weights[:, *here]).astype(np.float64)
-        moment[:, k] = np.einsum("byx,byx->b", weighted, images[:, *here])
+        weighted = np.empty(cube.shape, dtype=np.float64)
+        weigh(cube, corners[k], weights, images, weighted, moment[:, k])
         for j in range(k + 1):
-            mine, other = box.overlap_slices(rendered[j][0])
-            product = np.einsum("byx,byx->b", weighted[:, *mine], rendered[j][1][:, *other])
-            gram[:, k, j] = gram[:, j, k] = product
+            if not (box & rendered[j][0]).is_empty:
+                add_products(weighted, corners[k], rendered[j][1], corners[j], gram[:, k, j])
+                gram[:, j, k] = gram[:, k, j]
     return gram, moment
 
 
-def _scaled_inverse(gram: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Eigenvalues, eigenvectors and usable inverse eigenvalues of the normal matrix."""
-    values, vectors = np.linalg.eigh(gram)
-    usable = values > RANK_TOLERANCE * max(values[-1], 0)
-    return values, vectors, np.divide(1, values, out=np.zeros_like(values), where=usable)
+@jit
+def weigh(  # noqa: PLR0917 -- a compiled loop, called with plain arrays
+    cube: FloatArray,
+    corners: IntArray,
+    weights: FloatArray,
+    images: FloatArray,
+    weighted: FloatArray,
+    moment: FloatArray,
+) -> None:
+    """Write w × cube into ``weighted``, and Σ w × cube × image into ``moment`` (band,)."""
+    y0, x0 = corners[0], corners[1]
+    bands, h, w = cube.shape
+    for b in range(bands):
+        total = 0.0
+        for y in range(h):
+            row, weight = cube[b, y], weights[b, y0 + y][x0 : x0 + w]
+            data, out = images[b, y0 + y][x0 : x0 + w], weighted[b, y]
+            for x in range(w):
+                value = float(row[x]) * weight[x]
+                out[x] = value
+                total += value * data[x]
+        moment[b] = total
+
+
+@jit
+def add_products(weighted: FloatArray, corners: IntArray, other: FloatArray, others: IntArray, out: FloatArray) -> None:
+    """Write Σ weighted × other over the pixels that both have into ``out`` (band,)."""
+    y0, x0 = max(corners[0], others[0]), max(corners[1], others[1])
+    y1, x1 = min(corners[2], others[2]), min(corners[3], others[3])
+    for b in range(weighted.shape[0]):
+        s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+        for y in range(y0, y1):
+            mine = weighted[b, y - corners[0]][x0 - corners[1] : x1 - corners[1]]
+            theirs = other[b, y - others[0]][x0 - others[1] : x1 - others[1]]
+            n = len(mine)
+            # Sums side by side, in an order that is the same anywhere.
+            for x in range(0, n - 3, 4):
+                s0 += mine[x] * theirs[x]
+                s1 += mine[x + 1] * theirs[x + 1]
+                s2 += mine[x + 2] * theirs[x + 2]
+                s3 += mine[x + 3] * theirs[x + 3]
+            for x in range(n - n % 4, n):
+                s0 += mine[x] * theirs[x]
+        out[b] = (s0 + s1) + (s2 + s3)
+
+
+def _usable_inverse(values: FloatArray) -> FloatArray:
+    """Inverse eigenvalues (..., source), 0 for those that count as 0."""
+    usable = values > RANK_TOLERANCE * np.maximum(values[..., -1:], 0)
+    inverse: FloatArray = np.divide(1, values, out=np.zeros_like(values), where=usable)
+    return inverse
 
 
 def _clipped(gram: FloatArray, moment: FloatArray) -> FloatArray:
-    """Shortest least-squares solution, negative values set to 0."""
-    _, vectors, inverse = _scaled_inverse(gram)
-    solution: FloatArray = vectors @ (inverse * (vectors.T @ moment))
-    return np.maximum(solution, 0)
+    """Shortest least-squares solution (band, source), negative values set to 0."""
+    values, vectors = np.linalg.eigh(gram)
+    solution = np.einsum("bij,bj,bkj,bk->bi", vectors, _usable_inverse(values), vectors, moment, optimize=True)
+    clipped: FloatArray = np.maximum(solution, 0)
+    return clipped
 
 
 def _nonnegative(gram: FloatArray, moment: FloatArray) -> FloatArray:
-    """Non-negative solution, from a square root R of the matrix: |R x − y|² with Rᵀ R = gram and Rᵀ y = moment.
+    """Non-negative solution (band, source), from a square root R of the matrix: |R x − y|², Rᵀ R = gram, Rᵀ y = moment.
 
     Sources are scaled to unit norm, and those without any weight get 0.
     """
-    norm = np.sqrt(np.maximum(np.diag(gram), 0))
+    norm = np.sqrt(np.maximum(np.diagonal(gram, axis1=1, axis2=2), 0))
     scale = np.divide(1, norm, out=np.zeros_like(norm), where=norm > 0)
-    values, vectors, inverse = _scaled_inverse(gram * np.outer(scale, scale))
-    root = np.sqrt(np.where(inverse > 0, values, 0))
-    target = np.sqrt(inverse) * (vectors.T @ (scale * moment))
-    solution, _ = optimize.nnls(root[:, None] * vectors.T, target)
+    values, vectors = np.linalg.eigh(gram * scale[:, :, None] * scale[:, None, :])
+    inverse = _usable_inverse(values)
+    projected = np.einsum("bji,bj->bi", vectors, scale * moment)
+    solution = np.einsum("bij,bj->bi", vectors, inverse * projected)
+    # Where the free solution is not negative, it is the answer.
+    for b in np.flatnonzero((solution < 0).any(axis=1)):
+        root = np.sqrt(np.where(inverse[b] > 0, values[b], 0))
+        solution[b], _ = optimize.nnls(root[:, None] * vectors[b].T, np.sqrt(inverse[b]) * projected[b])
     out: FloatArray = scale * solution
     return out

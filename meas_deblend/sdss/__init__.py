@@ -1,8 +1,9 @@
 """The single-band deblender: point-source and symmetric templates, one band at a time."""
 
-from .config import SingleBandConfig
+from .arguments import ParentInput
+from .config import SingleBandConfig, TemplateConfig
 from .deblend import deblend_parent
-from .parent import ParentInput, PeakTemplate, PointSource
+from .parent import PeakTemplate, PointSource
 from .result import SingleBandChild, SingleBandResult
 from .templates import build_templates
 
@@ -13,6 +14,7 @@ __all__ = [
     "SingleBandChild",
     "SingleBandConfig",
     "SingleBandResult",
+    "TemplateConfig",
     "build_templates",
     "deblend_parent",
 ]

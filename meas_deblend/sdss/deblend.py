@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..apportion import ApportionConfig, apportion
-from ..geometry import Box, Image
+from ..geometry import Box, Footprint, Image
+from .arguments import ParentInput, read_parent
 from .config import SingleBandConfig
-from .parent import ParentInput, read_parent
 from .result import ChildPixels, SingleBandChild, SingleBandResult
 from .stray import stray_shares
 from .templates import parent_templates
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from ..apportion import Apportioned
+    from ..apportion import Apportioned, Child
     from ..geometry import BoolArray, FloatArray
     from ..image import Psf
+    from .config import TemplateConfig
     from .parent import ParentPixels, PeakTemplate
 
 __all__ = ["deblend_parent"]
@@ -38,7 +39,8 @@ def deblend_parent(
     psf_fwhm: float | None = None,
     sigma1: float | None = None,
     origin: tuple[int, int] = (0, 0),
-    config: SingleBandConfig | None = None,
+    edge: BoolArray | None = None,
+    config: TemplateConfig | None = None,
 ) -> SingleBandResult:
     """Deblend one parent in one band with point-source and symmetric templates.
 
@@ -48,8 +50,8 @@ def deblend_parent(
 
     Parameters
     ----------
-    image, variance : float array (y, x)
-        Pixels and their variances.
+    image, variance : array (y, x)
+        Pixels and their variances, image units; float, or integers, which give results in float64.
     psf : float array (y, x) with odd sides, or Psf, or None
         None only if no option needs one.
     peaks : array (n, 2)
@@ -64,7 +66,10 @@ def deblend_parent(
         Noise of a pixel, image units; from the median variance if not given.
     origin : tuple of int
         Pixel ``(y, x)`` that the first element of the arrays stands for; peaks count from the same zero.
-    config : SingleBandConfig, optional
+    edge : bool array (y, x), optional
+        Where the exposure ends, which starts patches; the outermost pixels of the image if not given.
+    config : SingleBandConfig or TemplateConfig, optional
+        Limits and bookkeeping of a whole exposure are not read here.
 
     Returns
     -------
@@ -77,41 +82,33 @@ def deblend_parent(
         If an argument does not fit, there is no peak or no footprint pixel, or a PSF is missing that is needed.
     """
     config = config if config is not None else SingleBandConfig()
-    given = ParentInput(image, variance, psf, peaks, footprint, mask, psf_fwhm, sigma1, origin)
+    image, variance = np.asarray(image), np.asarray(variance)
+    given = ParentInput(image, variance, psf, peaks, footprint, mask, psf_fwhm, sigma1, origin, edge)
     parent = read_parent(given, config)
     templates = parent_templates(parent, config)
-    box = parent.footprint.box
-    cut = box.slices_in(parent.frame)
     shared = apportion(
-        image[cut],
+        image[parent.window.slices_in(parent.frame)],
         parent.footprint,
         [t.image for t in templates],
-        parent.bad[box.slices_in(parent.window)],
-        box,
+        parent.bad,
+        parent.window,
         # Ramped templates get pixels outside the footprint; a single template gets what it covers, like any other.
         config=ApportionConfig(single_takes_all=False, keep_outside=True),
     )
     stray, unassigned = _stray(parent, templates, shared, config)
-    children = tuple(
-        _child(parent.frame, templates[k], shared.children[k].flux, (shared.children[k].box, stray[k]))
-        for k in range(len(templates))
-    )
-    return SingleBandResult(
-        children,
-        _final_footprint(parent, templates, config),
-        Image(unassigned.astype(shared.unassigned.array.dtype), box).project(parent.frame).array,
-        shared.masked.project(parent.frame).array,
-    )
+    children = tuple(_child(parent, templates[k], shared.children[k], stray[k]) for k in range(len(templates)))
+    left = Image(unassigned.astype(shared.unassigned.array.dtype), shared.unassigned.box)
+    return SingleBandResult(parent.frame, children, _final_footprint(parent, children, config), (left, shared.masked))
 
 
 def _stray(
-    parent: ParentPixels, templates: Sequence[PeakTemplate], shared: Apportioned, config: SingleBandConfig
+    parent: ParentPixels, templates: Sequence[PeakTemplate], shared: Apportioned, config: TemplateConfig
 ) -> tuple[list[Image], FloatArray]:
     """Stray flux per child (float64, each on its own box), and what is unassigned after that (y, x)."""
     left = shared.unassigned.array.astype(np.float64)
     none = [Image(np.zeros((0, 0)), Box(parent.footprint.box.origin, (0, 0)))] * len(templates)
     kept = [k for k, t in enumerate(templates) if t.status == "ok"]
-    if config.stray_flux_rule == "trim" or not config.assign_stray_flux or not kept:
+    if not config.shares_stray_flux or not kept:
         return none, left
     rows, columns = np.nonzero(left > 0)
     pixels = np.stack([rows, columns], axis=1) + np.array(parent.footprint.box.origin)
@@ -140,27 +137,33 @@ def _scatter(pixels: NDArray[np.int64], values: FloatArray) -> Image:
     return Image(out, Box((y0, x0), out.shape))
 
 
-def _child(frame: Box, peak: PeakTemplate, flux: FloatArray, where: tuple[Box, Image]) -> SingleBandChild:
-    """Put a child's parts on one box; ``where`` is the box of its shared flux, and its stray flux."""
-    shared_box, stray = where
+def _child(parent: ParentPixels, peak: PeakTemplate, shared: Child, stray: Image) -> SingleBandChild:
+    """Put a child's parts on one box."""
     box = peak.image.box | stray.box
-    dtype = flux.dtype
+    dtype = shared.flux.dtype
     extra = stray.project(box).array
+    # Beyond the detected pixels a child is where it got something; what a ramp left at 0 there is nobody's.
+    member = peak.footprint.on(box) & (
+        parent.footprint.on(box) | (Image(shared.share, shared.box).project(box).array > 0)
+    )
     pixels = ChildPixels(
         box,
         peak.image.project(box).array.astype(dtype),
-        (Image(flux, shared_box).project(box).array + extra).astype(dtype),
+        (Image(shared.flux, shared.box).project(box).array + extra).astype(dtype),
         extra.astype(dtype),
-        peak.footprint.on(box) | (extra != 0),
+        member | (extra != 0),
     )
-    return SingleBandChild(frame, peak, pixels)
+    return SingleBandChild(parent.frame, peak, pixels)
 
 
-def _final_footprint(parent: ParentPixels, templates: Sequence[PeakTemplate], config: SingleBandConfig) -> BoolArray:
-    """Return the parent's pixels after deblending, on the whole image."""
-    union = np.zeros(parent.frame.shape, dtype=bool)
-    for template in templates:
-        union[template.footprint.box.slices_in(parent.frame)] |= template.footprint.mask
-    if config.stray_flux_rule == "trim" and union.any():
-        return union
-    return union | parent.footprint.on(parent.frame)
+def _final_footprint(parent: ParentPixels, children: Sequence[SingleBandChild], config: TemplateConfig) -> Footprint:
+    """Return the parent's pixels after deblending."""
+    box = parent.footprint.box
+    for child in children:
+        box = box | child.box
+    union = np.zeros(box.shape, dtype=bool)
+    for child in children:
+        union[child.box.slices_in(box)] |= child.pixels.footprint
+    if not (config.stray_flux_rule == "trim" and union.any()):
+        union |= parent.footprint.on(box)
+    return Footprint(box, union)

@@ -65,17 +65,18 @@ def project_monotone(image: FloatArray, center: tuple[int, int]) -> FloatArray:
     float64 array (y, x)
         At most ``image`` everywhere, with its symmetry under a half turn about the peak; it scales with the image.
     """
-    out = image.copy()
+    out = np.array(image, order="C")
+    flat = out.reshape(-1)
     (height, width), (cy, cx) = image.shape, center
     reach = max(cx, width - cx, cy, height - cy)
     for first in range(0, reach, CHUNK):
         source, target = _shadows(first)
-        sy, sx, ty, tx = source[0] + cy, source[1] + cx, target[0] + cy, target[1] + cx
-        inside = (sy >= 0) & (sy < height) & (sx >= 0) & (sx < width)
-        inside &= (ty >= 0) & (ty < height) & (tx >= 0) & (tx < width)
+        ty, tx, sy, sx = target[0] + cy, target[1] + cx, source[0] + cy, source[1] + cx
+        inside = (ty >= 0) & (ty < height) & (tx >= 0) & (tx < width)
+        inside &= (sy >= 0) & (sy < height) & (sx >= 0) & (sx < width)
+        flat_source, flat_target = (sy * width + sx)[inside], (ty * width + tx)[inside]
         # All sources of a chunk are read before any of its pixels is lowered.
-        values = out[sy[inside], sx[inside]]
-        np.minimum.at(out, (ty[inside], tx[inside]), values)
+        np.minimum.at(flat, flat_target, flat[flat_source])
     return out
 
 

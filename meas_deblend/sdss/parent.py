@@ -8,20 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..exceptions import InputError
 from ..geometry import BoolArray, Box, FloatArray, Footprint, Image
-from ..image import psf_fwhm
 from .psf_model import PsfModel, nearest_pixel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import ArrayLike
-
-    from ..image import Psf
-    from .config import SingleBandConfig
-
-__all__ = ["ParentInput", "ParentPixels", "PeakTemplate", "PointSource", "read_parent"]
+__all__ = ["ParentPixels", "PeakTemplate", "PointSource", "ramp_reach"]
 
 NOTHING = Footprint(Box((0, 0), (0, 0)), np.zeros((0, 0), dtype=bool))
 
@@ -98,6 +91,8 @@ class ParentPixels:
     image, variance : float64 array (y, x)
     bad : bool array (y, x)
         Pixels that the caller marked.
+    edge : bool array (y, x)
+        Pixels at the edge of the exposure.
     footprint : Footprint
     positions : float64 array (peak, 2)
         Peaks as ``(y, x)``.
@@ -111,6 +106,7 @@ class ParentPixels:
     image: FloatArray
     variance: FloatArray
     bad: BoolArray
+    edge: BoolArray
     footprint: Footprint
     positions: FloatArray
     psf: PsfModel | None
@@ -143,85 +139,3 @@ class ParentPixels:
 def ramp_reach(fwhm: float) -> int:
     """Half-width of the margin in which a ramp continues a template, in pixels."""
     return 2 * int((1.5 * fwhm + 0.5) / 2) + 1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ParentInput:
-    """One parent in one band, as a caller knows it: the arguments of `deblend_parent`, where each is described."""
-
-    image: FloatArray
-    variance: FloatArray
-    psf: FloatArray | Psf | None
-    peaks: ArrayLike
-    footprint: BoolArray | None = None
-    mask: BoolArray | None = None
-    psf_fwhm: float | None = None
-    sigma1: float | None = None
-    origin: tuple[int, int] = (0, 0)
-
-
-def read_parent(given: ParentInput, config: SingleBandConfig) -> ParentPixels:
-    """Check the arguments, fill in what was left out and cut the pixels that the steps read.
-
-    Raises
-    ------
-    InputError
-        If an array does not fit, there is no peak or no footprint pixel, or the PSF is missing or has no width
-        although the options need one.
-    """
-    positions = _positions(given)
-    frame = Box(given.origin, (given.image.shape[0], given.image.shape[1]))
-    footprint = _footprint(given, frame)
-    psf = None if given.psf is None else PsfModel.of(given.psf)
-    needs_psf = config.fit_psfs or config.edge_handling == "ramp"
-    if psf is None and needs_psf:
-        raise InputError("psf is None: give one, or set fit_psfs=False and edge_handling='clip'")
-    fwhm = _fwhm(given.psf_fwhm, psf, footprint) if needs_psf else 0.0
-    window = footprint.box.grow(ramp_reach(fwhm) if needs_psf else 0) & frame
-    cut = window.slices_in(frame)
-    bad = np.zeros(window.shape, dtype=bool) if given.mask is None else given.mask[cut].astype(bool)
-    sigma1 = _sigma1(given) if given.sigma1 is None else float(given.sigma1)
-    image, variance = (a[cut].astype(np.float64) for a in (given.image, given.variance))
-    return ParentPixels(frame, window, image, variance, bad, footprint, positions, psf, fwhm, sigma1)
-
-
-def _positions(given: ParentInput) -> FloatArray:
-    shape = given.image.shape
-    if len(shape) != 2:
-        raise InputError(f"image must be (y, x), got shape {shape}")
-    for name, array in (("variance", given.variance), ("footprint", given.footprint), ("mask", given.mask)):
-        if array is not None and array.shape != shape:
-            raise InputError(f"{name} must have the shape of image, {shape}, got {array.shape}")
-    positions = np.asarray(given.peaks, dtype=np.float64)
-    if positions.ndim != 2 or positions.shape[1] != 2 or len(positions) == 0:
-        raise InputError(f"peaks must be one (y, x) per row and at least one, got shape {positions.shape}")
-    if not np.isfinite(positions).all():
-        raise InputError(f"peaks must be finite, got {positions[~np.isfinite(positions).all(axis=1)][0]}")
-    return positions
-
-
-def _footprint(given: ParentInput, frame: Box) -> Footprint:
-    if given.footprint is None:
-        return Footprint.from_box(frame)
-    if not given.footprint.any():
-        raise InputError("footprint has no pixel")
-    return Footprint.from_mask(given.footprint.astype(bool), frame.origin)
-
-
-def _fwhm(value: float | None, psf: PsfModel | None, footprint: Footprint) -> float:
-    """FWHM that was given, or the PSF's at the footprint's centroid."""
-    if value is None and psf is not None:
-        rows, columns = np.nonzero(footprint.mask)
-        y0, x0 = footprint.box.origin
-        value = psf_fwhm(psf.stamp(y0 + rows.mean(), x0 + columns.mean()).array)
-    if value is None or not (np.isfinite(value) and value > 0):
-        raise InputError(f"the PSF's FWHM must be finite and above 0 pixels, got {value}")
-    return float(value)
-
-
-def _sigma1(given: ParentInput) -> float:
-    """Median noise of a usable pixel of the image; infinite without any, so that no edge counts as bright."""
-    usable = np.isfinite(given.variance) & (given.variance > 0)
-    if given.mask is not None:
-        usable &= ~given.mask.astype(bool)
-    return float(np.sqrt(np.median(given.variance[usable]))) if usable.any() else float("inf")

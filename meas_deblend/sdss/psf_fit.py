@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..geometry import FloatArray
-    from .config import SingleBandConfig
+    from .config import TemplateConfig
 
 __all__ = ["fit_point_source", "point_source_template"]
 
 
-def fit_point_source(parent: ParentPixels, k: int, config: SingleBandConfig) -> PointSource:
+def fit_point_source(parent: ParentPixels, k: int, config: TemplateConfig) -> PointSource:
     """Fit a point source at peak ``k``, and again with a small shift, and decide whether it describes the pixels.
 
     The model is linear: PSF + sky + its two slopes + every neighbour as a point source at its own peak; the second
@@ -34,7 +34,7 @@ def fit_point_source(parent: ParentPixels, k: int, config: SingleBandConfig) -> 
         With a PSF.
     k : int
         Index of the peak.
-    config : SingleBandConfig
+    config : TemplateConfig
 
     Returns
     -------
@@ -149,7 +149,7 @@ def _derivatives(stamp: Image) -> tuple[Image, Image]:
     return Image(dy, stamp.box), Image(dx, stamp.box)
 
 
-def _decide(parent: ParentPixels, k: int, problem: _Problem, config: SingleBandConfig) -> PointSource:
+def _decide(parent: ParentPixels, k: int, problem: _Problem, config: TemplateConfig) -> PointSource:
     """Run the fits and choose between the unshifted and the shifted point source."""
     box = parent.footprint.box
     y, x = (float(p) for p in parent.positions[k])

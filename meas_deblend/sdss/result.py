@@ -106,22 +106,40 @@ class SingleBandChild:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SingleBandResult:
-    """A deblended parent.
+    """A deblended parent; its arrays are held on boxes and seen on the whole image.
 
     Parameters
     ----------
+    frame : Box
+        The whole image.
     children : tuple of SingleBandChild
         One per peak, in the order of the peaks.
-    footprint : bool array (y, x)
-        Final parent: with the rule "trim" the union of the children's footprints, else the detected footprint and
-        that union.  The detected footprint if no child survived.
-    unassigned : float array (y, x)
-        Usable pixels of the detected footprint that no child got, 0 elsewhere.
-    masked : float array (y, x)
-        Finite values of the pixels of the detected footprint that nobody may have, 0 elsewhere.
+    final : Footprint
+        See ``footprint``.
+    rest : tuple of Image
+        See ``unassigned`` and ``masked``; on the box of the detected footprint.
     """
 
+    frame: Box
     children: tuple[SingleBandChild, ...]
-    footprint: BoolArray
-    unassigned: FloatArray
-    masked: FloatArray
+    final: Footprint
+    rest: tuple[Image, Image]
+
+    @property
+    def footprint(self) -> BoolArray:
+        """Final parent (y, x).
+
+        With the rule "trim" the union of the children's footprints, else the detected footprint and that union.  The
+        detected footprint if no child survived.
+        """
+        return self.final.on(self.frame)
+
+    @property
+    def unassigned(self) -> FloatArray:
+        """Usable pixels of the detected footprint that no child got, 0 elsewhere (y, x), image units."""
+        return self.rest[0].project(self.frame).array
+
+    @property
+    def masked(self) -> FloatArray:
+        """Finite values of the pixels of the detected footprint that nobody may have, 0 elsewhere (y, x)."""
+        return self.rest[1].project(self.frame).array

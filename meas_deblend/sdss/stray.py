@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..geometry import BoolArray, FloatArray, Footprint, IntArray
-    from .config import SingleBandConfig
+    from .config import TemplateConfig
 
 __all__ = ["stray_shares"]
 
@@ -25,7 +25,7 @@ def stray_shares(
     peaks: IntArray,
     footprints: Sequence[Footprint],
     is_psf: BoolArray,
-    config: SingleBandConfig,
+    config: TemplateConfig,
 ) -> FloatArray:
     """Fraction of each stray pixel that each child gets.
 
@@ -39,7 +39,7 @@ def stray_shares(
         One per child; an empty one is at no distance from anything.
     is_psf : bool array (child,)
         Children that are point sources.
-    config : SingleBandConfig
+    config : TemplateConfig
         ``stray_flux_rule`` (not "trim"), ``stray_flux_to_point_sources`` and ``clip_stray_flux_fraction`` are read.
 
     Returns

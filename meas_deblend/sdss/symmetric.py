@@ -1,4 +1,4 @@
-"""Symmetric templates, ramps at their edges, and the trimming of their footprints."""
+"""Symmetric templates, what is done about their edges, and the trimming of their footprints."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ if TYPE_CHECKING:
     from ..geometry import BoolArray, FloatArray
     from .parent import ParentPixels
 
-__all__ = ["clip_to_nonzero", "ramp_template", "symmetric_template"]
+__all__ = ["clip_to_nonzero", "patch_template", "ramp_template", "symmetric_template"]
 
 BRIGHT_EDGE = 3.0
 """A template whose edge reaches this many σ was cut while it was still bright."""
 
 
-def symmetric_template(pixels: Image, footprint: Footprint, center: tuple[int, int]) -> tuple[Image, Footprint]:
+def symmetric_template(
+    pixels: Image, footprint: Footprint, center: tuple[int, int], bias: float = 0.0
+) -> tuple[Image, Footprint]:
     """Smaller of each pair of pixels opposite each other about ``center`` (Lupton et al. 2001, ASP Conf. 238, 269).
 
-    There is no correction for the bias of the minimum of two noisy pixels: on pure noise of rms σ the template has
-    mean 0.117 σ.
+    Without ``bias`` the template of pure noise of rms σ has mean 0.117 σ: the smaller of two noisy pixels is
+    0.564 σ too low in the mean, and negative values become 0.
 
     Parameters
     ----------
@@ -31,11 +33,13 @@ def symmetric_template(pixels: Image, footprint: Footprint, center: tuple[int, i
     footprint : Footprint
     center : tuple of int
         Pixel ``(y, x)``, a member of ``footprint``.
+    bias : float
+        What is added to the smaller pixel of each pair; the peak itself, which is its own partner, gets none.
 
     Returns
     -------
     image : Image
-        Template on the footprint's box: ``max(0, min(I(p), I(2c − p)))``, 0 outside the footprint.
+        Template on the footprint's box: ``max(0, min(I(p), I(2c − p)) + bias)``, 0 outside the footprint.
     footprint : Footprint
         Pixels whose partner is a member too; need not be connected.
     """
@@ -46,12 +50,13 @@ def symmetric_template(pixels: Image, footprint: Footprint, center: tuple[int, i
     member = footprint.on(box)
     pairs = Footprint.from_mask(member & member[::-1, ::-1], box.origin)
     values = pixels.project(pairs.box).array
-    smaller = np.minimum(values, values[::-1, ::-1])
+    smaller = np.minimum(values, values[::-1, ::-1]) + bias
+    smaller[cy - pairs.box.origin[0], cx - pairs.box.origin[1]] -= bias
     return Image(np.where(pairs.mask & np.isfinite(smaller), np.clip(smaller, 0, None), 0.0), pairs.box), pairs
 
 
 def ramp_template(
-    parent: ParentPixels, template: tuple[Image, Footprint], center: tuple[int, int]
+    parent: ParentPixels, template: tuple[Image, Footprint], center: tuple[int, int], bias: float = 0.0
 ) -> tuple[Image, Footprint] | None:
     """Continue a template that is bright at its edge outwards with the profile of the PSF.
 
@@ -67,6 +72,8 @@ def ramp_template(
         From `symmetric_template`.
     center : tuple of int
         Pixel of the peak.
+    bias : float
+        As for `symmetric_template`.
 
     Returns
     -------
@@ -83,9 +90,44 @@ def ramp_template(
     data[~near.on(box)] = 0.0
     ramp = _shed(image.array, edge, _profile(parent))
     padded = Image(np.where(data == 0, ramp, data), box)
-    full, member = symmetric_template(padded, near, center)
+    full, member = symmetric_template(padded, near, center, bias)
     member = member & Footprint.from_box(parent.frame)
     return full.project(member.box), member
+
+
+def patch_template(
+    parent: ParentPixels, template: tuple[Image, Footprint], center: tuple[int, int]
+) -> tuple[Image, Footprint] | None:
+    """Let a template at the edge of the exposure take over the data where there can be no mirror pixel.
+
+    Parameters
+    ----------
+    parent : ParentPixels
+    template : tuple of Image and Footprint
+        From `symmetric_template` or `ramp_template`.
+    center : tuple of int
+        Pixel of the peak.
+
+    Returns
+    -------
+    tuple of Image and Footprint, or None
+        Template with the data themselves, negative ones too, at all pixels of the parent whose mirror lies beyond the
+        parent's box; None if the template has no pixel at the edge of the exposure.
+    """
+    image, footprint = template
+    if not np.any(footprint.on(parent.window) & parent.edge):
+        return None
+    whole = parent.footprint.box
+    y = 2 * center[0] - np.arange(whole.origin[0], whole.stop[0])
+    x = 2 * center[1] - np.arange(whole.origin[1], whole.stop[1])
+    mirrored_y = (y >= whole.origin[0]) & (y < whole.stop[0])
+    mirrored_x = (x >= whole.origin[1]) & (x < whole.stop[1])
+    lonely = parent.footprint.mask & ~(mirrored_y[:, None] & mirrored_x[None, :])
+    patch = Footprint(whole, lonely)
+    box = footprint.box | whole
+    member = Footprint.from_mask(footprint.on(box) | patch.on(box), box.origin)
+    data = np.nan_to_num(Image(parent.image, parent.window).project(member.box).array, posinf=0.0, neginf=0.0)
+    return Image(np.where(patch.on(member.box), data, image.project(member.box).array), member.box), member
 
 
 def _profile(parent: ParentPixels) -> FloatArray:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from meas_deblend.models import BlendModel, ParentModel, SourceModel, model_flux
-from meas_deblend.products import OBJECT_FLAGS, REASONS, CatalogLayout, declaration, flux_factor
+from meas_deblend.products import OBJECT_FLAGS, REASON_FLAGS, REASONS, CatalogLayout, declaration, flux_factor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,6 +69,7 @@ def parent_row(given: CatalogInputs) -> Row:
         "deblend_nChild": 0 if isolated else len(model.sources),
         "deblend_nComponents": sum(len(source.components) for source in model.sources),
         **_outcome(model),
+        **{flag: model.reason == reason for flag, reason in REASON_FLAGS.items()},
         "deblend_message": model.message,
         "deblend_incompleteData": bool(np.isnan(model.psfs).all(axis=(1, 2)).any()),
         "deblend_iterations": sum(blend.iterations for blend in model.blends),
@@ -142,7 +143,14 @@ def _failed_to_converge(blend: BlendModel) -> bool:
 
 
 def _per_band(source: SourceModel, band: str, k: int, factor: float) -> Row:
+    fit = source.psf_fits[k] if source.psf_fits else None
+    is_psf = fit is not None and fit.is_psf
+    y, x = fit.center if fit is not None and is_psf else (np.nan, np.nan)
     return {
+        f"{band}_deblend_deblendedAsPsf": is_psf,
+        f"{band}_deblend_psfCenter_x": x,
+        f"{band}_deblend_psfCenter_y": y,
+        f"{band}_deblend_psf_instFlux": fit.flux if fit is not None and is_psf else np.nan,
         f"merge_peak_{band}": band in source.peak.bands,
         f"{band}_modelFlux": model_flux(source, k) * factor,
     }

@@ -11,6 +11,7 @@ __all__ = [
     "COADDS",
     "DETECTIONS",
     "LEDGER",
+    "MARKED_COADDS",
     "MODELS",
     "OBJECTS",
     "PARENTS",
@@ -37,6 +38,9 @@ SPLIT_PARENTS = _of_patch(
     "Parents with their blends and their part of the deconvolved detection image.",
 )
 PARENT_MODELS = _of_patch("parent_models", "tuple[ParentModel, ...]", "Deblended parents: one model per parent.")
+MARKED_COADDS = _of_patch(
+    "marked_coadds", "MultibandExposure", "The images, with a mask plane on the parents that were not deblended."
+)
 SEED_MODELS = Connection(
     "seed_models",
     "single_band_models",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 from pydantic import BaseModel
 
 from meas_deblend.deblenders import (
@@ -13,11 +14,14 @@ from meas_deblend.deblenders import (
     NoneOptions,
     SingleBandOptions,
     get_deblender,
+    parent_without_models,
     seeds_from_models,
 )
+from meas_deblend.exceptions import InputError
 from meas_deblend.framework import Config, Connections, Outcome, PipelineTask, TaskOutputs, progress
+from meas_deblend.products import REASONS
 
-from .datasets import COADDS, DETECTIONS, PARENT_MODELS, SEED_MODELS, SPLIT_PARENTS
+from .datasets import COADDS, DETECTIONS, MARKED_COADDS, PARENT_MODELS, SEED_MODELS, SPLIT_PARENTS
 from .identifiers import with_unique_ids
 
 if TYPE_CHECKING:
@@ -35,6 +39,7 @@ __all__ = [
     "NoDeblendingConfig",
     "NoDeblendingTask",
     "SingleBandConfig",
+    "SingleBandOutputs",
     "SingleBandTask",
 ]
 
@@ -70,14 +75,67 @@ class DeblendOutputs(TaskOutputs):
         return {**outcomes, "sources": sum(len(model.sources) for model in self.parent_models)}
 
 
+@dataclass(frozen=True)
+class SingleBandOutputs(DeblendOutputs):
+    """What `SingleBandTask` returns: models, and the exposure with the parents marked that were not deblended."""
+
+    marked_coadds: MultibandExposure
+
+
 class SingleBandTask(PipelineTask[SingleBandConfig]):
     """Make symmetric and PSF templates of every peak, band by band."""
 
-    connections: ClassVar[Connections] = Connections(inputs=(COADDS, DETECTIONS), outputs=(PARENT_MODELS,))
+    connections: ClassVar[Connections] = Connections(
+        inputs=(COADDS, DETECTIONS), outputs=(PARENT_MODELS, MARKED_COADDS)
+    )
 
-    def run(self, coadds: MultibandExposure, detections: Detections) -> DeblendOutputs:
-        """Deblend all parents."""
-        return _deblend_all("single_band", coadds, detections.parents, self.config)
+    def run(self, coadds: MultibandExposure, detections: Detections) -> SingleBandOutputs:
+        """Deblend all parents.
+
+        Raises
+        ------
+        InputError
+            If ``use_ci_limits`` is set and no parent has a number of peaks in the range.
+        """
+        parents = detections.parents
+        chosen = self._chosen(parents) if self.config.use_ci_limits else {parent.id for parent in parents}
+        deblender = get_deblender("single_band")
+        models = []
+        for parent in progress(parents, description="parents"):
+            if parent.id in chosen:
+                models.append(deblender(coadds, parent, self.config))
+            else:
+                why = f"use_ci_limits deblends {len(chosen)} of {len(parents)} parents"
+                models.append(parent_without_models(coadds, parent, deblender.name, why, "not_selected"))
+        skipped = [model for model in models if model.outcome == "failed" and REASONS[model.reason].kind == "skipped"]
+        for model in skipped:
+            self.log.warning("parent %d was not deblended: %s", model.id, model.message or model.reason)
+        return SingleBandOutputs(with_unique_ids(models), self._mark(coadds, skipped))
+
+    def _chosen(self, parents: tuple[Parent, ...]) -> set[int]:
+        """Isolated parents, and the first few others with a number of peaks in the range, by id."""
+        fewest, most = self.config.ci_deblend_child_range
+        counts = {parent.id: len(parent.footprint.peaks) for parent in parents}
+        others = [identifier for identifier, n in counts.items() if n != 1 and fewest <= n <= most]
+        if not others:
+            raise InputError(
+                f"use_ci_limits is set, but none of {len(parents)} parents has {fewest} to {most} peaks "
+                "(ci_deblend_child_range)"
+            )
+        isolated = {identifier for identifier, n in counts.items() if n == 1}
+        return isolated | set(others[: self.config.ci_num_parents_to_deblend])
+
+    def _mark(self, coadds: MultibandExposure, skipped: list[ParentModel]) -> MultibandExposure:
+        """Exposure with the mask plane of parents that were not deblended."""
+        plane = self.config.not_deblended_mask
+        if plane is None:
+            return coadds
+        planes = coadds.mask_planes.with_plane(plane)
+        mask = coadds.mask.astype(np.int64)
+        for model in skipped:
+            inside = model.footprint.box & coadds.box
+            mask[(slice(None), *inside.slices_in(coadds.box))] |= planes.value([plane]) * model.footprint.on(inside)
+        return replace(coadds, mask=mask, mask_planes=planes)
 
 
 class NoDeblendingTask(PipelineTask[NoDeblendingConfig]):

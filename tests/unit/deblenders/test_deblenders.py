@@ -357,7 +357,7 @@ def test_peaks_without_template_get_the_psf_or_nothing():
     mask = np.ones((51, 51), dtype=bool)
     mask[40, 40] = mask[10, 10] = False
     parent = Parent(1, Footprint.from_mask(mask, peaks=peaks))
-    model = run("single_band", exposure, parent, templates={"fit_psfs": False})
+    model = run("single_band", exposure, parent, fit_psfs=False)
     check(model, exposure, parent)
     assert (model.outcome, model.reason) == ("degraded", "template_failed")
     assert model.message == "no template of their own: peaks 1, 2"

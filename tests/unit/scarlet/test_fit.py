@@ -90,7 +90,7 @@ def one(box, peak=(15, 15), value=1.0):
 def test_boxes_grow_and_shrink_and_stay_inside(pair):
     data = pair(centers=((15, 15),), sigmas=(2.5,), spectra=((600, 300, 200),))
     observation = make_observation(data.images, data.variance, data.psfs)
-    config = FitConfig(max_iter=40, e_rel=0, resize_padding=3)
+    config = FitConfig(max_iter=40, e_rel=0, resize_padding=3, bg_thresh=1)
     small, large = one(Box((14, 14), (3, 3))), one(Box((0, 0), (31, 31)))
     grown = fit(observation, [small], config).components[0]
     assert grown.box.area > small.box.area

@@ -9,7 +9,7 @@ from meas_deblend.exceptions import InputError
 from meas_deblend.geometry import Box, Footprint, Image
 from meas_deblend.sdss import ParentInput, PeakTemplate, PointSource, SingleBandConfig, build_templates, deblend_parent
 from meas_deblend.sdss.alike import weigh_templates
-from meas_deblend.sdss.parent import read_parent
+from meas_deblend.sdss.arguments import read_parent
 
 RULES = ("r-to-peak", "r-to-footprint", "nearest-footprint", "trim")
 
@@ -246,6 +246,6 @@ def test_errors_say_what_was_given(change, message):
 
 def test_options_are_checked():
     with pytest.raises(ValueError, match="edge_handling"):
-        SingleBandConfig(edge_handling="noclip")
+        SingleBandConfig(edge_handling="cut")
     with pytest.raises(ValueError, match="psf_chisq3"):
         SingleBandConfig(psf_chisq3=1)

@@ -11,12 +11,13 @@ from meas_deblend.deblenders.blend_fit import BlendFitter
 from meas_deblend.detect import DetectConfig
 from meas_deblend.image import SourceList
 from meas_deblend.measure import MeasureConfig
-from meas_deblend.products import check_table, declaration, flux_factor, unpack_id
+from meas_deblend.products import REASON_FLAGS, check_table, declaration, flux_factor, unpack_id
 from meas_deblend.scarlet import FitConfig
 from meas_deblend_tasks.deblend import (
     MultiBandConfig,
     MultiBandTask,
     NoDeblendingTask,
+    SingleBandConfig,
     SingleBandTask,
 )
 from meas_deblend_tasks.detect import DetectTask, DetectTaskConfig
@@ -132,6 +133,14 @@ def variants(chain, catalogs_of):
     # Footprints that end where sources are still bright.
     tight = DetectTask(DetectTaskConfig(detection=DetectConfig(threshold=25, grow=0))).run(coadds).detections
     _add("tight", SingleBandTask(), tight, found=tight)
+    # The image ends in the middle of what is left on it.
+    edge = cropped(coadds, slice(0, 60), slice(24, 90))
+    found = DetectTask().run(edge).detections
+    _add("edge", SingleBandTask(SingleBandConfig(edge_handling="noclip")), found, edge, found)
+    _add("stray", SingleBandTask(SingleBandConfig(stray_flux_rule="r-to-peak")), detections)
+    _add("big", SingleBandTask(SingleBandConfig(max_footprint_area=1500)), detections)
+    _add("few", SingleBandTask(SingleBandConfig(max_number_of_peaks=3)), detections)
+    _add("chosen", SingleBandTask(SingleBandConfig(use_ci_limits=True, ci_num_parents_to_deblend=1)), detections)
     # The first band has no PSF, and no data around the four; the second has holes at their peaks.
     mask = coadds.mask.copy()
     box = detections.parents[2].footprint.box.grow(3) & coadds.box
@@ -141,7 +150,14 @@ def variants(chain, catalogs_of):
     damaged = replace(coadds, mask=mask, psfs=(None, coadds.psfs[1]))
     found = DetectTask().run(damaged).detections
     _add("damaged", NoDeblendingTask(), found, damaged, found)
+    _add("masked", SingleBandTask(SingleBandConfig(mask_limits={"BAD": 0.01})), found, damaged, found)
     return runs
+
+
+def cropped(coadds, rows, columns):
+    """Part of the exposure, without the coordinates that would be wrong on it."""
+    parts = {name: getattr(coadds, name)[:, rows, columns] for name in ("images", "variance", "mask")}
+    return replace(coadds, wcs=None, **parts)
 
 
 FLAGS = [(name, c.name) for name in ("objects", "parents") for c in declaration(name).columns if c.is_flag]
@@ -175,6 +191,56 @@ def test_skipped_and_failed_follow_from_the_reason(variants):
     assert not failing.parents["deblend_skipped"].any()
     assert all("ZeroDivisionError" in text for text in failing.parents["deblend_message"])
     assert np.isnan(failing.parents["deblend_logL"]).all()
+
+
+REASONS_OF_SINGLE_BAND = {
+    "single_band": ["", "", ""],
+    "big": ["", "", "parent_too_big"],
+    "few": ["", "", "too_many_peaks"],
+    "masked": ["", "", "masked"],
+    "chosen": ["", "", "not_selected"],
+}
+
+
+@pytest.mark.parametrize("name", REASONS_OF_SINGLE_BAND)
+def test_flags_of_limits_follow_from_the_reason(variants, name):
+    parents, objects = variants[name].parents, variants[name].objects
+    assert list(parents["deblend_reason"]) == REASONS_OF_SINGLE_BAND[name]
+    for flag, reason in REASON_FLAGS.items():
+        assert list(parents[flag]) == [r == reason for r in REASONS_OF_SINGLE_BAND[name]]
+    assert list(parents["deblend_skipped"]) == [bool(r) for r in REASONS_OF_SINGLE_BAND[name]]
+    assert not parents["deblend_failed"].any()
+    four = objects[objects["parentObjectId"] == parents["parentObjectId"][-1]]
+    # A limit on peaks costs the faintest its model, the other limits all.
+    assert four["deblend_noModel"].sum() == {"single_band": 0, "few": 1}.get(name, 4)
+    expected = {"single_band": "ok", "few": "degraded"}.get(name, "failed")
+    assert list(parents["deblend_outcome"]) == ["ok", "ok", expected]
+
+
+def test_a_point_source_has_its_fit_in_the_catalog(variants, chain):
+    """The star that stands alone is the PSF in both bands: flux in image units, position near the truth."""
+    truth, objects = small_sky.sky().truth, variants["single_band"].objects
+    (row,) = objects[objects["parentObjectId"] == 0]
+    star = int(np.argmin(np.hypot(truth["x"] - row["x"], truth["y"] - row["y"])))
+    for band, zeropoint in zip(small_sky.BANDS, chain.coadds.zeropoints, strict=True):
+        assert row[f"{band}_deblend_deblendedAsPsf"]
+        # The errors of a PSF flux are those of a fit of the flux alone; here sky and position are fitted as well.
+        error = row[f"{band}_psfFluxErr"] / flux_factor(zeropoint)
+        assert abs(row[f"{band}_deblend_psf_instFlux"] - truth[f"{band}_flux"][star]) < 5 * error
+        distance = np.hypot(*(row[f"{band}_deblend_psfCenter_{axis}"] - truth[axis][star] for axis in "xy"))
+        assert distance < 5 * np.hypot(row[f"{band}_centroid_xErr"], row[f"{band}_centroid_yErr"])
+        assert str(objects[f"{band}_deblend_psf_instFlux"].unit) == str(variants["single_band"].ledger["data"].unit)
+
+
+def test_what_is_no_point_source_in_a_band_has_none_of_its_numbers(variants):
+    for catalogs in variants.values():
+        rows = catalogs.objects
+        for band in small_sky.BANDS:
+            is_psf = rows[f"{band}_deblend_deblendedAsPsf"]
+            for name in ("psfCenter_x", "psfCenter_y", "psf_instFlux"):
+                assert np.array_equal(np.isfinite(rows[f"{band}_deblend_{name}"]), is_psf)
+        somewhere = np.any([rows[f"{band}_deblend_deblendedAsPsf"] for band in small_sky.BANDS], axis=0)
+        assert np.array_equal(rows["deblend_deblendedAsPsf"], somewhere)
 
 
 def test_what_has_no_model_has_no_flux(variants):

@@ -1,0 +1,109 @@
+"""Stores of every version can be read, from the files that are kept of each and from JSON."""
+
+import copy
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from synthetic_models import BANDS, assert_same_parent, make_parent, make_template_parent, with_fits
+
+from meas_deblend.exceptions import ModelError
+from meas_deblend.geometry import Box
+from meas_deblend.models import PointSourceFit
+from meas_deblend.products import ModelStore, StoreMetadata, models_from_json, models_to_json, write_models
+from meas_deblend.products import store as store_module
+from meas_deblend.products._migrations import READABLE_STORES, migrated
+from meas_deblend.products._store_schema import STORE_VERSION
+
+METADATA = StoreMetadata(
+    BANDS, (100, 120), "", (27.0, 27.0, None), "count", {"meas_deblend": "0.1.0"}, {"keep_outside": False}
+)
+SAMPLES = {version: Path(__file__).parents[2] / "data" / f"models-{version}.parquet" for version in ("1.0.0", "1.1.0")}
+FITS = (PointSourceFit(True, 123.5, (3.25, 3.75)), None, PointSourceFit(False, -2.0, (2.5, 4.5)))
+
+
+def sample_parents():
+    """Return what the stored files were made from, with `write_models`; 1.0.0 had no point-source fits."""
+    return [
+        make_parent(1, [(25, 35), (20, 45)], seed=1),
+        with_fits(make_template_parent(2, (3, 4), Box((-2, -1), (9, 11))), FITS),
+        replace(make_parent(3, [(25, 35)]), psfs=np.full((3, 1, 1), np.nan, np.float32), warnings=("g: no PSF",)),
+    ]
+
+
+@pytest.mark.parametrize("version", SAMPLES)
+def test_the_stored_file_of_every_version_is_still_read(version):
+    store = ModelStore.open(SAMPLES[version])
+    assert store.metadata.bands == BANDS
+    assert store.object_ids() == (100, 101, 2, 3)
+    assert store.owner_of(101) == 1
+    assert store.parent(2).outcome == "degraded"
+    assert store.parent(2).sources[0].flags == {"deblend_deblendedAsPsf"}
+    assert store.parent(2).sources[0].psf_fits == (() if version == "1.0.0" else FITS)
+    assert np.isnan(store.parent(3).psfs).all()
+    # The seeds' values are stored, too: what numpy draws from a seed may change one day, this file does not.
+    first = store.parent(1).sources[0].components[0]
+    assert first.morph.shape == (15, 15)
+    np.testing.assert_allclose(first.spectrum, [199.34258, 325.35318, 278.4347], rtol=1e-6)
+    np.testing.assert_allclose(first.morph.sum(), 1, rtol=1e-6)
+
+
+def test_there_is_a_stored_file_of_every_version_and_of_no_other():
+    assert tuple(SAMPLES) == READABLE_STORES
+    for version, path in SAMPLES.items():
+        assert json.loads(pq.read_schema(path).metadata[b"meas_deblend"])["version"] == version
+
+
+def test_old_files_are_read_one_parent_at_a_time(monkeypatch):
+    groups = []
+    real = store_module._read_group
+    monkeypatch.setattr(store_module, "_read_group", lambda file, group: groups.append(group) or real(file, group))
+    store = ModelStore.open(SAMPLES["1.0.0"])
+    assert groups == []
+    assert store.parent(3).sources[0].id == 3
+    assert sorted(groups) == [0, 1]  # the PSFs, and the group of the three parents
+
+
+def test_what_an_old_file_holds_is_written_as_the_present_version(tmp_path):
+    old = list(ModelStore.open(SAMPLES["1.0.0"]).parents())
+    write_models(tmp_path / "m", old, METADATA)
+    for parent, again in zip(old, ModelStore.open(tmp_path / "m").parents(), strict=True):
+        assert_same_parent(parent, again)
+    for parent, newer in zip(old, ModelStore.open(SAMPLES["1.1.0"]).parents(), strict=True):
+        assert_same_parent(parent, newer if parent.id != 2 else with_fits(newer, ()))
+
+
+def as_version_1_0_0(document):
+    """Return the JSON document as the first version wrote it: sources had no point-source fits."""
+    old = copy.deepcopy(document) | {"version": "1.0.0"}
+    for source in (s for parent in old["parents"] for blend in parent["blends"] for s in blend["sources"]):
+        del source["psf_fits"]
+    return old
+
+
+def test_json_of_version_1_0_0_is_still_read():
+    parents = sample_parents()
+    document = json.loads(models_to_json(parents, METADATA))
+    old = as_version_1_0_0(document)
+    store = models_from_json(json.dumps(old))
+    for parent in parents:
+        assert_same_parent(store.parent(parent.id), parent if parent.id != 2 else with_fits(parent, ()))
+    # What lacks the fits is no store of the present version, and what an old one lacks is told as damage.
+    with pytest.raises(ModelError, match=r"damaged: KeyError\('psf_fits'\)"):
+        models_from_json(json.dumps(old | {"version": "1.1.0"}))
+    del old["parents"][0]["blends"]
+    with pytest.raises(ModelError, match=r"the JSON text is damaged: KeyError\('blends'\)"):
+        models_from_json(json.dumps(old))
+
+
+def test_a_step_does_not_change_the_record_it_is_given():
+    document = as_version_1_0_0(json.loads(models_to_json(sample_parents(), METADATA)))
+    record = document["parents"][1]
+    before = copy.deepcopy(record)
+    moved = migrated(record, "1.0.0")
+    assert record == before
+    assert moved["blends"][0]["sources"][0]["psf_fits"] == []
+    assert migrated(moved, STORE_VERSION) is moved
