@@ -24,7 +24,7 @@ MONOTONIC, SYMMETRIC, EDGE_DAMPING, RESCALE = range(4)
 
 
 @jit
-def add_components(  # noqa: PLR0917 -- compiled
+def add_components(
     cube: FloatArray, origin: IntArray, boxes: IntArray, starts: IntArray, spectra: FloatArray, morphs: FloatArray
 ) -> None:
     """Add all components to ``cube`` (band, y, x), whose first pixel is ``origin``."""
@@ -41,7 +41,7 @@ def add_components(  # noqa: PLR0917 -- compiled
 
 
 @jit
-def step_components(  # noqa: PLR0917 -- compiled
+def step_components(
     gradient: FloatArray,
     origin: IntArray,
     layout: tuple[IntArray, IntArray, IntArray],
@@ -244,7 +244,7 @@ def best_boxes(
 
 
 @jit
-def move_values(  # noqa: PLR0917 -- compiled
+def move_values(
     old: FloatArray, old_boxes: IntArray, old_starts: IntArray, new: FloatArray, boxes: IntArray, starts: IntArray
 ) -> None:
     """Copy what old and new boxes share from ``old`` (rows, size) to ``new``, which holds 0."""
