@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -11,12 +11,15 @@ from scipy import ndimage
 from ..geometry import BoolArray, Box, FloatArray, IntArray
 from ._jit import jit
 
-__all__ = ["Cells", "Factor", "Shaped", "make_cells"]
+__all__ = ["Cells", "Factor", "Points", "Shaped", "make_cells"]
 
-MAX_POINTS, MAX_CELLS = 600, 64
-"""Most points and most cells of a morphology: larger ones are described in blocks of several pixels."""
+MAX_POINTS, MAX_CELLS = 150, 64
+"""Most bright points and most cells of a morphology: larger ones are described in blocks of several pixels."""
 
-FREEDOM = 3.0
+BRIGHT, FAINT = 0.08, 1e-4
+"""Fractions of the brightest pixel: cells above the first are resolved; profiles are cut at the second."""
+
+FREEDOM = 1.5
 """Prior width of a free pixel in units of the mean of its neighbours closer to the peak, which the constraints make an
 upper bound. Chosen such that predicted errors match the scatter of simulated fits."""
 
@@ -58,19 +61,35 @@ class Shaped(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cells:
-    """A morphology as sums over cells, square blocks of points, which themselves are blocks of pixels.
+class Points:
+    """Square blocks of pixels, inside which light is taken as uniform, and the cells that they make up.
 
     Parameters
     ----------
     corners : int array (point, 2)
-        First pixel (y, x) of each point, on the frame.
+        First pixel (y, x) of each point, on the frame; points of a cell follow each other.
     side : int
-        Pixels along a side of a point.
-    owner : int array (point,)
-        Cell that the point lies in.
+        Pixels along a side.
+    starts : int array (cell + 1,)
+        First point of each cell.
     share : array (point,)
         Part of the cell's sum that belongs to the point.
+    """
+
+    corners: IntArray
+    side: int
+    starts: IntArray
+    share: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """A morphology as sums over cells, square blocks of pixels.
+
+    Parameters
+    ----------
+    layers : tuple of Points
+        Fine points of the bright cells, and coarse ones, as large as a cell, of the others.
     total : array (cell,)
         Sum of the morphology in each cell; the first one holds the peak.
     basis : array (cell, parameter)
@@ -79,10 +98,7 @@ class Cells:
         Prior standard deviation.
     """
 
-    corners: IntArray
-    side: int
-    owner: IntArray
-    share: FloatArray
+    layers: tuple[Points, ...]
     total: FloatArray
     basis: FloatArray
     width: FloatArray
@@ -101,10 +117,10 @@ def make_cells(component: Factor) -> Cells:
     spectrum.
     """
     morph: FloatArray = component.morph.astype(np.float64)
-    side, points = _blocks(morph, MAX_POINTS)
+    side, pixels = _blocks(morph, MAX_POINTS, BRIGHT)
     if isinstance(component, Shaped):
-        return _shaped_cells(component.tangents(), component.box, side, points)
-    group, image = _blocks(points, MAX_CELLS)
+        return _shaped_cells(component.tangents(), component.box, side, pixels)
+    group, image = _blocks(pixels, MAX_CELLS)
     peak = (component.peak[0] // (side * group), component.peak[1] // (side * group))
     support: BoolArray = image > 0
     support[peak] = True
@@ -113,36 +129,45 @@ def make_cells(component: Factor) -> Cells:
     places = np.stack([rows, columns], axis=1)[nearest_first]
     level = float(image[image > 0].min()) if np.any(image > 0) else 0.0
     basis, bound = free_directions(image, places, level)
-    total = image[places[:, 0], places[:, 1]]
-
-    index = np.full(image.shape, -1)
-    index[places[:, 0], places[:, 1]] = np.arange(len(places))
-    owner = np.repeat(np.repeat(index, group, axis=0), group, axis=1)[: points.shape[0], : points.shape[1]]
-    # Empty cells are filled evenly, others as the morphology is; points of theirs that are 0 do not count.
-    empty = np.where(total > 0, 0, 1)[owner]
-    y, x = np.nonzero((owner >= 0) & ((points > 0) | (empty > 0)))
-    owner, weight = owner[y, x], (points + empty)[y, x]
-    share = weight / np.bincount(owner, weight, minlength=len(total))[owner]
-    corners = np.stack([y, x], axis=1) * side + np.array(component.box.origin)
     # The freedom of a cell's pixels is independent, so that of their sum grows with the root of their number.
-    return Cells(corners, side, owner, share, total, basis, FREEDOM * bound / (side * group))
+    width = FREEDOM * bound / (side * group)
+    layers = _layers(pixels, places, side, group)
+    layers = tuple(replace(layer, corners=layer.corners + np.array(component.box.origin)) for layer in layers)
+    return Cells(layers, image[places[:, 0], places[:, 1]], basis, width)
 
 
-def _shaped_cells(tangents: FloatArray, box: Box, side: int, points: FloatArray) -> Cells:
-    """Every point a cell, that all parameters move; nothing but the data says how far."""
-    y, x = np.nonzero(points > 0)
+def _layers(pixels: FloatArray, places: IntArray, side: int, group: int) -> tuple[Points, ...]:
+    """Fine points of the cells at ``places`` that are bright, coarse points of the others; corners from the box."""
+    cells = np.pad(pixels, [(0, -n % group) for n in pixels.shape])
+    cells = cells.reshape(cells.shape[0] // group, group, -1, group).transpose(0, 2, 1, 3)[places[:, 0], places[:, 1]]
+    bright = cells.max(axis=(1, 2)) > BRIGHT * pixels.max()
+    fine = cells * bright[:, None, None]
+    owner, dy, dx = np.nonzero(fine)
+    corners = (places[owner] * group + np.stack([dy, dx], axis=1)) * side
+    share = fine[owner, dy, dx] / fine.sum(axis=(1, 2))[owner]
+    starts = np.searchsorted(owner, np.arange(len(places) + 1))
+    coarse = np.concatenate([[0], np.cumsum(~bright)])
+    return (
+        Points(corners, side, starts, share),
+        Points(places[~bright] * (side * group), side * group, coarse, np.ones(coarse[-1])),
+    )
+
+
+def _shaped_cells(tangents: FloatArray, box: Box, side: int, pixels: FloatArray) -> Cells:
+    """Every block a cell, that all parameters move; nothing but the data says how far."""
+    y, x = np.nonzero(pixels > FAINT * pixels.max())
     basis = np.zeros((len(y), len(tangents)))
     for k, tangent in enumerate(tangents):
         basis[:, k] = _block_sums(tangent, side)[y, x]
     corners = np.stack([y, x], axis=1) * side + np.array(box.origin)
-    width = np.full(basis.shape[1], np.inf)
-    return Cells(corners, side, np.arange(len(y)), np.ones(len(y)), points[y, x], basis, width)
+    points = Points(corners, side, np.arange(len(y) + 1), np.ones(len(y)))
+    return Cells((points,), pixels[y, x], basis, np.full(basis.shape[1], np.inf))
 
 
-def _blocks(image: FloatArray, most: int) -> tuple[int, FloatArray]:
-    """Side of the smallest blocks of which at most so many are not 0, and the sums of ``image`` (y, x) over them."""
+def _blocks(image: FloatArray, most: int, above: float = 0.0) -> tuple[int, FloatArray]:
+    """Side of the smallest blocks of which at most so many exceed a fraction of the largest, and their sums (y, x)."""
     side, sums = 1, image
-    while np.count_nonzero(sums) > most:
+    while np.count_nonzero(sums > above * sums.max(initial=0)) > most:
         side += 1
         sums = _block_sums(image, side)
     return side, sums

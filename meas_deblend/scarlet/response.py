@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -10,9 +10,9 @@ from scipy import fft
 
 from ..geometry import Box, FloatArray, IntArray
 from ._jit import jit
-from .cells import Cells
+from .cells import Cells, Points
 
-__all__ = ["Linear", "Response", "make_response"]
+__all__ = ["Linear", "Placed", "Response", "make_response"]
 
 
 class Linear(Protocol):
@@ -38,6 +38,27 @@ class Linear(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """Cells with the weights that they meet.
+
+    Parameters
+    ----------
+    sets : tuple
+        Side of the points of each layer, with their positions (point, 2), the first point of each cell (cell + 1,),
+        and factors (band, point): roots of weights times shares.
+    columns : array (cell, 1 + parameter)
+        The morphology, and its changes by the free parameters.
+    """
+
+    sets: tuple[tuple[int, tuple[IntArray, IntArray, FloatArray]], ...]
+    columns: FloatArray
+
+
+SIGNIFICANT = 1e-4
+"""Lags are kept out to where they last exceed this fraction of the largest."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Response:
     """Normal operator of an observation, approximated as a convolution between the roots of local weights.
 
@@ -47,31 +68,40 @@ class Response:
         Overlap in the data of two unit pixels by their distance, for unit weights.
     root_weight : array (band, y, x)
         Root of the mean weight that a pixel of the model meets in the data.
+    tables : dict
+        Lags between blocks by their sides, as they are needed.
     """
 
     lags: FloatArray
     root_weight: FloatArray
+    tables: dict[tuple[int, int], FloatArray] = field(default_factory=dict)
 
-    def gram(self, first: Cells, second: Cells) -> FloatArray:
+    def place(self, cells: Cells) -> Placed:
+        """Look up the weights that cells meet."""
+        sets = tuple((p.side, (p.corners, p.starts, self._weight_at(p))) for p in cells.layers)
+        return Placed(sets, np.column_stack([cells.total, cells.basis]))
+
+    def gram(self, first: Placed, second: Placed) -> FloatArray:
         """Return normal matrices (band, 1 + parameters, 1 + parameters): the morphology, then its free directions."""
-        table = _between_blocks(self.lags, first.side, second.side)
-        cells = overlap_cells(
-            table,
-            (first.corners, first.owner, self._weight_at(first)),
-            (second.corners, second.owner, self._weight_at(second)),
-            (len(first.total), len(second.total)),
-        )
-        left = np.column_stack([first.total, first.basis])
-        right = np.column_stack([second.total, second.basis])
-        out: FloatArray = left.T @ (cells @ right)
+        cells = np.zeros((len(self.lags), len(first.columns), len(second.columns)))
+        for side, mine in first.sets:
+            for other_side, theirs in second.sets:
+                overlap_cells(self._table(side, other_side), mine, theirs, cells)
+        out: FloatArray = first.columns.T @ (cells @ second.columns)
         return out
 
-    def _weight_at(self, cells: Cells) -> FloatArray:
-        """Root weights (point, band) in the middle of each point, times its share."""
+    def _table(self, first: int, second: int) -> FloatArray:
+        """Lags between blocks of these sides, made once."""
+        if (first, second) not in self.tables:
+            self.tables[first, second] = _between_blocks(self.lags, first, second)
+        return self.tables[first, second]
+
+    def _weight_at(self, points: Points) -> FloatArray:
+        """Root weights (band, point) in the middle of each point, times its share."""
         ny, nx = self.root_weight.shape[1:]
-        middle = cells.corners + cells.side // 2
+        middle = points.corners + points.side // 2
         at = self.root_weight[:, np.minimum(middle[:, 0], ny - 1), np.minimum(middle[:, 1], nx - 1)]
-        return np.ascontiguousarray((at * cells.share).T)
+        return np.ascontiguousarray(at * points.share)
 
 
 def make_response(observation: Linear) -> Response:
@@ -84,7 +114,7 @@ def make_response(observation: Linear) -> Response:
     point[:, cy, cx] = 1
     r = min(cy, cx, ny - 1 - cy, nx - 1 - cx)
     spread = observation.adjoint(observation.render(point)).astype(np.float64)
-    lags = _positive_definite(spread[:, cy - r : cy + r + 1, cx - r : cx + r + 1])
+    lags = _positive_definite(_significant(spread[:, cy - r : cy + r + 1, cx - r : cx + r + 1]))
     flat = observation.render(np.ones((bands, ny, nx), dtype=dtype))
     weighted = observation.adjoint(observation.weights * flat).astype(np.float64)
     gain = observation.adjoint(flat)[:, cy, cx].astype(np.float64)
@@ -94,8 +124,17 @@ def make_response(observation: Linear) -> Response:
     return Response(lags, np.sqrt(weight))
 
 
+def _significant(lags: FloatArray) -> FloatArray:
+    """Lags (band, n, n) out to where they last exceed `SIGNIFICANT` of their band's largest, with a border of zeros."""
+    r = lags.shape[-1] // 2
+    large = np.abs(lags) > SIGNIFICANT * np.abs(lags).max(axis=(1, 2), keepdims=True)
+    y, x = np.nonzero(large.any(axis=0))
+    reach = int(max(np.abs(y - r).max(initial=0), np.abs(x - r).max(initial=0)))
+    return np.pad(lags[:, r - reach : r + reach + 1, r - reach : r + reach + 1], [(0, 0), (1, 1), (1, 1)])
+
+
 def _positive_definite(lags: FloatArray) -> FloatArray:
-    """Lags (band, n, n), n odd, made symmetric and freed of the negative powers that rounding leaves."""
+    """Lags (band, n, n), n odd, made symmetric and freed of negative powers that cut and rounding leave; border 0."""
     n = lags.shape[-1]
     length = fft.next_fast_len(2 * n, real=True)
     even = (lags + lags[:, ::-1, ::-1]) / 2
@@ -104,6 +143,7 @@ def _positive_definite(lags: FloatArray) -> FloatArray:
     power = np.maximum(fft.rfft2(centred).real, 0)
     clean = np.roll(fft.irfft2(power, s=(length, length)), (n // 2, n // 2), axis=(1, 2))
     out: FloatArray = np.ascontiguousarray(clean[:, :n, :n])
+    out[:, [0, -1]] = out[:, :, [0, -1]] = 0
     return out
 
 
@@ -130,24 +170,34 @@ def overlap_cells(
     table: FloatArray,
     first: tuple[IntArray, IntArray, FloatArray],
     second: tuple[IntArray, IntArray, FloatArray],
-    counts: tuple[int, int],
-) -> FloatArray:
-    """Overlaps (band, cell, cell) of two sets of cells: sums over all pairs of their points.
+    sums: FloatArray,
+) -> None:
+    """Add to ``sums`` (band, cell, cell) the overlaps of two sets of points, over all pairs.
 
-    Each set is positions (point, 2), cells (point,) and factors (point, band); the table (band, lag, lag) is 0 beyond
-    its edges.
+    Each set is positions (point, 2), first points (cell + 1,) and factors (band, point); the table (band, lag, lag) is
+    0 beyond its edges.
     """
     bands, size, _ = table.shape
-    radius = size // 2
-    by_lag = np.ascontiguousarray(table.transpose(1, 2, 0))
-    sums = np.zeros((counts[0], counts[1], bands))
-    for i in range(len(first[0])):
-        y, x = first[0][i, 0] + radius, first[0][i, 1] + radius
-        factor = first[2][i]
-        rows = sums[first[1][i]]
-        for j in range(len(second[0])):
-            dy, dx = y - second[0][j, 0], x - second[0][j, 1]
-            if 0 <= dy < size and 0 <= dx < size:
-                for b in range(bands):
-                    rows[second[1][j], b] += factor[b] * second[2][j, b] * by_lag[dy, dx, b]
-    return np.ascontiguousarray(sums.transpose(2, 0, 1))
+    radius, flat = size // 2, table.reshape(bands, -1)
+    corners, starts, factor = first
+    others, other_starts, other_factor = second
+    n, m = len(starts) - 1, len(other_starts) - 1
+    lag = np.empty(len(others), dtype=np.int64)
+    for k in range(n):
+        for i in range(starts[k], starts[k + 1]):
+            y, x = corners[i, 0] + radius, corners[i, 1] + radius
+            near = False
+            for j in range(len(others)):
+                dy, dx = y - others[j, 0], x - others[j, 1]
+                inside = 0 <= dy < size and 0 <= dx < size
+                # The corner of the table stands for what lies outside.
+                lag[j] = dy * size + dx if inside else 0
+                near |= inside
+            if not near:
+                continue
+            for b in range(bands):
+                for c in range(m):
+                    total = 0.0
+                    for j in range(other_starts[c], other_starts[c + 1]):
+                        total += other_factor[b, j] * flat[b, lag[j]]
+                    sums[b, k, c] += factor[b, i] * total

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -19,7 +19,7 @@ from ..geometry import BoolArray, Box, FloatArray, IntArray
 from .cells import Cells, Factor, make_cells
 from .observation import Observation
 from .render import render_morph
-from .response import Linear, Response, make_response
+from .response import Linear, Placed, Response, make_response
 
 __all__ = ["UNCONSTRAINED", "CovarianceKind", "FluxCovariance", "Uncertainty"]
 
@@ -40,6 +40,13 @@ BACKGROUND = -1
 
 MAX_SYSTEM = 400
 """Most cells in one linear system: bounds cost and memory, both independent of the number of sources."""
+
+
+STRIP = 40
+"""Height in pixels of the strips in which the sources of a large blend are gone through."""
+
+KEPT = 400
+"""Most matrices between two components that are kept while a blend is worked on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,14 +124,13 @@ class Uncertainty:
         """
         components, owner = self._components
         response = make_response(self.observation)
-        parts = [
-            _Part(make_cells(c), c.spectrum.astype(np.float64), int(k)) for c, k in zip(components, owner, strict=True)
-        ]
+        parts = [_Part.of(c, response, int(k)) for c, k in zip(components, owner, strict=True)]
         bands, count = len(response.lags), len(self.sources)
+        blocks = _Blocks(response)
         values = np.zeros((count, count, bands))
         known = np.zeros((count, count), dtype=int)
         for members, rows in _systems(parts, count):
-            block = _marginal_block([p for p in parts if p.source in (*members, BACKGROUND)], members, response)
+            block = _marginal_block([p for p in parts if p.source in (*members, BACKGROUND)], members, blocks)
             for row in rows:
                 i = members.index(row)
                 values[row, members] += block[i]
@@ -132,7 +138,11 @@ class Uncertainty:
                 known[row, members] += 1
                 known[members, row] += 1
         values /= np.maximum(known, 1)[:, :, None]
-        return self._flagged(values, _template_gram(components, self.observation))
+        # Only overlaps within a source are asked for.
+        gram = np.zeros((bands, len(parts), len(parts)))
+        for k, j in np.argwhere(np.tril(owner[:, None] == owner)):
+            gram[:, k, j] = gram[:, j, k] = np.diag(blocks.between(parts[k], parts[j])[:bands, :bands])
+        return self._flagged(values, gram)
 
     @property
     def _components(self) -> tuple[list[Factor], IntArray]:
@@ -161,11 +171,20 @@ class Uncertainty:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Part:
-    """One component in cells, with the number of its source."""
+    """One component in cells, with the number of its source and its place (y, x)."""
 
     cells: Cells
+    placed: Placed
     spectrum: FloatArray
     source: int
+    place: tuple[float, float]
+
+    @classmethod
+    def of(cls, component: Factor, response: Response, source: int) -> _Part:
+        """Describe a component in cells."""
+        cells = make_cells(component)
+        spectrum = component.spectrum.astype(np.float64)
+        return cls(cells, response.place(cells), spectrum, source, component.box.center)
 
 
 def _systems(parts: Sequence[_Part], count: int) -> list[tuple[list[int], list[int]]]:
@@ -173,11 +192,12 @@ def _systems(parts: Sequence[_Part], count: int) -> list[tuple[list[int], list[i
     size, center = np.zeros(count, dtype=int), np.zeros((count, 2))
     for part in (part for part in parts if part.source != BACKGROUND):
         size[part.source] += part.cells.basis.shape[1]
-        center[part.source] = part.cells.corners[0]
+        center[part.source] = part.place
     if size.sum() <= MAX_SYSTEM:
         return [(list(range(count)), list(range(count)))]
     systems = []
-    for k in range(count):
+    # In strips, so that the matrices between components that one source needs are still there for the next.
+    for k in np.lexsort((center[:, 1], center[:, 0] // STRIP)).tolist():
         nearest = np.argsort(np.sum((center - center[k]) ** 2, axis=1), kind="stable")
         # Itself first, whatever its size; then as many neighbours as fit.
         fits = (np.cumsum(size[nearest]) <= MAX_SYSTEM) | (np.arange(count) == 0)
@@ -185,31 +205,41 @@ def _systems(parts: Sequence[_Part], count: int) -> list[tuple[list[int], list[i
     return systems
 
 
-def _marginal_block(parts: Sequence[_Part], members: Sequence[int], response: Response) -> FloatArray:
+class _Blocks:
+    """Normal matrices between two components, the last ones used kept: systems of neighbouring sources share them."""
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+        self.between = lru_cache(maxsize=KEPT)(self._between)
+
+    def _between(self, first: _Part, second: _Part) -> FloatArray:
+        """Matrix (band + parameter, band + parameter) of spectra and free directions."""
+        gram = self.response.gram(first.placed, second.placed)
+        bands = len(gram)
+        out = np.zeros((bands + gram.shape[1] - 1, bands + gram.shape[2] - 1))
+        out[:bands, :bands] = np.diag(gram[:, 0, 0])
+        out[:bands, bands:] = second.spectrum[:, None] * gram[:, 0, 1:]
+        out[bands:, :bands] = (first.spectrum[:, None] * gram[:, 1:, 0]).T
+        out[bands:, bands:] = np.tensordot(first.spectrum * second.spectrum, gram[:, 1:, 1:], axes=1)
+        return out
+
+
+def _marginal_block(parts: Sequence[_Part], members: Sequence[int], blocks: _Blocks) -> FloatArray:
     """Covariance (source, source, band) of the fluxes of ``members``, to which all ``parts`` belong."""
-    bands = len(response.lags)
-    free = [part.cells.basis.shape[1] for part in parts]
-    offsets = len(parts) * bands + np.concatenate([[0], np.cumsum(free)]).astype(int)
-    normal = np.zeros((offsets[-1], offsets[-1]))
-    picks = np.zeros((offsets[-1], len(members), bands))
+    bands = len(parts[0].spectrum) if parts else len(blocks.response.lags)
+    ends = np.cumsum([0, *(bands + len(part.cells.width) for part in parts)])
+    normal = np.zeros((ends[-1], ends[-1]))
+    picks = np.zeros((ends[-1], len(members), bands))
     for k, part in enumerate(parts):
-        spectra, morph = slice(k * bands, (k + 1) * bands), slice(offsets[k], offsets[k + 1])
+        mine, morph = slice(ends[k], ends[k + 1]), slice(ends[k] + bands, ends[k + 1])
         if part.source != BACKGROUND:
             source = members.index(part.source)
-            picks[spectra, source, :] = part.cells.flux * np.eye(bands)
+            picks[ends[k] : ends[k] + bands, source, :] = part.cells.flux * np.eye(bands)
             picks[morph, source, :] = part.cells.basis.sum(axis=0)[:, None] * part.spectrum
-        for j in range(k + 1):
-            other, theirs = parts[j], slice(offsets[j], offsets[j + 1])
-            gram = response.gram(part.cells, other.cells)
-            columns = slice(j * bands, (j + 1) * bands)
-            normal[spectra, columns] = np.diag(gram[:, 0, 0])
-            normal[spectra, theirs] = other.spectrum[:, None] * gram[:, 0, 1:]
-            normal[morph, columns] = (part.spectrum[:, None] * gram[:, 1:, 0]).T
-            normal[morph, theirs] = np.tensordot(part.spectrum * other.spectrum, gram[:, 1:, 1:], axes=1)
-            normal[columns, spectra] = normal[spectra, columns].T
-            normal[theirs, spectra] = normal[spectra, theirs].T
-            normal[columns, morph] = normal[morph, columns].T
-            normal[theirs, morph] = normal[morph, theirs].T
+        for j, other in enumerate(parts[: k + 1]):
+            theirs = slice(ends[j], ends[j + 1])
+            normal[mine, theirs] = blocks.between(part, other)
+            normal[theirs, mine] = normal[mine, theirs].T
         normal[morph, morph] += np.diag(part.cells.width**-2.0)
     shape = (len(members), bands)
     covariance = _propagate(normal, picks.reshape(len(normal), len(members) * bands)).reshape(shape + shape)
