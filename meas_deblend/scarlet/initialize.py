@@ -54,23 +54,37 @@ def initialize(
     """
     sources = []
     render = MorphRenderer(observation.convolver.kernels, observation.frame)
+    together = _is_joint(len(centers), observation, config)
     for k, center in enumerate(centers):
         image = start if start.ndim == 2 else _in_image_units(start[k], center, observation)
-        source = _source(_Start(center, image, crowded=start.ndim == 2), observation, config, render)
+        source = _source(_Start(center, image, crowded=start.ndim == 2), observation, config)
+        if len(source) > 1 and not together:
+            source = _solved(source, observation, config, render)
         sources.append(source)
     return joint_spectra(tuple(sources), observation, config, render)
+
+
+def _is_joint(sources: int, observation: Observation, config: FitConfig) -> bool:
+    """Whether the spectra of so many sources are solved together: all of them are replaced then."""
+    return config.spectra_limit is None or sources * observation.frame.area < config.spectra_limit
 
 
 def joint_spectra(
     sources: tuple[Source, ...], observation: Observation, config: FitConfig, render: MorphRenderer | None = None
 ) -> tuple[Source, ...]:
     """Spectra of all components solved together, unless the blend exceeds the configured limit."""
-    if config.spectra_limit is not None and len(sources) * observation.frame.area >= config.spectra_limit:
+    if not _is_joint(len(sources), observation, config):
         return sources
-    components = [component for source in sources for component in source]
-    spectra = solve_spectra([(c.box, c.morph) for c in components], observation, config.spectra, render)
-    fitted = iter(_with_spectrum(c, s) for c, s in zip(components, spectra, strict=True))
+    fitted = iter(_solved([component for source in sources for component in source], observation, config, render))
     return tuple(tuple(next(fitted) for _ in source) for source in sources)
+
+
+def _solved(
+    components: Sequence[Component], observation: Observation, config: FitConfig, render: MorphRenderer | None
+) -> Source:
+    """Give the components the spectra that together explain the images best."""
+    spectra = solve_spectra([(c.box, c.morph) for c in components], observation, config.spectra, render)
+    return tuple(_with_spectrum(c, s) for c, s in zip(components, spectra, strict=True))
 
 
 def _with_spectrum(component: Component, spectrum: FloatArray) -> Component:
@@ -91,7 +105,7 @@ def _central_spectrum(image: FloatArray, center: Center, observation: Observatio
     return np.divide(data, rendered, out=np.zeros_like(data), where=(rendered > 0) & (data > 0))
 
 
-def _source(start: _Start, observation: Observation, config: FitConfig, render: MorphRenderer) -> Source:
+def _source(start: _Start, observation: Observation, config: FitConfig) -> Source:
     """Point source, single component, or bulge and disk, as the S/N allows."""
     single = None if config.max_components == 0 else _single(start, observation, config)
     if single is None:
@@ -100,7 +114,7 @@ def _source(start: _Start, observation: Observation, config: FitConfig, render: 
     snr = point_source_snr(observation.images, observation.variance, kernels.psfs, start.center)
     if np.floor(snr) / config.min_snr < 2 or config.max_components < 2:
         return (single,)
-    return _bulge_and_disk(single, observation, config, render)
+    return _bulge_and_disk(single, config)
 
 
 def _single(start: _Start, observation: Observation, config: FitConfig) -> Component | None:
@@ -132,17 +146,17 @@ def _single(start: _Start, observation: Observation, config: FitConfig) -> Compo
     return Component(start.center, box, floor_spectrum(spectrum * largest), morph / largest)
 
 
-def _bulge_and_disk(single: Component, observation: Observation, config: FitConfig, render: MorphRenderer) -> Source:
-    """Cut the morphology at a fraction of its peak: what is below is the disk, what exceeds it the bulge."""
+def _bulge_and_disk(single: Component, config: FitConfig) -> Source:
+    """Cut the morphology at a fraction of its peak: what is below is the disk, what exceeds it the bulge.
+
+    Their spectra, which add up to that of the whole at the peak, are to be solved for.
+    """
     fraction = config.disk_percentile / 100
     disk = np.minimum(single.morph, fraction) / fraction
     bulge = np.maximum(single.morph - fraction, 0)
     bulge /= bulge.max()
-    spectra = solve_spectra([(single.box, bulge), (single.box, disk)], observation, config.spectra, render)
-    return tuple(
-        _with_spectrum(replace(single, morph=morph), spectrum)
-        for morph, spectrum in zip((bulge, disk), spectra, strict=True)
-    )
+    parts = ((bulge, 1 - fraction), (disk, fraction))
+    return tuple(_with_spectrum(replace(single, morph=morph), single.spectrum * share) for morph, share in parts)
 
 
 def _point(center: Center, observation: Observation) -> Component:

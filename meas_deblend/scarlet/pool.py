@@ -11,7 +11,7 @@ from ..geometry import Box, FloatArray, IntArray
 from .component import Component
 from .config import FitConfig
 from .monotone import monotone_weights
-from .pool_kernels import add_components, best_boxes, move_values, step_components
+from .pool_kernels import add_components, best_boxes, bounds, move_values, step_components
 
 __all__ = ["Pool"]
 
@@ -73,8 +73,7 @@ class Pool:
     @property
     def extent(self) -> Box:
         """Box around all components."""
-        (y0, x0), (y1, x1) = self.boxes[:, :2].min(axis=0), (self.boxes[:, :2] + self.boxes[:, 2:]).max(axis=0)
-        return Box.from_bounds(int(y0), int(y1), int(x0), int(x1))
+        return Box.from_bounds(*bounds(self.boxes))
 
     def add_to(self, cube: FloatArray, box: Box) -> None:
         """Add the model to ``cube`` (band, y, x) on ``box``, which holds all components."""
