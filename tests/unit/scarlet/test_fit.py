@@ -35,14 +35,23 @@ def test_likelihood_is_that_of_the_returned_model(pair):
 
 def test_best_iterate_is_returned(pair):
     data = pair()
-    every = deblend_blend(data.images, data.variance, data.psfs, data.centers, config=FitConfig(e_rel=0, max_iter=40))
+    arguments = (data.images, data.variance, data.psfs, data.centers)
+    plain = FitConfig(precondition=0, e_rel=0, max_iter=40)
+    every = deblend_blend(*arguments, config=plain)
     # Entry i of the loss belongs to the iterate after i updates; the first guess is no candidate.
     assert every.logL >= max(every.loss[1:])
-    last = deblend_blend(
-        data.images, data.variance, data.psfs, data.centers, config=FitConfig(e_rel=0, max_iter=40, keep_best=False)
-    )
+    last = deblend_blend(*arguments, config=plain.model_copy(update={"keep_best": False}))
     assert last.loss == every.loss
     assert last.logL <= every.logL
+
+
+def test_finer_steps_only_improve_on_the_preconditioned_ones(pair):
+    data = pair()
+    arguments = (data.images, data.variance, data.psfs, data.centers)
+    near = deblend_blend(*arguments, config=FitConfig(precondition=20, e_rel=0, max_iter=20))
+    both = deblend_blend(*arguments, config=FitConfig(precondition=20, e_rel=0, max_iter=60))
+    assert both.loss[:20] == near.loss
+    assert both.logL >= near.logL
 
 
 def test_no_iterations_return_the_first_guess(pair):
