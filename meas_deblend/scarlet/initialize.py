@@ -11,6 +11,7 @@ from ..geometry import Box, FloatArray
 from .component import Component, resample
 from .config import FitConfig
 from .convolve import central_values
+from .halfturn import symmetric_about
 from .monotone import monotonic, monotonic_mask
 from .observation import Observation, point_source_snr
 from .proximal import floor_spectrum, symmetric
@@ -25,15 +26,23 @@ Center = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Start:
-    """What one source's morphology starts from: an image (y, x) on the frame, and whether other sources are in it."""
+    """What one source's morphology starts from: an image (y, x) on the frame, and whether other sources are in it.
+
+    ``position`` (y, x), if known, says where in its pixel the centre lies.
+    """
 
     center: Center
     image: FloatArray
     crowded: bool
+    position: tuple[float, float] | None = None
 
 
 def initialize(
-    observation: Observation, centers: Sequence[Center], start: FloatArray, config: FitConfig
+    observation: Observation,
+    centers: Sequence[Center],
+    start: FloatArray,
+    config: FitConfig,
+    positions: Sequence[tuple[float, float]] | None = None,
 ) -> tuple[Source, ...]:
     """Components of every source before the fit.
 
@@ -46,6 +55,8 @@ def initialize(
         Detection image with all sources in the resolution of the model PSF and image units, or one template per
         source with arbitrary scale.
     config : FitConfig
+    positions : sequence of (y, x), optional
+        Where in their pixels the centres lie: detection images are made symmetric about them.
 
     Returns
     -------
@@ -57,7 +68,8 @@ def initialize(
     together = _is_joint(len(centers), observation, config)
     for k, center in enumerate(centers):
         image = start if start.ndim == 2 else _in_image_units(start[k], center, observation)
-        source = _source(_Start(center, image, crowded=start.ndim == 2), observation, config)
+        position = None if positions is None else positions[k]
+        source = _source(_Start(center, image, start.ndim == 2, position), observation, config)
         if len(source) > 1 and not together:
             source = _solved(source, observation, config, render)
         sources.append(source)
@@ -123,7 +135,10 @@ def _single(start: _Start, observation: Observation, config: FitConfig) -> Compo
     threshold = float(noise.mean()) * config.initial_bg_thresh if noise.size else 0.0
     if start.crowded:
         # The minimum with its own half turn removes neighbours; then only what falls from the peak is kept.
-        image = symmetric(start.image, start.center, fill=0.0)
+        if start.position is None:
+            image = symmetric(start.image, start.center, fill=0.0)
+        else:
+            image = symmetric_about(start.image, start.position)
         valid = monotonic_mask(image, start.center, 1)
         shape = np.where(valid, image, 0)
     else:
