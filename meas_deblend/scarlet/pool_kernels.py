@@ -19,7 +19,7 @@ __all__ = ["add_components", "best_boxes", "bounds", "move_values", "step_compon
 DECAY_1, REST_1, DECAY_2, REST_2, FLOOR, MORPH_STEP, SPECTRUM_STEP, SPECTRUM_FLOOR_STEP = range(8)
 """Places of the constants of `step_components`."""
 
-MONOTONIC, SYMMETRIC, EDGE_DAMPING, RESCALE = range(4)
+MONOTONIC, SYMMETRIC, EDGE_DAMPING, RESCALE, MEAN = range(5)
 """Places of its switches."""
 
 
@@ -49,7 +49,7 @@ def step_components(
     morphs: FloatArray,
     noise: tuple[FloatArray, FloatArray],
     constants: FloatArray,
-    switches: tuple[bool, bool, bool, bool],
+    switches: tuple[bool, bool, bool, bool, bool],
     weights: FloatArray,
 ) -> None:
     """Step spectra and morphologies of all components with AMSGrad (Reddi et al. 2018) and project them; in place.
@@ -90,7 +90,7 @@ def step_components(
         if switches[MONOTONIC]:
             monotonic_inplace(morph, peak, weights, 1, switches[EDGE_DAMPING])
         if switches[SYMMETRIC]:
-            symmetrize(morph, peak)
+            symmetrize(morph, peak, switches[MEAN])
         scale = trim(morph, peak, _level(spectra[0, k], noise[1]))
         if switches[RESCALE]:
             for b in range(spectra.shape[2]):
@@ -164,8 +164,8 @@ def _step_values(
 
 
 @jit
-def symmetrize(morph: FloatArray, peak: tuple[int, int]) -> None:
-    """Minimum with its half turn about the peak; 0 where the counterpart lies outside."""
+def symmetrize(morph: FloatArray, peak: tuple[int, int], mean: bool) -> None:
+    """Minimum or mean with its half turn about the peak; 0 where the counterpart lies outside."""
     h, w = morph.shape
     for y in range(h):
         for x in range(w):
@@ -173,9 +173,10 @@ def symmetrize(morph: FloatArray, peak: tuple[int, int]) -> None:
             if not (0 <= j < h and 0 <= i < w):
                 morph[y, x] = 0
             elif (j, i) > (y, x):
-                lower = min(morph[y, x], morph[j, i])
-                morph[y, x] = lower
-                morph[j, i] = lower
+                a, b = morph[y, x], morph[j, i]
+                common = morph.dtype.type(0.5) * (a + b) if mean else min(a, b)
+                morph[y, x] = common
+                morph[j, i] = common
 
 
 @jit
