@@ -3,6 +3,11 @@
 Marginal errors propagate the noise through spectra and morphologies (the delta method): the model's derivatives with
 respect to all of them give a Fisher matrix, and the flux's derivatives pick the variance from its inverse. Pixels held
 by a constraint do not count as parameters, see `cells`.
+
+These are errors of noise. On simulated blends of the model's own family with S/N from 20 to 300, fluxes minus the truth
+have a width of 0.9 to 1.1 in units of the marginal errors. Fainter sources scatter more, 1.2, because their supports
+change with the noise. At S/N above 300 the width reaches 2 for blended sources: there it is not noise that limits
+fluxes but how the constraints divide the light, which no covariance knows. ``tests/benchmarks/pulls.py`` measures this.
 """
 
 from __future__ import annotations
