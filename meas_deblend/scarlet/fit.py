@@ -68,38 +68,48 @@ def fit(observation: LinearObservation, components: Sequence[AnyComponent], conf
     reason = "no_sources" if not start else "" if np.any(observation.weights > 0) else "no_data"
     if reason:
         return FitResult(start, (), _log_likelihood(start, observation), reason)
-    if not all(isinstance(component, Component) for component in start):
+    if not all(isinstance(component, Component) and not component.is_special for component in start):
         config = config.model_copy(update=_patience(config))
     loss: list[float] = []
     if isinstance(observation, Observation) and config.precondition > 0:
         start, loss = _approach(start, observation, config)
-    # A first guess need not meet the constraints, so it does not compete with the iterates.
-    feasible = bool(loss)
+    return _descend(start, loss, observation, config)
+
+
+def _descend(
+    start: tuple[AnyComponent, ...], loss: list[float], observation: LinearObservation, config: FitConfig
+) -> FitResult:
+    """Step from ``start`` until the log-likelihood, with the priors there are, rises no more.
+
+    ``loss`` holds the values of the steps that led to ``start``, and is continued.
+    """
     state = make_state(start, observation, config)
     view = view_around(observation, state.extent)
-    best, best_value = start, -np.inf
+    # A first guess need not meet the constraints, so it does not compete with the iterates.
+    best, best_value, feasible = start, -np.inf, bool(loss)
+    posterior: list[float] = []
     reason = "max_iter"
-    begin = len(loss)
-    for iteration in range(config.max_iter - begin):
+    for iteration in range(config.max_iter - len(loss)):
         _draw(state, view)
         value, gradient = view.gradient()
         if not np.isfinite(value):
             reason = "diverged"
             break
-        if config.keep_best and (iteration > 0 or feasible) and value > best_value:
-            best, best_value = state.components(), value
         loss.append(value)
+        posterior.append(value + state.log_prior)
+        if config.keep_best and (iteration > 0 or feasible) and posterior[-1] > best_value:
+            best, best_value = state.components(), posterior[-1]
         state.step(gradient, view.box, iteration)
         if iteration > 0 and iteration % config.resize_every == 0:
             state.resize()
             if not view.box.encloses(state.extent):
                 view = view_around(observation, state.extent | view.box)
-        if is_converged(loss[begin:], config):
+        if is_converged(posterior, config):
             reason = "converged"
             break
     _draw(state, view)
     value = view.log_likelihood()
-    if (config.keep_best and best_value > value) or not np.isfinite(value):
+    if (config.keep_best and best_value > value + state.log_prior) or not np.isfinite(value):
         last, value = best, _log_likelihood(best, observation)
     else:
         last = state.components()

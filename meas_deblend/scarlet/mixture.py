@@ -48,6 +48,11 @@ class State(Protocol):
         """Take one step with the gradient of −logL with respect to the model, laid out like the cube."""
         ...
 
+    @property
+    def log_prior(self) -> float:
+        """Sum of the logarithms of all priors, up to a constant."""
+        ...
+
     def resize(self) -> None:
         """Fit the boxes to what is significant."""
         ...
@@ -114,6 +119,12 @@ class Singles:
         for worker in self.workers:
             worker.update(gradient, iteration, self.noise)
 
+    @property
+    def log_prior(self) -> float:
+        """Sum of the logarithms of all priors, up to a constant."""
+        # A worker that has none need not say so.
+        return float(sum(getattr(worker, "log_prior", 0.0) for worker in self.workers))
+
     def resize(self) -> None:
         """Leave boxes as they are: workers change them themselves, if at all."""
 
@@ -150,6 +161,11 @@ class Mixture:
         """Take one step with the gradient of −logL with respect to the model on ``box``; ``iteration`` is from 0."""
         for part in self.parts:
             part.step(gradient, box, iteration)
+
+    @property
+    def log_prior(self) -> float:
+        """Sum of the logarithms of all priors, up to a constant."""
+        return sum(part.log_prior for part in self.parts)
 
     def resize(self) -> None:
         """Fit the boxes to what is significant."""

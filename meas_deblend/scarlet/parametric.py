@@ -170,6 +170,11 @@ class ParametricWorker:
     def __post_init__(self) -> None:
         self.under_way = ParameterSet(dict(self.start.parameters), adaptive_scheme(self.config))
 
+    @property
+    def log_prior(self) -> float:
+        """Sum of the logarithms of all priors, up to a constant."""
+        return self.under_way.log_prior
+
     def component(self) -> ParametricComponent:
         """Return the component as it is now."""
         return replace(self.start, parameters=dict(self.under_way.parameters))

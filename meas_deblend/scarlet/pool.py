@@ -104,6 +104,11 @@ class Pool:
             self.weights,
         )
 
+    @property
+    def log_prior(self) -> float:
+        """0: components with priors are not stepped here."""
+        return 0.0
+
     def resize(self) -> None:
         """Fit the boxes to what is significant."""
         frame = (*self.frame.shape, self.config.resize_padding)

@@ -12,6 +12,9 @@ from .proximal import SPECTRUM_FLOOR
 
 __all__ = ["advance", "draw_ahead"]
 
+FARTHEST = 10.0
+"""Longest step of a pixel, in units of the morphology's maximum: a component without light would have infinite ones."""
+
 
 @jit
 def draw_ahead(
@@ -166,7 +169,7 @@ def _step_morph(
     y0, x0, h, w = box
     ahead, claim, new = values
     above, below = np.empty(w, dtype=new.dtype), np.empty(w, dtype=new.dtype)
-    own = new.dtype.type(0)
+    own, farthest = new.dtype.type(0), new.dtype.type(FARTHEST)
     for b in range(len(spectrum)):
         own += importance[b] * spectrum[b] * spectrum[b]
     if not own > 0:
@@ -183,4 +186,5 @@ def _step_morph(
                 below[x] += a * reach[x]
         first = y * w
         for x in range(w):
-            new[first + x] = ahead[first + x] - claim[first + x] * above[x] / below[x]
+            step = claim[first + x] * above[x] / below[x]
+            new[first + x] = ahead[first + x] - min(max(step, -farthest), farthest)

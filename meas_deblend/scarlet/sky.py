@@ -88,6 +88,11 @@ class SkyWorker:
     def __post_init__(self) -> None:
         self.under_way = ParameterSet({"level": self.start.level}, adaptive_scheme(self.config))
 
+    @property
+    def log_prior(self) -> float:
+        """Sum of the logarithms of all priors, up to a constant."""
+        return self.under_way.log_prior
+
     def component(self) -> SkyComponent:
         """Return the component as it is now."""
         return replace(self.start, level=self.under_way.parameters["level"])

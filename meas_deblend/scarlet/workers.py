@@ -61,6 +61,15 @@ class Workers:
         for worker in self.workers:
             self._update(worker, gradient, box, iteration)
 
+    @property
+    def log_prior(self) -> float:
+        """Sum of the logarithms of all priors, up to a constant."""
+        total = 0.0
+        for component in self.components():
+            for prior, factor in zip(component.priors, (component.spectrum, component.morph), strict=True):
+                total += 0.0 if prior is None else prior.logp(factor)
+        return total
+
     def resize(self) -> None:
         """Fit the boxes to what is significant."""
         for worker in self.workers:
@@ -98,7 +107,8 @@ class Workers:
             return morph
 
         morph = worker.for_morph.update(old.morph.copy(), for_morph, morph_step, iteration, _project)
-        if config.rescale_spectrum:
+        # What a prior says of the spectrum is not to be undone by the morphology's scale.
+        if config.rescale_spectrum and old.priors[0] is None:
             spectrum = floor_spectrum(spectrum * spectrum.dtype.type(scale))
         worker.component = replace(old, spectrum=spectrum, morph=morph)
 
