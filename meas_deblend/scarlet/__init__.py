@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .blend import Blend, Source, deblend_blend
+    from .compilation import warmup
     from .component import Component
     from .config import DeconvolveConfig, FitConfig
     from .convolve import Convolver, full_convolution
@@ -67,6 +68,7 @@ _MODULES = {
     "sersic_source": "parametric",
     "starlet_inverse": "starlet",
     "starlet_transform": "starlet",
+    "warmup": "compilation",
 }
 
 __all__ = [
@@ -106,6 +108,7 @@ __all__ = [
     "sersic_source",
     "starlet_inverse",
     "starlet_transform",
+    "warmup",
 ]
 
 

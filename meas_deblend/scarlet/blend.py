@@ -176,7 +176,8 @@ def deblend_blend(
     psfs : array (band, h, w) or Kernels
         PSF stamps, or what `prepare_kernels` made of them for several blends.
     centers : array (n, 2)
-        Positions (y, x) in pixels, rounded to the nearest.
+        Positions (y, x) in pixels. Constraints hold about the nearest pixels; where in them the centres lie matters
+        for the first guess (`FitConfig.subpixel_start`).
     weights : array (band, y, x), optional
         At least 0; default 1 / variance, and 0 where that is not finite.
     footprint : bool array (y, x), optional
@@ -205,7 +206,8 @@ def deblend_blend(
     start = check_start(detect, init, (len(places), *observation.frame.shape), observation.images.dtype)
     if start is None:
         start = _deconvolved_sum(observation)
-    sources = initialize(observation, places, start, config)
+    positions = [(float(y), float(x)) for y, x in np.asarray(centers)] if config.subpixel_start else None
+    sources = initialize(observation, places, start, config, positions)
     first: list[AnyComponent] = [component for source in sources for component in source]
     if config.max_components == 0 and config.fit_positions:
         first = [_movable(component, observation) for source in sources for component in source]

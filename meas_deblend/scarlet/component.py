@@ -27,7 +27,7 @@ class Component:
     spectrum : array (band,)
         Flux per band and unit of morphology; positive.
     morph : array (y, x)
-        Shape; at least 0, maximum 1.
+        Shape; at least 0, maximum 1 unless the options of the fit ask for another normalisation.
     priors : tuple of Prior or None, optional
         Of the spectrum, and of the morphology on whatever box it has.
     constraints : tuple of callables, optional

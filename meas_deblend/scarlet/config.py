@@ -6,9 +6,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-__all__ = ["DeconvolveConfig", "FitConfig", "OptimizerName"]
+__all__ = ["DeconvolveConfig", "FitConfig", "MonotoneKind", "OptimizerName"]
 
 OptimizerName = Literal["amsgrad", "adam", "nadam", "adamx", "padam", "radam", "fista"]
+MonotoneKind = Literal["angle", "flat", "nearest"]
 
 
 class FitConfig(BaseModel):
@@ -63,7 +64,18 @@ class FitConfig(BaseModel):
     )
     bg_thresh: float = Field(0.1, ge=0, description="Pixels fainter than this times the noise in every band become 0.")
     monotonic: bool = Field(True, description="Morphologies do not rise away from their peaks.")
+    monotonic_weights: MonotoneKind = Field(
+        "angle",
+        description="Weights of a pixel's neighbours in the monotonicity: by the cosine, all the same, or the nearest.",
+    )
     symmetric: bool = Field(False, description="Morphologies are symmetric under a half turn about their peaks.")
+    symmetry: Literal["minimum", "mean"] = Field(
+        "minimum", description="Value of both pixels of a pair, where morphologies are symmetric."
+    )
+    normalization: Literal["max", "sum", "spectrum"] = Field(
+        "max",
+        description="What is 1 in the returned components: a morphology's maximum, its sum, or the spectrum's sum.",
+    )
     edge_damping: bool = Field(
         False,
         description="Let pixels outside a box count as 0 in the monotonicity at its edge, instead of leaving them out.",
@@ -73,6 +85,10 @@ class FitConfig(BaseModel):
     )
     initial_bg_thresh: float = Field(
         1.0, ge=0, description="The initial image is trimmed below this times the mean noise."
+    )
+    subpixel_start: bool = Field(
+        True,
+        description="Make initial images symmetric about the given positions, not about the pixels that hold them.",
     )
     padding: int = Field(2, ge=0, description="Initial boxes exceed the trimmed image by twice as many pixels.")
     min_snr: float = Field(
@@ -130,6 +146,7 @@ class FitConfig(BaseModel):
             spectrum_step=1e-2,
             bg_thresh=1.0,
             edge_damping=True,
+            subpixel_start=False,
             rescale_spectrum=False,
             spectra="least_squares",
             spectra_limit=1_000_000,

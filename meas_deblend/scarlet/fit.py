@@ -100,8 +100,19 @@ def fit(observation: LinearObservation, components: Sequence[AnyComponent], conf
     _draw(state, view)
     value = view.log_likelihood()
     if (config.keep_best and best_value > value) or not np.isfinite(value):
-        return FitResult(best, tuple(loss), _log_likelihood(best, observation), reason)
-    return FitResult(state.components(), tuple(loss), value, reason)
+        last, value = best, _log_likelihood(best, observation)
+    else:
+        last = state.components()
+    return FitResult(tuple(_normalized(c, config) for c in last), tuple(loss), value, reason)
+
+
+def _normalized(component: AnyComponent, config: FitConfig) -> AnyComponent:
+    """Move a factor between spectrum and morphology, as the options ask: the model stays the same."""
+    if config.normalization == "max" or not isinstance(component, Component):
+        return component
+    by_sum = config.normalization == "sum"
+    factor = component.morph.sum() if by_sum else 1 / component.spectrum.sum()
+    return replace(component, spectrum=component.spectrum * factor, morph=component.morph / factor)
 
 
 def _patience(config: FitConfig) -> dict[str, int]:

@@ -11,6 +11,7 @@ from ..geometry import Box, FloatArray
 from .component import Component, resample
 from .config import FitConfig
 from .convolve import central_values
+from .halfturn import symmetric_about
 from .monotone import monotonic, monotonic_mask
 from .observation import Observation, point_source_snr
 from .proximal import floor_spectrum, symmetric
@@ -25,15 +26,23 @@ Center = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Start:
-    """What one source's morphology starts from: an image (y, x) on the frame, and whether other sources are in it."""
+    """What one source's morphology starts from: an image (y, x) on the frame, and whether other sources are in it.
+
+    ``position`` (y, x), if known, says where in its pixel the centre lies.
+    """
 
     center: Center
     image: FloatArray
     crowded: bool
+    position: tuple[float, float] | None = None
 
 
 def initialize(
-    observation: Observation, centers: Sequence[Center], start: FloatArray, config: FitConfig
+    observation: Observation,
+    centers: Sequence[Center],
+    start: FloatArray,
+    config: FitConfig,
+    positions: Sequence[tuple[float, float]] | None = None,
 ) -> tuple[Source, ...]:
     """Components of every source before the fit.
 
@@ -46,6 +55,8 @@ def initialize(
         Detection image with all sources in the resolution of the model PSF and image units, or one template per
         source with arbitrary scale.
     config : FitConfig
+    positions : sequence of (y, x), optional
+        Where in their pixels the centres lie: detection images are made symmetric about them.
 
     Returns
     -------
@@ -54,23 +65,38 @@ def initialize(
     """
     sources = []
     render = MorphRenderer(observation.convolver.kernels, observation.frame)
+    together = _is_joint(len(centers), observation, config)
     for k, center in enumerate(centers):
         image = start if start.ndim == 2 else _in_image_units(start[k], center, observation)
-        source = _source(_Start(center, image, crowded=start.ndim == 2), observation, config, render)
+        position = None if positions is None else positions[k]
+        source = _source(_Start(center, image, start.ndim == 2, position), observation, config)
+        if len(source) > 1 and not together:
+            source = _solved(source, observation, config, render)
         sources.append(source)
     return joint_spectra(tuple(sources), observation, config, render)
+
+
+def _is_joint(sources: int, observation: Observation, config: FitConfig) -> bool:
+    """Whether the spectra of so many sources are solved together: all of them are replaced then."""
+    return config.spectra_limit is None or sources * observation.frame.area < config.spectra_limit
 
 
 def joint_spectra(
     sources: tuple[Source, ...], observation: Observation, config: FitConfig, render: MorphRenderer | None = None
 ) -> tuple[Source, ...]:
     """Spectra of all components solved together, unless the blend exceeds the configured limit."""
-    if config.spectra_limit is not None and len(sources) * observation.frame.area >= config.spectra_limit:
+    if not _is_joint(len(sources), observation, config):
         return sources
-    components = [component for source in sources for component in source]
-    spectra = solve_spectra([(c.box, c.morph) for c in components], observation, config.spectra, render)
-    fitted = iter(_with_spectrum(c, s) for c, s in zip(components, spectra, strict=True))
+    fitted = iter(_solved([component for source in sources for component in source], observation, config, render))
     return tuple(tuple(next(fitted) for _ in source) for source in sources)
+
+
+def _solved(
+    components: Sequence[Component], observation: Observation, config: FitConfig, render: MorphRenderer | None
+) -> Source:
+    """Give the components the spectra that together explain the images best."""
+    spectra = solve_spectra([(c.box, c.morph) for c in components], observation, config.spectra, render)
+    return tuple(_with_spectrum(c, s) for c, s in zip(components, spectra, strict=True))
 
 
 def _with_spectrum(component: Component, spectrum: FloatArray) -> Component:
@@ -91,7 +117,7 @@ def _central_spectrum(image: FloatArray, center: Center, observation: Observatio
     return np.divide(data, rendered, out=np.zeros_like(data), where=(rendered > 0) & (data > 0))
 
 
-def _source(start: _Start, observation: Observation, config: FitConfig, render: MorphRenderer) -> Source:
+def _source(start: _Start, observation: Observation, config: FitConfig) -> Source:
     """Point source, single component, or bulge and disk, as the S/N allows."""
     single = None if config.max_components == 0 else _single(start, observation, config)
     if single is None:
@@ -100,7 +126,7 @@ def _source(start: _Start, observation: Observation, config: FitConfig, render: 
     snr = point_source_snr(observation.images, observation.variance, kernels.psfs, start.center)
     if np.floor(snr) / config.min_snr < 2 or config.max_components < 2:
         return (single,)
-    return _bulge_and_disk(single, observation, config, render)
+    return _bulge_and_disk(single, config)
 
 
 def _single(start: _Start, observation: Observation, config: FitConfig) -> Component | None:
@@ -109,7 +135,10 @@ def _single(start: _Start, observation: Observation, config: FitConfig) -> Compo
     threshold = float(noise.mean()) * config.initial_bg_thresh if noise.size else 0.0
     if start.crowded:
         # The minimum with its own half turn removes neighbours; then only what falls from the peak is kept.
-        image = symmetric(start.image, start.center, fill=0.0)
+        if start.position is None:
+            image = symmetric(start.image, start.center, fill=0.0)
+        else:
+            image = symmetric_about(start.image, start.position)
         valid = monotonic_mask(image, start.center, 1)
         shape = np.where(valid, image, 0)
     else:
@@ -132,17 +161,17 @@ def _single(start: _Start, observation: Observation, config: FitConfig) -> Compo
     return Component(start.center, box, floor_spectrum(spectrum * largest), morph / largest)
 
 
-def _bulge_and_disk(single: Component, observation: Observation, config: FitConfig, render: MorphRenderer) -> Source:
-    """Cut the morphology at a fraction of its peak: what is below is the disk, what exceeds it the bulge."""
+def _bulge_and_disk(single: Component, config: FitConfig) -> Source:
+    """Cut the morphology at a fraction of its peak: what is below is the disk, what exceeds it the bulge.
+
+    Their spectra, which add up to that of the whole at the peak, are to be solved for.
+    """
     fraction = config.disk_percentile / 100
     disk = np.minimum(single.morph, fraction) / fraction
     bulge = np.maximum(single.morph - fraction, 0)
     bulge /= bulge.max()
-    spectra = solve_spectra([(single.box, bulge), (single.box, disk)], observation, config.spectra, render)
-    return tuple(
-        _with_spectrum(replace(single, morph=morph), spectrum)
-        for morph, spectrum in zip((bulge, disk), spectra, strict=True)
-    )
+    parts = ((bulge, 1 - fraction), (disk, fraction))
+    return tuple(_with_spectrum(replace(single, morph=morph), single.spectrum * share) for morph, share in parts)
 
 
 def _point(center: Center, observation: Observation) -> Component:

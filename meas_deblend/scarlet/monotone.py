@@ -14,6 +14,7 @@ import numpy as np
 
 from ..geometry import BoolArray, FloatArray
 from ._jit import jit
+from .config import MonotoneKind
 
 __all__ = ["find_peak", "monotone_weights", "monotonic", "monotonic_mask"]
 
@@ -21,12 +22,13 @@ Number = np.floating[Any]
 
 
 @lru_cache(maxsize=8)
-def monotone_weights(radius: int, dtype: str = "float64") -> FloatArray:
+def monotone_weights(radius: int, dtype: str = "float64", kind: MonotoneKind = "angle") -> FloatArray:
     """Weights of the closer neighbours of a pixel at offset (u, v) from the peak, 0 ≤ v ≤ u ≤ ``radius``.
 
     Other offsets follow by reflection. With strictly smaller distance there are at most four neighbours, at
-    (u−1, v−1), (u−1, v), (u−1, v+1) and (u, v−1); their weights are |cos| of the angle between the two directions, and
-    sum to 1. The peak's own direction is taken as 0.
+    (u−1, v−1), (u−1, v), (u−1, v+1) and (u, v−1); their weights sum to 1. They are |cos| of the angle between the two
+    directions, as seen from the peak, whose own direction is taken as 0 ("angle"); or all the same ("flat"); or only
+    the neighbour that lies most in the direction of the peak counts ("nearest").
 
     Returns
     -------
@@ -42,6 +44,13 @@ def monotone_weights(radius: int, dtype: str = "float64") -> FloatArray:
         cosine = np.abs(u[..., None] * qu + v[..., None] * qv) / np.sqrt(r2 * q2)
     # Only (1, 0) and (1, 1) have the peak among their neighbours: all of theirs weigh the same.
     weights = np.where(closer, np.where(q2 > 0, cosine, np.sqrt(0.5)), 0)
+    if kind == "flat":
+        weights = closer.astype(float)
+    elif kind == "nearest":
+        # The step to (u−1, v−1) has the direction of the peak if v > u tan(π/8), else that to (u−1, v) has.
+        diagonal = (v > u * (np.sqrt(2) - 1)) & (v <= u)
+        weights = np.zeros_like(weights)
+        weights[..., 0], weights[..., 1] = diagonal, ~diagonal & (v <= u) & (u > 0)
     total = weights.sum(axis=-1, keepdims=True)
     out: FloatArray = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0).astype(dtype)
     out.setflags(write=False)
@@ -49,7 +58,12 @@ def monotone_weights(radius: int, dtype: str = "float64") -> FloatArray:
 
 
 def monotonic(
-    image: FloatArray, center: tuple[int, int], *, fit_radius: int = 1, edge_damping: bool = False
+    image: FloatArray,
+    center: tuple[int, int],
+    *,
+    fit_radius: int = 1,
+    edge_damping: bool = False,
+    kind: MonotoneKind = "angle",
 ) -> FloatArray:
     """Lower every pixel of ``image`` (y, x) to the mean of its neighbours closer to the peak, from the inside outwards.
 
@@ -62,6 +76,8 @@ def monotonic(
         The peak is the brightest pixel within so many rows and columns of ``center``.
     edge_damping : bool
         True: neighbours outside the image count as 0. False: they are left out of the mean.
+    kind : {"angle", "flat", "nearest"}
+        Weights of the neighbours, see `monotone_weights`.
 
     Returns
     -------
@@ -76,13 +92,13 @@ def monotonic(
     if image.ndim != 2 or not (0 <= center[0] < image.shape[0] and 0 <= center[1] < image.shape[1]):
         raise ValueError(f"center {center} is not a pixel of an image of shape {image.shape}, expected (y, x) inside")
     out = np.array(image, order="C")
-    monotonic_inplace(out, (int(center[0]), int(center[1])), weights_for(out), fit_radius, edge_damping)
+    monotonic_inplace(out, (int(center[0]), int(center[1])), weights_for(out, kind), fit_radius, edge_damping)
     return out
 
 
-def weights_for(image: FloatArray) -> FloatArray:
+def weights_for(image: FloatArray, kind: MonotoneKind = "angle") -> FloatArray:
     """Weights large enough for any peak in ``image``; the radius is a power of two, so that few tables are made."""
-    return monotone_weights(1 << max(image.shape).bit_length(), image.dtype.name)
+    return monotone_weights(1 << max(image.shape).bit_length(), image.dtype.name, kind)
 
 
 @jit

@@ -195,7 +195,13 @@ class ParametricWorker:
 
 
 def point_source(
-    center: Sequence[float], spectrum: FloatArray, frame: Box, *, fit_position: bool = True, sigma: float = 0.8
+    center: Sequence[float],
+    spectrum: FloatArray,
+    frame: Box,
+    *,
+    fit_position: bool = True,
+    priors: Mapping[str, Prior] | None = None,
+    sigma: float = 0.8,
 ) -> ParametricComponent:
     """Point source: spectrum × model PSF at a float position, which may be fitted.
 
@@ -208,13 +214,15 @@ def point_source(
     frame : Box
         The position stays inside.
     fit_position : bool
+    priors : mapping, optional
+        By name of the parameter, "spectrum" or "center".
     sigma : float
         Standard deviation of the model PSF in pixels.
 
     Raises
     ------
     ValueError
-        If the centre lies outside.
+        If the centre lies outside, or a name is not one of a parameter.
     """
     radius = int(np.ceil(8 * sigma))
     box = _stamp(center, radius, frame)
@@ -222,7 +230,7 @@ def point_source(
         "spectrum": _spectrum(spectrum),
         "center": _center(center, frame if fit_position else None),
     }
-    return ParametricComponent(PointProfile(Resolution(sigma)), box, parameters)
+    return ParametricComponent(PointProfile(Resolution(sigma)), box, _with_priors(parameters, priors))
 
 
 def sersic_source(
@@ -256,11 +264,9 @@ def sersic_source(
     ValueError
         If the centre lies outside, or a name is not one of a parameter.
     """
-    priors = {} if priors is None else priors
-    known = (*SERSIC_PARAMETERS, "spectrum")
-    unknown = sorted({*free, *priors} - set(known))
+    unknown = sorted(set(free) - set(SERSIC_PARAMETERS))
     if unknown:
-        raise ValueError(f"a Sérsic profile has no parameters {unknown}, expected some of {known}")
+        raise ValueError(f"a Sérsic profile has no parameters {unknown}, expected some of {SERSIC_PARAMETERS}")
     dtype = _real(spectrum)
     box = _stamp(shape.center, int(np.ceil(8 * shape.radius + 8 * sigma)), frame)
     length = float(max(frame.shape))
@@ -273,8 +279,16 @@ def sersic_source(
     }
     held = [name for name in SERSIC_PARAMETERS if name not in free]
     parameters |= {name: replace(parameters[name], step=0.0) for name in held}
-    parameters |= {name: replace(parameters[name], prior=prior) for name, prior in priors.items()}
-    return ParametricComponent(SersicProfile(Resolution(sigma)), box, parameters)
+    return ParametricComponent(SersicProfile(Resolution(sigma)), box, _with_priors(parameters, priors))
+
+
+def _with_priors(parameters: dict[str, Parameter], priors: Mapping[str, Prior] | None) -> dict[str, Parameter]:
+    """Parameters with the priors of their names."""
+    given = {} if priors is None else priors
+    unknown = sorted(set(given) - set(parameters))
+    if unknown:
+        raise ValueError(f"priors are given for {unknown}, expected names of parameters, {tuple(parameters)}")
+    return {name: replace(p, prior=given.get(name)) for name, p in parameters.items()}
 
 
 def _real(values: FloatArray) -> np.dtype[np.floating]:

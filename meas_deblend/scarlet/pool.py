@@ -11,7 +11,7 @@ from ..geometry import Box, FloatArray, IntArray
 from .component import Component
 from .config import FitConfig
 from .monotone import monotone_weights
-from .pool_kernels import add_components, best_boxes, move_values, step_components
+from .pool_kernels import add_components, best_boxes, bounds, move_values, step_components
 
 __all__ = ["Pool"]
 
@@ -65,7 +65,7 @@ class Pool:
         morphs = np.zeros((4, starts[-1]), dtype=dtype)
         for k, component in enumerate(components):
             morphs[0, starts[k] : starts[k + 1]] = component.morph.ravel()
-        weights = _weights(boxes, dtype)
+        weights = _weights(boxes, dtype, config)
         known = np.where(np.isfinite(noise), noise, 0).astype(dtype)
         levels = (known, (config.bg_thresh * noise).astype(dtype))
         return cls(boxes, centers, spectra, morphs, frame, config, starts, weights, levels)
@@ -73,8 +73,7 @@ class Pool:
     @property
     def extent(self) -> Box:
         """Box around all components."""
-        (y0, x0), (y1, x1) = self.boxes[:, :2].min(axis=0), (self.boxes[:, :2] + self.boxes[:, 2:]).max(axis=0)
-        return Box.from_bounds(int(y0), int(y1), int(x0), int(x1))
+        return Box.from_bounds(*bounds(self.boxes))
 
     def add_to(self, cube: FloatArray, box: Box) -> None:
         """Add the model to ``cube`` (band, y, x) on ``box``, which holds all components."""
@@ -95,7 +94,13 @@ class Pool:
             self.morphs,
             self.levels,
             np.array([B1, 1 - B1, B2, 1 - B2, EPS, *steps], dtype=dtype),
-            (config.monotonic, config.symmetric, config.edge_damping, config.rescale_spectrum),
+            (
+                config.monotonic,
+                config.symmetric,
+                config.edge_damping,
+                config.rescale_spectrum,
+                config.symmetry == "mean",
+            ),
             self.weights,
         )
 
@@ -110,7 +115,7 @@ class Pool:
         morphs = np.zeros((4, starts[-1]), dtype=self.morphs.dtype)
         move_values(self.morphs, self.boxes, self.starts, morphs, boxes, starts)
         self.boxes, self.starts, self.morphs = boxes, starts, morphs
-        self.weights = _weights(boxes, morphs.dtype)
+        self.weights = _weights(boxes, morphs.dtype, self.config)
 
     def components(self) -> tuple[Component, ...]:
         """Return the present iterate."""
@@ -122,9 +127,10 @@ class Pool:
         return tuple(found)
 
 
-def _weights(boxes: IntArray, dtype: np.dtype[np.floating]) -> FloatArray:
+def _weights(boxes: IntArray, dtype: np.dtype[np.floating], config: FitConfig) -> FloatArray:
     """Weights of the monotonicity for the largest box; few sizes, so that few tables are made."""
-    return monotone_weights(max(1 << int(boxes[:, 2:].max()).bit_length(), 64), dtype.name)
+    radius = max(1 << int(boxes[:, 2:].max()).bit_length(), 64)
+    return monotone_weights(radius, dtype.name, config.monotonic_weights)
 
 
 def _starts(boxes: IntArray) -> IntArray:

@@ -14,12 +14,12 @@ from ._jit import jit
 from .monotone import monotonic_inplace
 from .proximal import SPECTRUM_FLOOR
 
-__all__ = ["add_components", "best_boxes", "move_values", "step_components", "symmetrize", "trim"]
+__all__ = ["add_components", "best_boxes", "bounds", "move_values", "step_components", "symmetrize", "trim"]
 
 DECAY_1, REST_1, DECAY_2, REST_2, FLOOR, MORPH_STEP, SPECTRUM_STEP, SPECTRUM_FLOOR_STEP = range(8)
 """Places of the constants of `step_components`."""
 
-MONOTONIC, SYMMETRIC, EDGE_DAMPING, RESCALE = range(4)
+MONOTONIC, SYMMETRIC, EDGE_DAMPING, RESCALE, MEAN = range(5)
 """Places of its switches."""
 
 
@@ -49,7 +49,7 @@ def step_components(
     morphs: FloatArray,
     noise: tuple[FloatArray, FloatArray],
     constants: FloatArray,
-    switches: tuple[bool, bool, bool, bool],
+    switches: tuple[bool, bool, bool, bool, bool],
     weights: FloatArray,
 ) -> None:
     """Step spectra and morphologies of all components with AMSGrad (Reddi et al. 2018) and project them; in place.
@@ -90,7 +90,7 @@ def step_components(
         if switches[MONOTONIC]:
             monotonic_inplace(morph, peak, weights, 1, switches[EDGE_DAMPING])
         if switches[SYMMETRIC]:
-            symmetrize(morph, peak)
+            symmetrize(morph, peak, switches[MEAN])
         scale = trim(morph, peak, _level(spectra[0, k], noise[1]))
         if switches[RESCALE]:
             for b in range(spectra.shape[2]):
@@ -164,8 +164,8 @@ def _step_values(
 
 
 @jit
-def symmetrize(morph: FloatArray, peak: tuple[int, int]) -> None:
-    """Minimum with its half turn about the peak; 0 where the counterpart lies outside."""
+def symmetrize(morph: FloatArray, peak: tuple[int, int], mean: bool) -> None:
+    """Minimum or mean with its half turn about the peak; 0 where the counterpart lies outside."""
     h, w = morph.shape
     for y in range(h):
         for x in range(w):
@@ -173,9 +173,10 @@ def symmetrize(morph: FloatArray, peak: tuple[int, int]) -> None:
             if not (0 <= j < h and 0 <= i < w):
                 morph[y, x] = 0
             elif (j, i) > (y, x):
-                lower = min(morph[y, x], morph[j, i])
-                morph[y, x] = lower
-                morph[j, i] = lower
+                a, b = morph[y, x], morph[j, i]
+                common = morph.dtype.type(0.5) * (a + b) if mean else min(a, b)
+                morph[y, x] = common
+                morph[j, i] = common
 
 
 @jit
@@ -228,11 +229,17 @@ def best_boxes(
         top, bottom, left, right = frame[0], -1, frame[1], -1
         h, w = boxes[k, 2], boxes[k, 3]
         for y in range(h):
-            for x in range(w):
-                value = morphs[starts[k] + y * w + x]
-                if value >= level and value > 0:
-                    top, bottom = min(top, y), max(bottom, y)
-                    left, right = min(left, x), max(right, x)
+            line = morphs[starts[k] + y * w : starts[k] + y * w + w]
+            x = 0
+            while x < w and not (line[x] >= level and line[x] > 0):
+                x += 1
+            if x == w:
+                continue
+            top, bottom, left = min(top, y), y, min(left, x)
+            x = w - 1
+            while x > right and not (line[x] >= level and line[x] > 0):
+                x -= 1
+            right = max(right, x)
         if bottom < 0:
             top = bottom = centers[k, 0] - boxes[k, 0]
             left = right = centers[k, 1] - boxes[k, 1]
@@ -241,6 +248,17 @@ def best_boxes(
         out[k, 2] = min(boxes[k, 0] + bottom + 1 + frame[2], frame[0]) - y0
         out[k, 3] = min(boxes[k, 1] + right + 1 + frame[2], frame[1]) - x0
     return out
+
+
+@jit
+def bounds(boxes: IntArray) -> tuple[int, int, int, int]:
+    """First and last rows, first and last columns of boxes (n, 4) together; half-open."""
+    y0, x0 = boxes[0, 0], boxes[0, 1]
+    y1, x1 = y0, x0
+    for k in range(len(boxes)):
+        y0, x0 = min(y0, boxes[k, 0]), min(x0, boxes[k, 1])
+        y1, x1 = max(y1, boxes[k, 0] + boxes[k, 2]), max(x1, boxes[k, 1] + boxes[k, 3])
+    return y0, y1, x0, x1
 
 
 @jit

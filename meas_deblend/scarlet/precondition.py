@@ -149,6 +149,6 @@ class _Work:
             (pool.morphs[0], *out),
             self.importance,
             DAMPING,
-            (self.config.monotonic, self.config.symmetric),
+            (self.config.monotonic, self.config.symmetric, self.config.symmetry == "mean"),
             pool.weights,
         )

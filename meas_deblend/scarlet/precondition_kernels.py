@@ -75,7 +75,7 @@ def advance(
     values: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
     importance: FloatArray,
     damping: float,
-    switches: tuple[bool, bool],
+    switches: tuple[bool, bool, bool],
     weights: FloatArray,
 ) -> float:
     """Step spectra and morphologies of all components along the deconvolved residual, and project the latter.
@@ -93,7 +93,7 @@ def advance(
         Weight of a band in the step of a morphology.
     damping : float
         Fraction of the step of a spectrum that is taken.
-    switches : monotonic, symmetric
+    switches : monotonic, symmetric, symmetric by the mean
     weights : array (r, r, 4)
         Of `monotone_weights`.
 
@@ -116,7 +116,7 @@ def advance(
         if switches[0]:
             monotonic_inplace(morph, peak, weights, 1, False)
         if switches[1]:
-            symmetrize(morph, peak)
+            symmetrize(morph, peak, switches[2])
         scale = trim(morph, peak, 0.0)
         for b in range(spectra.shape[1]):
             value = spectra[k, b] * scale

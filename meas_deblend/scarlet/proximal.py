@@ -18,8 +18,10 @@ def floor_spectrum(spectrum: FloatArray) -> FloatArray:
     return spectrum
 
 
-def symmetric(image: FloatArray, center: tuple[int, int], fill: float | None = None) -> FloatArray:
-    """Minimum of ``image`` (y, x) and itself turned by 180° about ``center``.
+def symmetric(
+    image: FloatArray, center: tuple[int, int], fill: float | None = None, *, mean: bool = False
+) -> FloatArray:
+    """Minimum, or mean, of ``image`` (y, x) and itself turned by 180° about ``center``.
 
     Parameters
     ----------
@@ -28,12 +30,15 @@ def symmetric(image: FloatArray, center: tuple[int, int], fill: float | None = N
         Pixel about which to turn.
     fill : float, optional
         Value of pixels whose counterpart lies outside; None leaves them as they are.
+    mean : bool
+        Take the mean of a pair, which is the projection, instead of the minimum, which removes neighbours.
     """
     (y, x), (ny, nx) = center, image.shape
     ry, rx = min(y, ny - 1 - y), min(x, nx - 1 - x)
     inside = (slice(y - ry, y + ry + 1), slice(x - rx, x + rx + 1))
     out = image.copy() if fill is None else np.full_like(image, fill)
-    out[inside] = np.minimum(image[inside], image[inside][::-1, ::-1])
+    part, turned = image[inside], image[inside][::-1, ::-1]
+    out[inside] = 0.5 * (part + turned) if mean else np.minimum(part, turned)
     return out
 
 

@@ -89,9 +89,9 @@ class Workers:
         def _project(morph: FloatArray) -> FloatArray:
             nonlocal scale
             if config.monotonic:
-                monotonic_inplace(morph, old.peak, weights_for(morph), 1, config.edge_damping)
+                monotonic_inplace(morph, old.peak, weights_for(morph, config.monotonic_weights), 1, config.edge_damping)
             if config.symmetric:
-                morph = symmetric(morph, old.peak, fill=0.0)
+                morph = symmetric(morph, old.peak, fill=0.0, mean=config.symmetry == "mean")
             for constraint in old.constraints:
                 morph = np.ascontiguousarray(constraint(morph))
             scale = normalize(sparsify(morph, level), old.peak)

@@ -8,7 +8,7 @@ import pytest
 from meas_deblend.geometry import Box
 from meas_deblend.scarlet import Convolver, FitConfig, Observation, mean_noise, model_psf, prepare_kernels
 from meas_deblend.scarlet.freeform import CubeComponent, FreeFormComponent, connected_to
-from meas_deblend.scarlet.parameters import GaussianPrior
+from meas_deblend.scarlet.parameters import GaussianPrior, Parameter, bounded, shorter_than
 from meas_deblend.scarlet.parametric import point_source, sersic_source
 from meas_deblend.scarlet.profiles import SersicShape
 from meas_deblend.scarlet.sky import SkyComponent
@@ -60,7 +60,7 @@ def numeric(function, x, h):
     return out
 
 
-def with_value(component, name, value):
+def replace_value(component, name, value):
     """The same component with another value of a parameter."""
     parameters = dict(component.parameters)
     parameters[name] = replace(parameters[name], value=value)
@@ -86,7 +86,7 @@ def test_gradients_of_parameters_agree_with_differences(component, names):
         x = component.parameters[name].value
 
         def loss(value, name=name):
-            return -observation.log_likelihood(scene([with_value(component, name, value)]))
+            return -observation.log_likelihood(scene([replace_value(component, name, value)]))
 
         expected = numeric(loss, x, 1e-5 * max(1.0, float(np.abs(x).max())))
         assert gradients[name] == pytest.approx(expected, rel=1e-6, abs=1e-6 * np.abs(expected).max())
@@ -231,9 +231,47 @@ def test_a_prior_wins_where_the_data_say_nothing():
     assert found.values["radius"][0] == pytest.approx(3.0, abs=0.1)
 
 
+def test_data_and_prior_meet_where_they_weigh_the_same():
+    """The best spectrum under a Gaussian prior is the mean of both, weighted with the inverse variances."""
+    truth = point_source((15.0, 18.0), FLUX, FRAME)
+    observation = observe([truth], noise=2.0)
+    template = observation.convolver.render(scene([replace_value(truth, "spectrum", np.ones(BANDS))]))
+    weight = np.sum(observation.weights * template**2, axis=(1, 2))
+    likely = np.sum(observation.weights * template * observation.images, axis=(1, 2)) / weight
+    mean, sigma = 0.9 * FLUX, 15.0
+    expected = (weight * likely + mean / sigma**2) / (weight + 1 / sigma**2)
+    prior = GaussianPrior(mean, sigma)
+    start = point_source((15.0, 18.0), FLUX, FRAME, fit_position=False, priors={"spectrum": prior})
+    (found,) = refine([start], observation, 300)
+    assert found.spectrum == pytest.approx(expected, abs=0.5)
+    assert np.all(np.abs(expected - likely) > 5)
+
+
+def test_a_gaussian_prior_has_the_gradient_of_its_logarithm():
+    prior, x = GaussianPrior(np.array([1.0, -2.0]), np.array([0.5, 3.0])), np.array([0.3, 0.8])
+    assert prior.logp(x) == pytest.approx(-0.5 * (1.4**2 + (2.8 / 3) ** 2))
+    assert prior.grad(x) == pytest.approx(numeric(prior.logp, x, 1e-4), rel=1e-8)
+    with pytest.raises(ValueError, match="sigma of a Gaussian prior must be > 0"):
+        GaussianPrior(0.0, 0.0)
+
+
+def test_constraints_are_projections():
+    assert bounded(0.0, 2.0)(np.array([-1.0, np.nan, 1.0, 5.0])).tolist() == [0, 0, 1, 2]
+    assert shorter_than(0.5)(np.array([0.6, 0.8])) == pytest.approx([0.3, 0.4])
+    assert shorter_than(2.0)(np.array([0.6, 0.8])).tolist() == [0.6, 0.8]
+    with pytest.raises(ValueError, match="in order"):
+        bounded(1.0, 0.0)
+    with pytest.raises(ValueError, match="must be > 0"):
+        shorter_than(0)
+    with pytest.raises(ValueError, match="must be finite and ≥ 0, got -1"):
+        Parameter(np.zeros(2), -1)
+
+
 def test_unknown_parameters_and_centers_outside_are_errors():
     with pytest.raises(ValueError, match=r"no parameters \['width'\], expected some of"):
         sersic_source(SHAPE, FLUX, FRAME, free=("width",))
+    with pytest.raises(ValueError, match=r"priors are given for \['color'\], expected names of parameters"):
+        point_source((15, 18), FLUX, FRAME, priors={"color": GaussianPrior(0, 1)})
     with pytest.raises(ValueError, match=r"center \(40\.0, 3\.0\) lies outside"):
         point_source((40, 3), FLUX, FRAME)
     with pytest.raises(ValueError, match="half-light radius must be > 0 pixels, got 0"):
