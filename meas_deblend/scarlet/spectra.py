@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from scipy import optimize
+from scipy import linalg, optimize
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from ..geometry import Box, FloatArray, IntArray
 from ._jit import jit
@@ -58,7 +60,13 @@ def solve_spectra(
     weights = observation.weights if method == "nonnegative" else np.ones_like(observation.weights)
     gram, moment = _normal_equations(rendered, observation.images, weights)
     solve = _nonnegative if method == "nonnegative" else _clipped
-    return np.ascontiguousarray(solve(gram, moment).T)
+    spectra = np.zeros((len(shapes), bands))
+    # Morphologies that nothing connects are solved for apart: cost grows with the largest group, not with the frame.
+    _, group = connected_components(csr_array(np.any(gram != 0, axis=0)), directed=False)
+    for k in range(int(group.max()) + 1):
+        members = np.flatnonzero(group == k)
+        spectra[members] = solve(gram[:, members[:, None], members], moment[:, members]).T
+    return spectra
 
 
 def _normal_equations(
@@ -124,6 +132,17 @@ def add_products(weighted: FloatArray, corners: IntArray, other: FloatArray, oth
         out[b] = (s0 + s1) + (s2 + s3)
 
 
+def _eigen(matrices: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Eigenvalues and eigenvectors of symmetric matrices (band, source, source)."""
+    try:
+        values, vectors = np.linalg.eigh(matrices)
+    except np.linalg.LinAlgError:
+        # The fast algorithm may fail on large matrices of many blocks; the plain one does not.
+        pairs = [linalg.eigh(matrix, driver="ev") for matrix in matrices]
+        values, vectors = (np.stack(arrays) for arrays in zip(*pairs, strict=True))
+    return values, vectors
+
+
 def _usable_inverse(values: FloatArray) -> FloatArray:
     """Inverse eigenvalues (..., source), 0 for those that count as 0."""
     usable = values > RANK_TOLERANCE * np.maximum(values[..., -1:], 0)
@@ -133,7 +152,7 @@ def _usable_inverse(values: FloatArray) -> FloatArray:
 
 def _clipped(gram: FloatArray, moment: FloatArray) -> FloatArray:
     """Shortest least-squares solution (band, source), negative values set to 0."""
-    values, vectors = np.linalg.eigh(gram)
+    values, vectors = _eigen(gram)
     solution = np.einsum("bij,bj,bkj,bk->bi", vectors, _usable_inverse(values), vectors, moment, optimize=True)
     clipped: FloatArray = np.maximum(solution, 0)
     return clipped
@@ -146,7 +165,7 @@ def _nonnegative(gram: FloatArray, moment: FloatArray) -> FloatArray:
     """
     norm = np.sqrt(np.maximum(np.diagonal(gram, axis1=1, axis2=2), 0))
     scale = np.divide(1, norm, out=np.zeros_like(norm), where=norm > 0)
-    values, vectors = np.linalg.eigh(gram * scale[:, :, None] * scale[:, None, :])
+    values, vectors = _eigen(gram * scale[:, :, None] * scale[:, None, :])
     inverse = _usable_inverse(values)
     projected = np.einsum("bji,bj->bi", vectors, scale * moment)
     solution = np.einsum("bij,bj->bi", vectors, inverse * projected)

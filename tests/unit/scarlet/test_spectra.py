@@ -76,3 +76,29 @@ def test_source_without_weight_gets_no_flux(five):
 def test_no_sources(five):
     observation = make_observation(five.images, five.variance, five.psfs)
     assert solve_spectra([], observation).shape == (0, 3)
+
+
+@pytest.mark.parametrize("method", ["nonnegative", "least_squares"])
+def test_groups_that_nothing_connects_are_solved_alike(five, method):
+    # Two copies of the scene, farther apart than any kernel reaches.
+    gap = 60
+    wide = np.concatenate([five.images, np.zeros((*five.images.shape[:2], gap)), five.images], axis=2)
+    observation = make_observation(wide, np.ones_like(wide), five.psfs)
+    single = make_observation(five.images, np.ones_like(five.images), five.psfs)
+    step = five.images.shape[2] + gap
+    far = [(box.shift(0, step), morph) for box, morph in shapes_of(five)]
+    spectra = solve_spectra([*shapes_of(five), *far], observation, method)
+    alone = solve_spectra(shapes_of(five), single, method)
+    assert spectra[:5] == pytest.approx(alone, abs=1e-6)
+    assert spectra[5:] == pytest.approx(alone, abs=1e-6)
+
+
+def test_eigenvalues_are_found_when_the_fast_way_fails(five, monkeypatch):
+    observation = make_observation(five.images, five.variance, five.psfs)
+    expected = solve_spectra(shapes_of(five), observation)
+
+    def fail(matrices):
+        raise np.linalg.LinAlgError("Eigenvalues did not converge")
+
+    monkeypatch.setattr(np.linalg, "eigh", fail)
+    assert solve_spectra(shapes_of(five), observation) == pytest.approx(expected, rel=1e-9)
