@@ -107,14 +107,16 @@ class _Work:
         dtype = view.images.dtype
         largest = view.weights.max(axis=(1, 2)).astype(np.float64)
         scale = np.divide(1, largest, out=np.zeros_like(largest), where=largest > 0)
-        power = np.abs(view.transform) ** 2 + config.precondition_floor
-        inverse = scale[:, None, None] * view.conjugate / power
+        inverse = np.empty_like(view.conjugate)
+        # Band by band: temporary planes of all bands would take more memory than anything else.
+        for b, conjugate in enumerate(view.conjugate):
+            inverse[b] = scale[b] * conjugate / (np.abs(conjugate) ** 2 + config.precondition_floor)
         count = np.count_nonzero(view.weights, axis=(1, 2))
         importance = view.weights.sum(axis=(1, 2), dtype=np.float64) / np.maximum(count, 1)
         # Only ratios count: relative to the largest they stay in range whatever the units.
         importance /= max(importance.max(), np.finfo(np.float64).tiny)
         planes = (view.cube, np.empty_like(view.cube), np.empty(view.box.shape, dtype=dtype))
-        return cls(view, inverse.astype(view.transform.dtype), importance.astype(dtype), planes, config)
+        return cls(view, inverse, importance.astype(dtype), planes, config)
 
     @property
     def box(self) -> Box:
