@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry import BoolArray, Box, FloatArray
+from ..geometry import Box, FloatArray
 from .component import Component
 from .config import FitConfig
-from .convolve import filter_cube
 from .kernels import ComplexArray
-from .observation import Observation, weigh_residual
+from .observation import Observation
 from .pool import Pool
 from .precondition_kernels import advance, draw_ahead
+from .view import CroppedView, cropped_view, filter_rows, weigh_rows
 
 __all__ = ["approach"]
 
@@ -94,8 +94,7 @@ def _has_settled(loss: Sequence[float], config: FitConfig) -> bool:
 class _Work:
     """The part of the observation that counts, the filter, and room for planes on it."""
 
-    observation: Observation
-    box: Box
+    view: CroppedView
     inverse: ComplexArray
     importance: FloatArray
     planes: tuple[FloatArray, FloatArray, FloatArray]
@@ -104,33 +103,37 @@ class _Work:
     @classmethod
     def around(cls, observation: Observation, extent: Box, config: FitConfig) -> _Work:
         """Take what weighs, and ``extent``."""
-        weighs: BoolArray = np.any(observation.weights > 0, axis=0)
-        box = Box.from_mask(weighs) | extent
-        view = observation if box == observation.frame else observation.crop(box)
+        view = cropped_view(observation, extent)
         dtype = view.images.dtype
         largest = view.weights.max(axis=(1, 2)).astype(np.float64)
         scale = np.divide(1, largest, out=np.zeros_like(largest), where=largest > 0)
-        kernel = view.convolver.transform
-        inverse = scale[:, None, None] * view.convolver.conjugate / (np.abs(kernel) ** 2 + config.precondition_floor)
+        inverse = np.empty_like(view.conjugate)
+        # Band by band: temporary planes of all bands would take more memory than anything else.
+        for b, conjugate in enumerate(view.conjugate):
+            inverse[b] = scale[b] * conjugate / (np.abs(conjugate) ** 2 + config.precondition_floor)
         count = np.count_nonzero(view.weights, axis=(1, 2))
         importance = view.weights.sum(axis=(1, 2), dtype=np.float64) / np.maximum(count, 1)
         # Only ratios count: relative to the largest they stay in range whatever the units.
         importance /= max(importance.max(), np.finfo(np.float64).tiny)
-        cube = np.empty((len(view.images), *box.shape), dtype=dtype)
-        planes = (cube, np.empty_like(cube), np.empty(box.shape, dtype=dtype))
-        return cls(view, box, inverse.astype(kernel.dtype), importance.astype(dtype), planes, config)
+        planes = (view.cube, np.empty_like(view.cube), np.empty(view.box.shape, dtype=dtype))
+        return cls(view, inverse, importance.astype(dtype), planes, config)
+
+    @property
+    def box(self) -> Box:
+        """Where the planes lie; rows of those with bands are longer."""
+        return self.view.box
 
     def residual(
         self, pool: Pool, before: FloatArray, out: tuple[FloatArray, FloatArray], momentum: float
     ) -> tuple[float, FloatArray]:
-        """Extrapolate into ``out``; return the log-likelihood there and the deconvolved residual (band, y, x)."""
+        """Extrapolate into ``out``; return the log-likelihood there and the deconvolved residual (band, y, row)."""
         origin = np.array(self.box.origin, dtype=np.int64)
         values = (pool.morphs[0], before, *out)
         layout = (pool.boxes, pool.starts)
         draw_ahead(self.planes, origin, layout, pool.spectra[0], values, (momentum, self._faintest(pool)))
-        rendered = self.observation.render(self.planes[0])
-        value = weigh_residual(rendered, self.observation.images, self.observation.weights)
-        return value, filter_cube(rendered, self.inverse, self.observation.convolver.lengths)
+        rendered = filter_rows(self.view.cube, self.view.transform)
+        value = weigh_rows(rendered, self.view.images, self.view.weights)
+        return value, filter_rows(rendered, self.inverse)
 
     def _faintest(self, pool: Pool) -> FloatArray:
         """Morphology (n,) of each component that is as bright as the noise in the band where it is brightest."""

@@ -16,7 +16,7 @@ from .general import LinearObservation
 from .kernels import ComplexArray
 from .observation import Observation
 
-__all__ = ["CroppedView", "View", "WholeView", "view_around"]
+__all__ = ["CroppedView", "View", "WholeView", "cropped_view", "filter_rows", "view_around", "weigh_rows"]
 
 
 class View(Protocol):
@@ -83,13 +83,13 @@ class CroppedView:
 
     def log_likelihood(self) -> float:
         """Log-likelihood of what was drawn."""
-        return weigh_rows(_filter_rows(self.cube, self.transform), self.images, self.weights)
+        return weigh_rows(filter_rows(self.cube, self.transform), self.images, self.weights)
 
     def gradient(self) -> tuple[float, FloatArray]:
         """Log-likelihood of what was drawn, and the gradient (band, y, row) of its negative; rows have a tail."""
-        residual = _filter_rows(self.cube, self.transform)
+        residual = filter_rows(self.cube, self.transform)
         value = weigh_rows(residual, self.images, self.weights)
-        return value, _filter_rows(residual, self.conjugate)
+        return value, filter_rows(residual, self.conjugate)
 
 
 def view_around(observation: LinearObservation, extent: Box) -> CroppedView | WholeView:
@@ -97,17 +97,21 @@ def view_around(observation: LinearObservation, extent: Box) -> CroppedView | Wh
 
     Data on another grid than the model's are seen whole.
     """
-    frame = observation.frame
-    bands, dtype = len(observation.weights), observation.weights.dtype
-    if not isinstance(observation, Observation):
-        return WholeView(observation, np.zeros((bands, *frame.shape), dtype=dtype))
+    if isinstance(observation, Observation):
+        return cropped_view(observation, extent)
+    shape = (len(observation.weights), *observation.frame.shape)
+    return WholeView(observation, np.zeros(shape, dtype=observation.weights.dtype))
+
+
+def cropped_view(observation: Observation, extent: Box) -> CroppedView:
+    """View of what weighs and of ``extent``, on a box for which the transforms are short."""
     weighs: BoolArray = np.any(observation.weights > 0, axis=0)
     box = _roomy(Box.from_mask(weighs) | extent, observation)
     convolver = Convolver(observation.convolver.kernels, box.shape)
-    cut = (slice(None), *box.slices_in(frame))
+    cut = (slice(None), *box.slices_in(observation.frame))
     return CroppedView(
         box,
-        np.zeros((bands, box.shape[0], convolver.lengths[1]), dtype=dtype),
+        np.zeros((len(observation.weights), box.shape[0], convolver.lengths[1]), dtype=observation.weights.dtype),
         np.ascontiguousarray(observation.images[cut]),
         np.ascontiguousarray(observation.weights[cut]),
         convolver.transform,
@@ -132,7 +136,7 @@ def _roomy(box: Box, observation: Observation) -> Box:
     return Box.from_bounds(y0, y1, x0, x1)
 
 
-def _filter_rows(cube: FloatArray, transform: ComplexArray) -> FloatArray:
+def filter_rows(cube: FloatArray, transform: ComplexArray) -> FloatArray:
     """Multiply the transform of ``cube`` (band, y, length of the transform), whose rows end with zeros."""
     ny, length = cube.shape[1:]
     plane = fft.fft(fft.rfft(cube), n=transform.shape[1], axis=-2, overwrite_x=True)
