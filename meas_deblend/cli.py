@@ -56,6 +56,13 @@ def build_parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_compare(commands)
     _add_inject(commands)
+    warmup = commands.add_parser(
+        "warmup",
+        help="compile the inner loops ahead of the first run",
+        description="Compile the inner loops of the multi-band engine and keep them on disk, so that the first run "
+        "does not wait for the compiler: some seconds the first time, a fraction of one after that.",
+    )
+    warmup.set_defaults(function="warmup")
     return parser
 
 

@@ -6,5 +6,17 @@ from .inject import inject
 from .run import run
 from .show import show_config, show_pipeline, show_tasks
 from .simulate import simulate
+from .warmup import warmup
 
-__all__ = ["compare", "demo", "evaluate", "inject", "run", "show_config", "show_pipeline", "show_tasks", "simulate"]
+__all__ = [
+    "compare",
+    "demo",
+    "evaluate",
+    "inject",
+    "run",
+    "show_config",
+    "show_pipeline",
+    "show_tasks",
+    "simulate",
+    "warmup",
+]

@@ -1,6 +1,7 @@
 """``meas-deblend show``, ``demo``, and the parser."""
 
 import importlib
+import re
 
 import numpy as np
 import pytest
@@ -130,3 +131,8 @@ def test_the_brighter_source_chooses_first():
     truth = {"x": np.array([10.0, 11.0, 40.0]), "y": np.array([10.0, 10.0, 10.0])}
     objects = {"x": [10.6, 12.5], "y": [10.0, 10.0]}
     assert match_sources(truth, objects, np.array([1.0, 5.0, 9.0])) == {1: 0, 0: 1}
+
+
+def test_warmup_compiles_and_says_so(capsys):
+    assert call("warmup") == 0
+    assert re.fullmatch(r"the inner loops are compiled \(\d+\.\d s\)\n", capsys.readouterr().out)
