@@ -26,6 +26,9 @@ __all__ = [
 
 ComplexArray = NDArray[np.complexfloating[Any, Any]]
 
+LARGE = 1 << 20
+"""Number of values above which only the last transform is kept: together they stay below some hundred megabytes."""
+
 
 def model_psf(sigma: float = 0.8, size: int = 15) -> FloatArray:
     """Circular Gaussian integrated over pixels: the resolution in which sources are modelled.
@@ -165,13 +168,23 @@ def prepare_kernels(psfs: FloatArray, model: FloatArray | None = None, *, floor:
     return Kernels(psfs, model, difference_kernels(psfs, model, floor=floor))
 
 
-@lru_cache(maxsize=16)
 def kernel_transform(kernels: Kernels, lengths: tuple[int, int], reach: tuple[int, int]) -> ComplexArray:
     """Real transform (band, Ly, Lx // 2 + 1) of the kernels, centred on index 0; kept for the last shapes used.
 
     ``reach`` cuts the kernels to that many pixels from their centres: longer arms would wrap around a short transform,
-    although no pixel of the frame lies so far from another.
+    although no pixel of the frame lies so far from another. Of large ones only the last.
     """
+    size = len(kernels.stamps) * lengths[0] * (lengths[1] // 2 + 1)
+    return (_many_transforms if size <= LARGE else _few_transforms)(kernels, lengths, reach)
+
+
+def conjugate_transform(kernels: Kernels, lengths: tuple[int, int], reach: tuple[int, int]) -> ComplexArray:
+    """Complex conjugate of `kernel_transform`, kept like it."""
+    size = len(kernels.stamps) * lengths[0] * (lengths[1] // 2 + 1)
+    return (_many_conjugates if size <= LARGE else _few_conjugates)(kernels, lengths, reach)
+
+
+def _transform(kernels: Kernels, lengths: tuple[int, int], reach: tuple[int, int]) -> ComplexArray:
     (ry, rx), (ky, kx) = kernels.radius, reach
     cut = kernels.stamps[:, ry - ky : ry + ky + 1, rx - kx : rx + kx + 1]
     transform = _centered_transform(cut, list(lengths))
@@ -179,9 +192,11 @@ def kernel_transform(kernels: Kernels, lengths: tuple[int, int], reach: tuple[in
     return transform
 
 
-@lru_cache(maxsize=16)
-def conjugate_transform(kernels: Kernels, lengths: tuple[int, int], reach: tuple[int, int]) -> ComplexArray:
-    """Complex conjugate of `kernel_transform`, kept like it."""
+def _conjugate(kernels: Kernels, lengths: tuple[int, int], reach: tuple[int, int]) -> ComplexArray:
     transform: ComplexArray = kernel_transform(kernels, lengths, reach).conj()
     transform.setflags(write=False)
     return transform
+
+
+_many_transforms, _few_transforms = lru_cache(maxsize=16)(_transform), lru_cache(maxsize=1)(_transform)
+_many_conjugates, _few_conjugates = lru_cache(maxsize=16)(_conjugate), lru_cache(maxsize=1)(_conjugate)

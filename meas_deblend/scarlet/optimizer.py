@@ -47,6 +47,13 @@ class AdaProx:
         x -= (step / 10 if iteration == 0 else step) * phi / psi
         return prox(x)
 
+    def point(self, x: FloatArray) -> FloatArray:
+        """Where the next gradient belongs: at the parameter ``x`` itself."""
+        return x
+
+    def rescale(self, factor: float) -> None:
+        """Leave the moments as they are when the parameter is multiplied: they adapt."""
+
     def resize(self, resample: Resample) -> None:
         """Carry the moments to another box; new pixels start at 0."""
         self.m, self.v, self.vhat = resample(self.m), resample(self.v), resample(self.vhat)
@@ -79,7 +86,7 @@ def _rectified(corrected: FloatArray, t: int) -> FloatArray:
 
 @dataclass(slots=True)
 class Fista:
-    """Accelerated proximal gradient (Beck & Teboulle 2009, section 4), with the gradient at the iterate itself.
+    """Accelerated proximal gradient (Beck & Teboulle 2009, section 4), with the gradient at the extrapolated point.
 
     A worker of the fit: its arrays are changed by every `update`.
     """
@@ -101,6 +108,14 @@ class Fista:
         self.z = x + (1 + (self.t - 1) / t) * (new - x)
         self.t = t
         return new
+
+    def point(self, x: FloatArray) -> FloatArray:  # noqa: ARG002 -- belongs to the interface of optimizers
+        """Where the next gradient belongs: at the extrapolated point."""
+        return self.z
+
+    def rescale(self, factor: float) -> None:
+        """Multiply the extrapolated point, as the parameter was."""
+        self.z = self.z * self.z.dtype.type(factor)
 
     def resize(self, resample: Resample) -> None:
         """Carry the extrapolated point to another box; new pixels start at 0."""

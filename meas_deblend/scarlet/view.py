@@ -107,7 +107,8 @@ def cropped_view(observation: Observation, extent: Box) -> CroppedView:
     """View of what weighs and of ``extent``, on a box for which the transforms are short."""
     weighs: BoolArray = np.any(observation.weights > 0, axis=0)
     box = _roomy(Box.from_mask(weighs) | extent, observation)
-    convolver = Convolver(observation.convolver.kernels, box.shape)
+    whole = box == observation.frame
+    convolver = observation.convolver if whole else Convolver(observation.convolver.kernels, box.shape)
     cut = (slice(None), *box.slices_in(observation.frame))
     return CroppedView(
         box,

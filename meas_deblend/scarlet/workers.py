@@ -15,9 +15,12 @@ from .general import LinearObservation
 from .monotone import monotonic_inplace, weights_for
 from .observation import Observation
 from .optimizer import Optimizer, make_optimizer
-from .proximal import floor_spectrum, normalize, sparsify, sparsity_level, symmetric
+from .proximal import SPECTRUM_FLOOR, floor_spectrum, normalize, sparsify, sparsity_level, symmetric
 
 __all__ = ["Workers"]
+
+POWER_STEPS = 12
+"""Steps of the power method: its value is then right within some per cent."""
 
 
 @dataclass(slots=True)
@@ -36,13 +39,16 @@ class Workers:
     workers: list[_Worker]
     observation: LinearObservation
     config: FitConfig
+    curvature: float
 
     @classmethod
     def of(cls, components: Sequence[Component], observation: LinearObservation, config: FitConfig) -> Workers:
         """Start from components, which are not changed."""
         scheme = config.optimizer
         pairs = [(make_optimizer(scheme, c.spectrum), make_optimizer(scheme, c.morph)) for c in components]
-        return cls([_Worker(c, *pair) for c, pair in zip(components, pairs, strict=True)], observation, config)
+        workers = [_Worker(c, *pair) for c, pair in zip(components, pairs, strict=True)]
+        # Only steps without adaptation depend on it.
+        return cls(workers, observation, config, _curvature(observation) if scheme == "fista" else 0.0)
 
     @property
     def extent(self) -> Box:
@@ -51,10 +57,12 @@ class Workers:
 
     def add_to(self, cube: FloatArray, box: Box) -> None:
         """Add the model to ``cube`` (band, y, x) on ``box``, which holds all components."""
-        for component in self.components():
+        for worker in self.workers:
+            component = worker.component
             y0, x0 = component.box.origin
             origin = (y0 - box.origin[0], x0 - box.origin[1])
-            add_product(cube, component.spectrum, component.morph, origin)
+            spectrum, morph = worker.for_spectrum.point(component.spectrum), worker.for_morph.point(component.morph)
+            add_product(cube, spectrum, morph, origin)
 
     def step(self, gradient: FloatArray, box: Box, iteration: int) -> None:
         """Take one step with the gradient of −logL with respect to the model on ``box``; ``iteration`` is from 0."""
@@ -83,11 +91,12 @@ class Workers:
         """Step both factors, with gradients at the factors before the step; the new spectrum sets the sparsity."""
         old, config = worker.component, self.config
         origin = (old.box.origin[0] - box.origin[0], old.box.origin[1] - box.origin[1])
-        for_spectrum, for_morph = factor_gradients(gradient, old.spectrum, old.morph, origin)
+        at = (worker.for_spectrum.point(old.spectrum), worker.for_morph.point(old.morph))
+        for_spectrum, for_morph = factor_gradients(gradient, *at, origin)
         if old.priors[0] is not None:
-            for_spectrum = for_spectrum - old.priors[0].grad(old.spectrum)
+            for_spectrum = for_spectrum - old.priors[0].grad(at[0])
         if old.priors[1] is not None:
-            for_morph = for_morph - old.priors[1].grad(old.morph)
+            for_morph = for_morph - old.priors[1].grad(at[1])
         spectrum_step, morph_step = self._steps(old)
         spectrum = worker.for_spectrum.update(
             old.spectrum.copy(), for_spectrum, spectrum_step, iteration, floor_spectrum
@@ -110,6 +119,7 @@ class Workers:
         # What a prior says of the spectrum is not to be undone by the morphology's scale.
         if config.rescale_spectrum and old.priors[0] is None:
             spectrum = floor_spectrum(spectrum * spectrum.dtype.type(scale))
+            worker.for_spectrum.rescale(scale)
         worker.component = replace(old, spectrum=spectrum, morph=morph)
 
     def _steps(self, component: Component) -> tuple[FloatArray | float, float]:
@@ -125,15 +135,13 @@ class Workers:
     def _inverse_curvatures(self, component: Component) -> tuple[float, float]:
         """Return steps for a scheme without adaptation: fractions of 1 / (bound of the second derivative).
 
-        The bound is (largest weight) × (largest gain of the kernels)² × (norm of the other factor)².
+        The bound is the largest eigenvalue of the data's curvature, adjoint ∘ weights ∘ render, × (norm of the other
+        factor)²; all components step at once, so that those at the same place share it, and so do the two factors.
         """
-        observation, config = self.observation, self.config
-        if not isinstance(observation, Observation):
-            # An option that does not suit the data, rather than an argument of a wrong type.
-            raise ValueError("optimizer 'fista' needs the kernels of an Observation, expected an adaptive one")  # noqa: TRY004
-        gain = float(np.abs(observation.convolver.transform).max()) ** 2 * float(observation.weights.max())
-        for_spectrum = config.spectrum_step / (gain * float(np.sum(component.morph**2)))
-        for_morph = config.morph_step / (gain * float(np.sum(component.spectrum**2)))
+        sharing = sum(not (component.box & worker.component.box).is_empty for worker in self.workers)
+        curvature = 2 * self.curvature * sharing
+        for_spectrum = self.config.spectrum_step / (curvature * float(np.sum(component.morph**2)))
+        for_morph = self.config.morph_step / (curvature * float(np.sum(component.spectrum**2)))
         return for_spectrum, for_morph
 
     def _resize(self, worker: _Worker) -> None:
@@ -152,3 +160,18 @@ class Workers:
 
         worker.component = replace(old, box=box, morph=_move(old.morph))
         worker.for_morph.resize(_move)
+
+
+def _curvature(observation: LinearObservation) -> float:
+    """Bound of the largest eigenvalue of adjoint ∘ weights ∘ render, by the power method unless kernels are known."""
+    if isinstance(observation, Observation):
+        return float(np.abs(observation.convolver.transform).max()) ** 2 * float(observation.weights.max())
+    shape = (len(observation.weights), *observation.frame.shape)
+    model = np.random.default_rng(0).normal(size=shape).astype(observation.weights.dtype)
+    norm = 1.0
+    for _ in range(POWER_STEPS):
+        model = observation.adjoint(observation.weights * observation.render(model))
+        norm = float(np.sqrt(np.sum(model**2, dtype=np.float64)))
+        model = model / model.dtype.type(max(norm, SPECTRUM_FLOOR))
+    # The power method comes from below.
+    return 1.2 * norm

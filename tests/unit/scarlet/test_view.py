@@ -1,6 +1,6 @@
 """What the fit works on: cropped views, local convolution, priors of components; and that results are finite."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -114,6 +114,45 @@ def test_prior_and_constraint_of_one_component(pair):
     assert np.abs(found.spectrum / wanted - 1).max() < 0.3
     found = fit(observation, (start[0], cut), config).components[1]
     assert np.count_nonzero(found.morph == 1) > np.count_nonzero(plain[1].morph == 1)
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Data without any seeing, seen through the protocol alone."""
+
+    images: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def frame(self):
+        return Box((0, 0), self.images.shape[1:])
+
+    @property
+    def noise(self):
+        return np.full(len(self.images), 0.05)
+
+    def render(self, model):
+        return model
+
+    def adjoint(self, residual):
+        return residual
+
+
+@pytest.mark.parametrize("optimizer", ["fista", "amsgrad", "adam"])
+def test_data_that_only_render_are_fitted_by_any_optimizer(pair, optimizer):
+    data = pair()
+    truth = [replace(c, spectrum=c.spectrum * c.morph.max(), morph=c.morph / c.morph.max()) for c in data.components]
+    images = scene(truth, data.images.shape, np.dtype(float))
+    observation = Plain(images, np.full(images.shape, 400.0))
+    start = [replace(c, spectrum=0.5 * c.spectrum) for c in truth]
+    steps = {"morph_step": 1.0, "spectrum_step": 1.0} if optimizer == "fista" else {"spectrum_step": 1e-2}
+    config = FitConfig(optimizer=optimizer, max_iter=60, e_rel=0, precondition=0, **steps)
+    result = fit(observation, start, config)
+    # Schemes with steps of fixed length are on their way after so few.
+    assert result.log_likelihood > (1e-3 if optimizer == "fista" else 0.3) * result.loss[0]
+    # Steps no longer than the inverse curvature do not overshoot.
+    if optimizer == "fista":
+        assert min(result.loss[1:]) > result.loss[0]
 
 
 def noisy(rng, shape=(3, 21, 23)):
