@@ -58,6 +58,9 @@ class FitConfig(BaseModel):
         0.1, ge=0, description="Least step of a spectrum per band, in units of the noise."
     )
     warm_up: int = Field(10, ge=1, description="Updates over which steps grow from a tenth to their full length.")
+    scale_free: bool = Field(
+        True, description="Let the optimizer's floor for spectra follow the noise, so that units do not matter."
+    )
     resize_every: int = Field(3, ge=1, description="Updates between changes of the boxes.")
     resize_padding: int = Field(
         5, ge=0, description="Pixels by which a box exceeds the significant pixels after a change."
@@ -137,6 +140,7 @@ class FitConfig(BaseModel):
         return cls(
             precondition=0,
             warm_up=1,
+            scale_free=False,
             max_iter=300,
             min_iter=5,
             e_rel=1e-3,

@@ -18,6 +18,9 @@ __all__ = ["Pool"]
 B1, B2, EPS = 0.9, 0.999, 1e-8
 """Decay of the first and of the second moment, and floor of the second."""
 
+LEAST_MOMENT = 1e-11
+"""Floor of the second moments of spectra times the square of the noise."""
+
 
 @dataclass(slots=True)
 class Pool:
@@ -93,7 +96,7 @@ class Pool:
             self.spectra,
             self.morphs,
             self.levels,
-            np.array([B1, 1 - B1, B2, 1 - B2, EPS, *steps], dtype=dtype),
+            np.array([B1, 1 - B1, B2, 1 - B2, EPS, *steps, self._least_moment()], dtype=dtype),
             (
                 config.monotonic,
                 config.symmetric,
@@ -108,6 +111,13 @@ class Pool:
     def log_prior(self) -> float:
         """0: components with priors are not stepped here."""
         return 0.0
+
+    def _least_moment(self) -> float:
+        """Floor of the second moments of spectra, whose gradients are inverse image units."""
+        if not self.config.scale_free:
+            return EPS
+        known = self.levels[0][self.levels[0] > 0].astype(np.float64)
+        return float(LEAST_MOMENT / np.mean(known) ** 2) if known.size else EPS
 
     def resize(self) -> None:
         """Fit the boxes to what is significant."""

@@ -16,7 +16,7 @@ from .proximal import SPECTRUM_FLOOR
 
 __all__ = ["add_components", "best_boxes", "bounds", "move_values", "step_components", "symmetrize", "trim"]
 
-DECAY_1, REST_1, DECAY_2, REST_2, FLOOR, MORPH_STEP, SPECTRUM_STEP, SPECTRUM_FLOOR_STEP = range(8)
+DECAY_1, REST_1, DECAY_2, REST_2, FLOOR, MORPH_STEP, SPECTRUM_STEP, SPECTRUM_FLOOR_STEP, SPECTRUM_MOMENT = range(9)
 """Places of the constants of `step_components`."""
 
 MONOTONIC, SYMMETRIC, EDGE_DAMPING, RESCALE, MEAN = range(5)
@@ -139,7 +139,7 @@ def _step_spectrum(spectrum: FloatArray, gradient: FloatArray, noise: FloatArray
         v = constants[DECAY_2] * spectrum[2, b] + constants[REST_2] * g * g
         spectrum[1, b], spectrum[2, b] = m, v
         spectrum[3, b] = max(spectrum[3, b], v)
-        value = spectrum[0, b] - step * m / np.sqrt(max(spectrum[3, b], constants[FLOOR]))
+        value = spectrum[0, b] - step * m / np.sqrt(max(spectrum[3, b], constants[SPECTRUM_MOMENT]))
         spectrum[0, b] = value if value >= SPECTRUM_FLOOR and value < np.inf else SPECTRUM_FLOOR
 
 

@@ -215,8 +215,8 @@ def test_trouble_gives_finite_results_and_a_reason(seed, trouble, production, dt
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
-@pytest.mark.parametrize("config", [FitConfig(), FitConfig.production()])
-def test_result_scales_with_the_images(pair, scale, config):
+@pytest.mark.parametrize(("config", "rel"), [(FitConfig(), 1e-4), (FitConfig.production(), 0.1)])
+def test_result_scales_with_the_images(pair, scale, config, rel):
     data = pair()
     detect = data.images.sum(axis=0)
     one = deblend_blend(data.images, data.variance, data.psfs, data.centers, detect=detect, config=config)
@@ -226,7 +226,8 @@ def test_result_scales_with_the_images(pair, scale, config):
     assert np.isfinite(other.logL)
     assert other.stop_reason in REASONS
     for a, b in zip(one.sources, other.sources, strict=True):
-        assert b.flux == pytest.approx(scale * a.flux, rel=0.1)
+        # The floor of production's second moments is in image units, and decides how far spectra step.
+        assert b.flux == pytest.approx(scale * a.flux, rel=rel)
 
 
 def test_components_are_not_changed_by_a_fit(pair):
