@@ -68,20 +68,21 @@ class BlendFitter:
         config: FitConfig,
         seeds: tuple[Image | None, ...] | None = None,
     ) -> BlendFitter:
-        """Make the difference kernels of the bands that have a PSF.
+        """Make the difference kernels of the bands that have a PSF, for the model PSF of the detection image.
 
         Raises
         ------
         NotFittedError
             If none has one.
         """
-        from ..scarlet import model_psf, prepare_kernels  # noqa: PLC0415 - loads the compiler
+        from ..scarlet import matched_kernels  # noqa: PLC0415 - loads the compiler
 
         bands = np.flatnonzero(psfs.known)
         if bands.size == 0:
             raise NotFittedError("no_psf", f"no band has a PSF: {'; '.join(psfs.warnings)}")
-        target = model_psf(config.model_psf_sigma, config.model_psf_size)
-        kernels = prepare_kernels(psfs.stamps[bands], target, floor=config.kernel_floor)
+        sigma = parent.detect_sigma if config.model_psf_sigma is None else config.model_psf_sigma
+        size, floor = config.model_psf_size, config.kernel_floor
+        kernels = matched_kernels(psfs.stamps[bands], sigma=sigma, floor=floor, size=size)
         return cls(exposure, parent, bands, kernels, config, seeds)
 
     def fit(self, index: int, blend: Footprint, neighbours: Image | None = None) -> BlendModel:
@@ -121,7 +122,8 @@ class BlendFitter:
         result = deblend_blend(
             images[used],
             cutout.variance[used],
-            _select(self.kernels, of_kernels),
+            # The same object for all of them, so that its transforms are found again.
+            self.kernels if len(used) == len(self.bands) else self.kernels.select(of_kernels),
             [(p.y - y0, p.x - x0) for p in blend.peaks],
             footprint=member,
             bands=[self.exposure.bands[b] for b in used],
@@ -182,10 +184,3 @@ class BlendFitter:
         spectrum = np.zeros(len(self.exposure.bands), dtype=np.float32)
         spectrum[used] = component.spectrum
         return FactorizedComponent(component.box.shift(*origin), spectrum, component.morph.astype(np.float32))
-
-
-def _select(kernels: Kernels, index: IntArray) -> Kernels:
-    """Kernels of some bands; the same object for all of them, so that its transforms are found again."""
-    if len(index) == len(kernels.stamps):
-        return kernels
-    return type(kernels)(kernels.psfs[index], kernels.model_psf, kernels.stamps[index])

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..detect import BandPsfs
-    from ..geometry import FloatArray, Footprint, Parent
+    from ..geometry import Footprint, Parent
     from ..image import MultibandExposure
+    from ..scarlet import Kernels
     from .templates import ParentTemplates
 
 __all__ = ["MultiBand", "MultiBandOptions", "blend_footprints"]
@@ -99,7 +100,7 @@ class MultiBand:
             return NoDeblending()(exposure, parent, NoneOptions())
         work = _Work(exposure, parent, options, parent_psfs(exposure, parent))
         blends = blend_footprints(parent)
-        results = work.fit(blends)
+        results, kernels = work.fit(blends)
         troubles = [r for r in results if isinstance(r, _Trouble)]
         fallback = work.templates() if troubles else None
         models = list[BlendModel]()
@@ -108,7 +109,7 @@ class MultiBand:
                 models.append(result)
             elif fallback is not None:
                 models.append(_template_blend(k, blend, parent, fallback))
-        return work.sum_up(tuple(models), troubles, fallback)
+        return work.sum_up(tuple(models), troubles, fallback, kernels)
 
 
 def blend_footprints(parent: Parent) -> tuple[Footprint, ...]:
@@ -144,13 +145,13 @@ class _Work:
     options: MultiBandOptions
     psfs: BandPsfs
 
-    def fit(self, blends: Sequence[Footprint]) -> list[BlendModel | _Trouble]:
-        """Fit every blend; where that is not possible, say why."""
+    def fit(self, blends: Sequence[Footprint]) -> tuple[list[BlendModel | _Trouble], Kernels | None]:
+        """Fit every blend; where that is not possible, say why. With the kernels, if there are any."""
         fitter = self._attempt(
             lambda: BlendFitter.prepare(self.exposure, self.parent, self.psfs, self.options.fit, self._seeds())
         )
         if isinstance(fitter, _Trouble):
-            return [fitter] * len(blends)
+            return [fitter] * len(blends), None
         results: dict[int, BlendModel | _Trouble] = {}
         # Blends are separate in the deconvolved image, not in the data: what the brighter ones put on a blend's
         # pixels is taken off before it is fitted, or both would model it.
@@ -163,7 +164,7 @@ class _Work:
             if isinstance(result, BlendModel) and len(blends) > 1:
                 light.array[:] += fitter.observed(result, box)
             results[k] = result
-        return [results[k] for k in range(len(blends))]
+        return [results[k] for k in range(len(blends))], fitter.kernels
 
     def _attempt(self, action: Callable[[], T]) -> T | _Trouble:
         """Return the result of ``action``, or why there is none."""
@@ -190,26 +191,37 @@ class _Work:
         return parent_templates(self.exposure, self.parent, self.psfs, self.options.templates, catch=catch)
 
     def sum_up(
-        self, models: tuple[BlendModel, ...], troubles: Sequence[_Trouble], fallback: ParentTemplates | None
+        self,
+        models: tuple[BlendModel, ...],
+        troubles: Sequence[_Trouble],
+        fallback: ParentTemplates | None,
+        kernels: Kernels | None,
     ) -> ParentModel:
         """Put the blends together, and say how it went."""
         components = [c for model in models for source in model.sources for c in source.components]
+        drawn = any(isinstance(c, FactorizedComponent) for c in components)
         problems = [t.message for t in troubles] + list(fallback.problems if fallback else ())
         return ParentModel(
             self.parent.id,
             self.parent.footprint,
             models,
             self.psfs.stamps,
-            model_psf=self._model_psf() if any(isinstance(c, FactorizedComponent) for c in components) else None,
+            model_psf=kernels.model_psf.astype(np.float32) if kernels is not None and drawn else None,
             deblender=MultiBand.name,
             outcome=("degraded" if components else "failed") if troubles else "ok",
             reason=troubles[0].reason if troubles else "",
             message="; ".join(dict.fromkeys(problems)),
-            warnings=self.psfs.warnings + (fallback.warnings if fallback else ()),
-            kernel_floor=self.options.fit.kernel_floor,
+            warnings=self.psfs.warnings + self._widths() + (fallback.warnings if fallback else ()),
+            kernel_floor=kernels.floor if kernels is not None and drawn else 0.0,
         )
 
-    def _model_psf(self) -> FloatArray:
-        from ..scarlet import model_psf  # noqa: PLC0415 - loads the compiler
-
-        return model_psf(self.options.fit.model_psf_sigma, self.options.fit.model_psf_size).astype(np.float32)
+    def _widths(self) -> tuple[str, ...]:
+        """Warn if the fit was told to work in another resolution than that of its first guess."""
+        detected, fitted = self.parent.detect_sigma, self.options.fit.model_psf_sigma
+        if self.options.init != "detect" or None in (detected, fitted) or detected == fitted:
+            return ()
+        return (
+            f"the fit's model PSF has a standard deviation of {fitted} px, that of the detection image {detected} px: "
+            "give deconvolution.model_psf_sigma of deconvolve and fit.model_psf_sigma of multi_band one value, or "
+            "neither",
+        )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..geometry import BoolArray, FloatArray, Parent
     from ..image import MultibandExposure
+    from ..scarlet import PsfMatch
     from .config import HierarchyConfig
 
 __all__ = ["Deconvolved", "deconvolve_exposure", "detection_significance", "split_parents"]
@@ -41,7 +42,8 @@ class Deconvolved:
         Its terms; zeros for a band that could not be deconvolved.
     noise_rms : float array (band,)
         Standard deviation of a usable pixel of the image before deconvolution; NaN for a band that was left out.
-    model_psf : float64 array (h, w)
+    match : PsfMatch
+        The model PSF, and how the kernels reproduce the PSFs.
     iterations : mapping of str to int
         Updates per band; 0 for a band that was left out.
     warnings : tuple of str
@@ -51,7 +53,7 @@ class Deconvolved:
     detect_image: Image
     cube: FloatArray
     noise_rms: FloatArray
-    model_psf: FloatArray
+    match: PsfMatch
     iterations: Mapping[str, int]
     warnings: tuple[str, ...] = ()
 
@@ -61,7 +63,7 @@ def deconvolve_exposure(
     parents: Sequence[Parent],
     config: DeconvolveConfig = DeconvolveConfig(),  # noqa: B008 - frozen
 ) -> Deconvolved:
-    """Deconvolve all bands to the resolution of the model PSF, within the parents' footprints.
+    """Deconvolve all bands to the resolution of one model PSF, within the parents' footprints.
 
     Parameters
     ----------
@@ -76,10 +78,11 @@ def deconvolve_exposure(
     Deconvolved
         Positivity keeps peaks of the noise, so it is biased high: for detection and first guesses only.
     """
-    from ..scarlet import deconvolve, model_psf, prepare_kernels  # noqa: PLC0415 - loads the compiler
+    from ..scarlet import deconvolve, match_psfs, matched_kernels  # noqa: PLC0415 - loads the compiler
 
-    target = model_psf(config.model_psf_sigma, config.model_psf_size)
     psfs, noise, bad = exposure_psfs(exposure), exposure.noise_rms, exposure.bad
+    size = config.model_psf_size
+    match = match_psfs(psfs.stamps, sigma=config.model_psf_sigma, size=size)
     mask = _union(parents, exposure.box)
     cube = np.zeros(exposure.images.shape, dtype=np.float32)
     iterations = dict.fromkeys(exposure.bands, 0)
@@ -89,14 +92,14 @@ def deconvolve_exposure(
             noise[k] = np.nan
             continue
         image = mend(exposure.images[k], bad[k], stamp)
-        kernels = prepare_kernels(stamp[None], target)
+        kernels = matched_kernels(stamp[None], sigma=match.sigma, floor=match.floor, size=size)
         result = deconvolve(image[None], noise[k : k + 1], kernels, mask=mask, config=config)
         cube[k] = result.images[0]
         iterations[band] = result.iterations[0]
     # Not even the first update may leave flux outside the parents: with max_iter = 0 there is none.
     cube *= mask
     detect_image = Image(cube.sum(axis=0), exposure.box)
-    return Deconvolved(detect_image, cube, noise, target, MappingProxyType(iterations), psfs.warnings)
+    return Deconvolved(detect_image, cube, noise, match, MappingProxyType(iterations), psfs.warnings)
 
 
 def _union(parents: Iterable[Parent], box: Box) -> BoolArray:
@@ -186,6 +189,7 @@ def split_parents(parents: Sequence[Parent], deconvolved: Deconvolved, config: H
             parent,
             blends=_blends(parent, grown) if len(parent.footprint.peaks) > 1 else (),
             detect_image=deconvolved.detect_image.project(parent.footprint.box),
+            detect_sigma=deconvolved.match.sigma,
         )
         for parent in parents
     )

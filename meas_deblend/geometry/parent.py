@@ -26,6 +26,8 @@ class Parent:
         Deconvolved detection image (y, x) over ``footprint.box``, in the resolution of the model PSF.
     seeds : tuple of Image or None, optional
         Per peak the image (y, x) that its morphology may start from.
+    detect_sigma : float, optional
+        Standard deviation in pixels of the model PSF in whose resolution ``detect_image`` is.
     """
 
     id: int
@@ -33,3 +35,4 @@ class Parent:
     blends: tuple[Footprint, ...] = ()
     detect_image: Image | None = None
     seeds: tuple[Image | None, ...] | None = None
+    detect_sigma: float | None = None

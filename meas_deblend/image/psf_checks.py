@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["MODEL_PSF_SIGMA", "PsfMoments", "check_psf_width", "psf_fwhm", "psf_moments", "validate_psf_stamp"]
 
 MODEL_PSF_SIGMA = 0.8
-"""Standard deviation in pixels of the Gaussian at which multi-band models live, before pixel integration."""
+"""Standard deviation in pixels of the Gaussian in which multi-band models live by default, before pixel integration."""
 
 SUM_TOLERANCE = 0.02
 CENTER_TOLERANCE = 0.1
@@ -153,8 +153,8 @@ def validate_psf_stamp(stamp: ArrayLike, label: str = "PSF") -> tuple[NDArray[np
     return pixels, (*notes, *check_psf_width(pixels, label))
 
 
-def check_psf_width(stamp: ArrayLike, label: str, model_sigma: float = MODEL_PSF_SIGMA) -> tuple[str, ...]:
-    """Return a warning if a stamp is narrower than the PSF of the models, to which it cannot then be matched.
+def check_psf_width(stamp: ArrayLike, label: str) -> tuple[str, ...]:
+    """Return a warning if a stamp is under-sampled: with a FWHM below that of a Gaussian of 0.8 px sigma, 2 px.
 
     Parameters
     ----------
@@ -162,17 +162,15 @@ def check_psf_width(stamp: ArrayLike, label: str, model_sigma: float = MODEL_PSF
         PSF, pixel included.
     label : str
         How the message names it.
-    model_sigma : float
-        Standard deviation in pixels of the models' Gaussian, before pixel integration.
     """
     fwhm = psf_fwhm(stamp)
-    limit = FWHM_PER_SIGMA * math.sqrt(model_sigma**2 + 1.0 / 12.0)
+    limit = FWHM_PER_SIGMA * math.sqrt(MODEL_PSF_SIGMA**2 + 1.0 / 12.0)
     # 1 % narrower is the same Gaussian, measured on another sub-pixel position.
     if fwhm >= 0.99 * limit:
         return ()
     return (
-        f"{label}: with a FWHM of {fwhm:.2f} px it is narrower than the PSF of the models ({limit:.2f} px, a Gaussian "
-        f"with sigma {model_sigma} px): the image is under-sampled, and models cannot be matched to it",
+        f"{label}: with a FWHM of {fwhm:.2f} px, below {limit:.2f} px, the image is under-sampled: models are made in "
+        "a narrower resolution, and leave residuals where a source's centre is not that of the stamp",
     )
 
 

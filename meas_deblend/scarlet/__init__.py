@@ -12,15 +12,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .blend import Blend, Source, deblend_blend
+    from .blend import Blend, Source
     from .compilation import warmup
     from .component import Component
     from .config import DeconvolveConfig, FitConfig
     from .convolve import Convolver, full_convolution
+    from .deblend import deblend_blend
     from .deconvolution import Deconvolved, deconvolve
     from .freeform import CubeComponent, FreeFormComponent
     from .general import GeneralComponent, LinearObservation
     from .kernels import Kernels, difference_kernels, model_psf, prepare_kernels
+    from .matching import PsfMatch, is_undersampled, match_psfs, matched_kernels
     from .observation import Observation, mean_noise, point_source_snr
     from .parameters import GaussianPrior, Parameter
     from .parametric import ParametricComponent, point_source, sersic_source
@@ -48,16 +50,20 @@ _MODULES = {
     "Observation": "observation",
     "Parameter": "parameters",
     "ParametricComponent": "parametric",
+    "PsfMatch": "matching",
     "SersicShape": "profiles",
     "SkyComponent": "sky",
     "Source": "blend",
     "Uncertainty": "uncertainty",
-    "deblend_blend": "blend",
+    "deblend_blend": "deblend",
     "deconvolve": "deconvolution",
     "difference_kernels": "kernels",
     "fit_psf": "psf_fit",
     "full_convolution": "convolve",
+    "is_undersampled": "matching",
     "kernel_support": "render",
+    "match_psfs": "matching",
+    "matched_kernels": "matching",
     "mean_noise": "observation",
     "model_psf": "kernels",
     "point_source": "parametric",
@@ -88,6 +94,7 @@ __all__ = [
     "Observation",
     "Parameter",
     "ParametricComponent",
+    "PsfMatch",
     "SersicShape",
     "SkyComponent",
     "Source",
@@ -97,7 +104,10 @@ __all__ = [
     "difference_kernels",
     "fit_psf",
     "full_convolution",
+    "is_undersampled",
     "kernel_support",
+    "match_psfs",
+    "matched_kernels",
     "mean_noise",
     "model_psf",
     "point_source",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from ..geometry import BoolArray, Box, FloatArray
 from .config import FitConfig
 from .convolve import Convolver
-from .kernels import Kernels, model_psf, prepare_kernels
+from .kernels import Kernels
+from .matching import matched_kernels, undersampling_warning
 from .observation import Observation, mean_noise
 
 __all__ = ["check_bands", "check_centers", "check_start", "make_observation"]
@@ -50,6 +52,8 @@ def make_observation(
         expect_shape("footprint", footprint, images.shape[1:], "the frame (y, x) of images")
         weights = np.where(footprint.astype(bool), weights, 0)
     kernels = _kernels(psfs, len(images), dtype, config)
+    # A band without a PSF cannot be compared with anything.
+    weights[~kernels.known] = 0
     return Observation(
         images=np.where(np.isfinite(images), images, 0).astype(dtype),
         variance=variance,
@@ -75,15 +79,18 @@ def _weights(weights: FloatArray | None, variance: FloatArray, shape: tuple[int,
 
 
 def _kernels(psfs: FloatArray | Kernels, bands: int, dtype: np.dtype[np.floating], config: FitConfig) -> Kernels:
-    """Kernels for the configured model PSF in the precision of the images."""
+    """Kernels for the model PSF, configured or chosen, in the precision of the images."""
     if isinstance(psfs, Kernels):
         expect_shape("psfs (kernels)", psfs.stamps, (bands, *psfs.stamps.shape[1:]), "one kernel per band of images")
         return psfs.astype(dtype)
     stamps = np.asarray(psfs)
     if stamps.ndim != 3 or len(stamps) != bands:
         raise ValueError(f"psfs has shape {stamps.shape}, expected ({bands}, h, w), one stamp per band of images")
-    model = model_psf(config.model_psf_sigma, config.model_psf_size)
-    return prepare_kernels(stamps.astype(dtype), model, floor=config.kernel_floor)
+    warning = undersampling_warning(stamps)
+    if warning:
+        warnings.warn(warning, stacklevel=4)
+    sigma, floor = config.model_psf_sigma, config.kernel_floor
+    return matched_kernels(stamps.astype(dtype), sigma=sigma, floor=floor, size=config.model_psf_size)
 
 
 def check_centers(centers: FloatArray | Sequence[tuple[float, float]], frame: Box) -> tuple[Center, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .blend import deblend_blend
+from .deblend import deblend_blend
 from .config import FitConfig
 from .kernels import model_psf
 

@@ -116,13 +116,20 @@ class FitConfig(BaseModel):
         ge=0,
         description="Solve the initial spectra only if sources × pixels of the frame is below this; None: always.",
     )
-    model_psf_sigma: float = Field(0.8, gt=0, le=5, description="Standard deviation of the model PSF in pixels.")
+    model_psf_sigma: float | None = Field(
+        None,
+        gt=0,
+        le=5,
+        description="Standard deviation of the model PSF in pixels; None: the widest up to 0.8 whose kernels reproduce "
+        "the PSFs to 0.2 % and ring by at most 1 %.",
+    )
     model_psf_size: int = Field(15, ge=3, le=101, description="Side of the model PSF's stamp in pixels, odd.")
-    kernel_floor: float = Field(
-        0.0,
+    kernel_floor: float | None = Field(
+        None,
         ge=0,
         lt=1,
-        description="Wiener floor of the difference kernels, as a fraction of the model PSF's transform at 0.",
+        description="Wiener floor of the difference kernels, as a fraction of the model PSF's transform at 0; 0: the "
+        "exact ratio; None: the least that the same rule allows.",
     )
 
     @field_validator("model_psf_size")
@@ -152,6 +159,8 @@ class FitConfig(BaseModel):
             edge_damping=True,
             subpixel_start=False,
             rescale_spectrum=False,
+            model_psf_sigma=0.8,
+            kernel_floor=0.0,
             spectra="least_squares",
             spectra_limit=1_000_000,
         )

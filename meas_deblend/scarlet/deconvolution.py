@@ -8,8 +8,8 @@ import numpy as np
 
 from ..geometry import BoolArray, FloatArray
 from .config import DeconvolveConfig
-from .convolve import Convolver
 from .kernels import Kernels
+from .tiles import TiledConvolver
 
 LONGEST_STEP = 1.9
 """Longest step times the largest gain of the kernel squared; projected gradients converge below 2 (Combettes & Wajs
@@ -77,7 +77,7 @@ def deconvolve(
     if mask is not None and mask.shape != images.shape[1:]:
         raise ValueError(f"mask has shape {mask.shape}, expected {images.shape[1:]}, the frame (y, x) of images")
     results = [
-        _deconvolve_band(image[None], float(sigma), _band(kernels, b), mask, config)
+        _deconvolve_band(image[None], float(sigma), kernels.select(slice(b, b + 1)), mask, config)
         for b, (image, sigma) in enumerate(zip(images, noise, strict=True))
     ]
     losses = tuple(loss for _, loss in results)
@@ -97,26 +97,28 @@ def deconvolution_step(image: FloatArray, noise: float) -> float:
     return float(np.clip(signal.size / image.size * np.sqrt(snr) / 0.1, 0.01, 1.0))
 
 
-def _band(kernels: Kernels, band: int) -> Kernels:
-    """Return the kernels of a single band."""
-    return Kernels(kernels.psfs[band : band + 1], kernels.model_psf, kernels.stamps[band : band + 1])
-
-
 def _deconvolve_band(
     data: FloatArray, noise: float, kernels: Kernels, mask: BoolArray | None, config: DeconvolveConfig
 ) -> tuple[FloatArray, tuple[float, ...]]:
-    """Deconvolve one band (1, y, x); returns the image and the loss before each update."""
-    convolver = Convolver(kernels.astype(data.dtype), (data.shape[1], data.shape[2]))
+    """Deconvolve one band (1, y, x); returns the image and the loss before each update.
+
+    A band without a PSF has an empty image and no updates.
+    """
+    if not kernels.known[0]:
+        return np.zeros_like(data), ()
+    convolver = TiledConvolver(kernels.astype(data.dtype), (data.shape[1], data.shape[2]))
     measured = np.isfinite(data)
     data = np.where(measured, data, 0)
     model, loss = data.copy(), []
     # Kernels of a PSF narrower than the model PSF amplify; a longer step than this would diverge.
-    gain = float(np.abs(convolver.transform).max())
-    step = min(deconvolution_step(data, noise), LONGEST_STEP / gain**2)
+    step = min(deconvolution_step(data, noise), LONGEST_STEP / convolver.gain**2)
     for n in range(config.max_iter):
-        residual = measured * (data - convolver.render(model))
-        loss.append(-0.5 * float(np.sum(residual.astype(np.float64) ** 2)))
-        model += step * convolver.adjoint(residual)
+        residual = convolver.render(model)
+        np.subtract(data, residual, out=residual)
+        residual *= measured
+        # Row by row: a plane in double precision would be as large as all others together.
+        loss.append(-0.5 * sum(float(np.sum(np.square(row, dtype=np.float64))) for row in residual[0]))
+        model += step * convolver.adjoint(residual, mask)
         model[~(np.isfinite(model) & (model > 0))] = 0
         if mask is not None:
             model *= mask

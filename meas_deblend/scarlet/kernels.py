@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.special import erf
 
-from ..geometry import FloatArray
+from ..geometry import BoolArray, FloatArray, IntArray
 
 __all__ = [
     "ComplexArray",
@@ -21,6 +21,7 @@ __all__ = [
     "kernel_transform",
     "model_psf",
     "prepare_kernels",
+    "usable_stamps",
 ]
 
 
@@ -66,7 +67,8 @@ def difference_kernels(psfs: FloatArray, model: FloatArray, *, floor: float = 0.
 
     The ratio of the Fourier transforms, as in Melchior et al. 2018 (Astronomy and Computing 24, 129), section 2.2,
     with an optional Wiener floor: K̂ = P̂ Ĝ* / (|Ĝ|² + (floor · Ĝ(0))²). PSFs narrower than the model PSF, or noisy
-    ones, have kernels that ring; a floor of a few thousandths damps this at the price of a blurrier match.
+    ones, have kernels that ring; a floor of a few thousandths damps this at the price of a blurrier match. Kernels with
+    a floor are scaled so that ΣK = ΣP / ΣG: neither the floor nor the cut to the stamp costs flux.
 
     Parameters
     ----------
@@ -96,7 +98,19 @@ def difference_kernels(psfs: FloatArray, model: FloatArray, *, floor: float = 0.
     np.divide(numerator * denominator.conj(), power, out=ratio, where=power > 0)
     full = fft.irfft2(ratio, s=lengths)
     rows, columns = np.arange(h) - h // 2, np.arange(w) - w // 2
-    return np.ascontiguousarray(full[:, rows[:, None], columns[None, :]], dtype=dtype)
+    kernels = full[:, rows[:, None], columns[None, :]]
+    if floor > 0:
+        sums = kernels.sum(axis=(1, 2))
+        kernels *= np.divide(psfs.sum(axis=(1, 2)) / model.sum(), sums, out=np.ones(len(sums)), where=sums > 0)[
+            :, None, None
+        ]
+    return np.ascontiguousarray(kernels, dtype=dtype)
+
+
+def usable_stamps(psfs: FloatArray) -> BoolArray:
+    """Which stamps (band, h, w) are PSFs: finite, with a positive sum."""
+    finite = np.asarray(np.isfinite(psfs).all(axis=(1, 2)))
+    return np.asarray(finite & (np.where(finite[:, None, None], psfs, 0).sum(axis=(1, 2)) > 0))
 
 
 def _odd_stamps(stamps: FloatArray) -> FloatArray:
@@ -126,11 +140,14 @@ class Kernels:
         Resolution of the models.
     stamps : array (band, h, w)
         Difference kernels.
+    floor : float
+        With which they were made, see `difference_kernels`.
     """
 
     psfs: FloatArray
     model_psf: FloatArray
     stamps: FloatArray
+    floor: float = 0.0
 
     @property
     def radius(self) -> tuple[int, int]:
@@ -141,31 +158,50 @@ class Kernels:
         """Return the same kernels in another precision."""
         if self.stamps.dtype == dtype:
             return self
-        return Kernels(self.psfs.astype(dtype), self.model_psf.astype(dtype), self.stamps.astype(dtype))
+        psfs, model, stamps = (array.astype(dtype) for array in (self.psfs, self.model_psf, self.stamps))
+        return Kernels(psfs, model, stamps, self.floor)
+
+    @property
+    def known(self) -> BoolArray:
+        """Which bands (band,) have a PSF: the stamps of the others are 0."""
+        return usable_stamps(self.psfs)
+
+    def select(self, bands: IntArray | slice) -> Kernels:
+        """Return the kernels of some bands."""
+        return Kernels(self.psfs[bands], self.model_psf, self.stamps[bands], self.floor)
 
 
 def prepare_kernels(psfs: FloatArray, model: FloatArray | None = None, *, floor: float = 0.0) -> Kernels:
     """Kernels of the PSF stamps ``psfs`` (band, h, w) for a model PSF (y, x); default `model_psf()`.
 
+    A stamp of which nothing is finite stands for a band without a PSF; its kernel is 0.
+
     Raises
     ------
     ValueError
-        If ``psfs`` is not (band, h, w), is not finite, or a stamp sums to nothing.
+        If ``psfs`` is not (band, h, w), a stamp is finite in parts or sums to nothing, or no band has a PSF.
     """
     psfs = np.asarray(psfs)
     if psfs.ndim != 3 or 0 in psfs.shape:
         raise ValueError(f"psfs has shape {psfs.shape}, expected (band, h, w)")
-    if not np.isfinite(psfs).all():
-        raise ValueError(f"psfs of shape {psfs.shape} holds values that are not finite, expected finite (band, h, w)")
-    empty = [band for band, stamp in enumerate(psfs) if not stamp.sum() > 0]
+    finite = np.isfinite(psfs)
+    missing = np.asarray(~finite.any(axis=(1, 2)))
+    damaged = np.flatnonzero(~missing & ~finite.all(axis=(1, 2))).tolist()
+    if damaged or missing.all():
+        where = f"in bands {damaged}" if damaged else "in all bands"
+        raise ValueError(
+            f"psfs of shape {psfs.shape} holds values that are not finite {where}, expected finite stamps (band, h, w) "
+            "(a band without a PSF: nothing but NaN)"
+        )
+    empty = [band for band, stamp in enumerate(psfs) if not missing[band] and not stamp.sum() > 0]
     if empty:
         raise ValueError(
             f"psfs of shape {psfs.shape}: stamps of bands {empty} sum to 0 or less, expected positive PSFs"
         )
     dtype = psfs.dtype if psfs.dtype in (np.float32, np.float64) else np.dtype(np.float64)
-    psfs = _odd_stamps(psfs.astype(dtype))
+    psfs = _odd_stamps(np.where(missing[:, None, None], 0, psfs).astype(dtype))
     model = (model_psf() if model is None else np.asarray(model)).astype(dtype)
-    return Kernels(psfs, model, difference_kernels(psfs, model, floor=floor))
+    return Kernels(psfs, model, difference_kernels(psfs, model, floor=floor), floor)
 
 
 def kernel_transform(kernels: Kernels, lengths: tuple[int, int], reach: tuple[int, int]) -> ComplexArray:

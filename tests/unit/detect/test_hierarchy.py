@@ -20,8 +20,10 @@ from meas_deblend.detect import (
 from meas_deblend.detect.significance import gaussian_kernel
 from meas_deblend.geometry import Box, Footprint, Image, Parent, Peak
 from meas_deblend.image import MaskPlanes, MultibandExposure, PsfStamp
+from meas_deblend.scarlet import PsfMatch
 
 CONFIG = HierarchyConfig()
+MATCH = PsfMatch(0.8, 0.0, np.zeros(1), np.zeros(1))
 
 
 class FixedPsf:
@@ -66,7 +68,7 @@ def test_deconvolution_is_positive_confined_and_keeps_the_flux():
     assert result.cube.sum(axis=(1, 2)) == pytest.approx(3000, rel=0.12)
     # Sharper than the image: the peak of a deconvolved star is higher.
     assert result.cube[0].max() > 1.5 * exposure.images[0].max()
-    assert result.model_psf.shape == (15, 15)
+    assert result.match.meets_rule
     assert 10 < result.iterations["g"] <= 100
 
 
@@ -148,7 +150,7 @@ def test_significance_removes_noise_and_keeps_islands():
     cube = np.zeros((1, 64, 64), dtype=np.float32)
     cube[0, 30:35, 30:35] = 12
     cube[0, 10, 10] = 3  # a single pixel: 1.5 σ, smoothed to less than 0.2 σ
-    result = Deconvolved(Image(cube[0], Box((0, 0), (64, 64))), cube, np.array([2.0]), np.ones((3, 3)), {"g": 1})
+    result = Deconvolved(Image(cube[0], Box((0, 0), (64, 64))), cube, np.array([2.0]), MATCH, {"g": 1})
     significance = detection_significance(result)
     assert significance[32, 32] > 2.5
     assert significance[10, 10] < 0.2
@@ -165,7 +167,7 @@ def test_two_islands_of_one_parent_and_a_neighbour():
     peaks = (Peak(0, 22, 12, 9.0), Peak(1, 23, 29, 8.0), Peak(2, 24, 15, 7.0))
     wide = Parent(1, Footprint.from_box(Box((16, 6), (15, 32)), peaks))
     alone = Parent(2, Footprint.from_box(Box((43, 43), (9, 9)), (Peak(0, 47, 47, 9.0),)))
-    result = Deconvolved(Image(cube[0], frame), cube, np.array([1.0]), np.ones((3, 3)), {"g": 1})
+    result = Deconvolved(Image(cube[0], frame), cube, np.array([1.0]), MATCH, {"g": 1})
     first, second = split_parents((wide, alone), result, CONFIG)
     assert [tuple(p.id for p in b.peaks) for b in first.blends] == [(0, 2), (1,)]
     assert second.blends == ()
@@ -176,7 +178,7 @@ def test_two_islands_of_one_parent_and_a_neighbour():
 
 def test_a_peak_off_its_parent_is_refused():
     cube = np.zeros((1, 20, 20), dtype=np.float32)
-    result = Deconvolved(Image(cube[0], Box((0, 0), (20, 20))), cube, np.array([1.0]), np.ones((3, 3)), {"g": 1})
+    result = Deconvolved(Image(cube[0], Box((0, 0), (20, 20))), cube, np.array([1.0]), MATCH, {"g": 1})
     parent = Parent(7, Footprint.from_box(Box((2, 2), (4, 4)), (Peak(0, 3, 3), Peak(1, 9, 9))))
     with pytest.raises(ValueError, match=r"peak 1 at \(y, x\) = \(9, 9\) is outside parent 7"):
         split_parents((parent,), result, CONFIG)
@@ -195,7 +197,7 @@ def test_every_peak_is_in_exactly_one_blend(seed, peaks, threshold):
     footprint = Footprint.from_mask(
         mask, (5, 5), tuple(Peak(k, int(y) + 5, int(x) + 5, float(peaks - k)) for k, (y, x) in enumerate(where))
     )
-    result = Deconvolved(Image(cube.sum(0), frame), cube, np.array([1.0, np.nan]), np.ones((3, 3)), {"g": 1, "r": 0})
+    result = Deconvolved(Image(cube.sum(0), frame), cube, np.array([1.0, np.nan]), MATCH, {"g": 1, "r": 0})
     config = HierarchyConfig(threshold=threshold, min_area=1 + seed % 9, grow=seed % 3)
     (split,) = split_parents((Parent(1, footprint),), result, config)
     if peaks == 1:

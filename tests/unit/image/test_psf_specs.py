@@ -113,7 +113,7 @@ def test_a_stamp_is_validated_under_the_bands_name():
 
 def test_a_width_in_arcseconds_that_was_taken_in_pixels_is_explained():
     _, notes = make_psf("fwhm=0.7", BandContext("z"))
-    assert "narrower than the PSF of the models" in notes[0]
+    assert "the image is under-sampled" in notes[0]
     assert "no pixel scale is known, so 'fwhm=0.7' was taken in pixels" in notes[0]
 
 

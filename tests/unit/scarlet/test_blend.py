@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meas_deblend.scarlet import FitConfig, deblend_blend, model_psf, prepare_kernels
+from meas_deblend.scarlet import FitConfig, deblend_blend, matched_kernels, model_psf, prepare_kernels
 
 REASONS = {"converged", "max_iter", "no_sources", "no_data"}
 SHORT = FitConfig(max_iter=20)
@@ -57,7 +57,7 @@ def test_model_is_the_sum_of_its_sources(pair):
 
 def test_prepared_kernels_give_the_same_result(pair):
     data = pair()
-    kernels = prepare_kernels(data.psfs, model_psf())
+    kernels = matched_kernels(data.psfs)
     first = run(data)
     again = deblend_blend(data.images, data.variance, kernels, data.centers, config=SHORT)
     assert first.loss == again.loss
@@ -273,3 +273,38 @@ def test_units_scale_the_spectra_alone(pair, scale):
     for a, b in zip(first.sources, scaled.sources, strict=True):
         # The optimizer's floors (1e-8) and the deconvolution's rounding do not scale.
         assert b.flux == pytest.approx(scale * a.flux, rel=1e-4)
+
+
+@pytest.mark.parametrize("config", [FitConfig(), FitConfig.production()])
+@pytest.mark.parametrize("prepared", [False, True])
+def test_a_band_without_a_psf_is_left_out_and_flagged(pair, config, prepared):
+    data = pair()
+    psfs = data.psfs.copy()
+    psfs[1] = np.nan
+    given = matched_kernels(psfs, sigma=config.model_psf_sigma, floor=config.kernel_floor) if prepared else psfs
+    blend = deblend_blend(data.images, data.variance, given, data.centers, config=config)
+    check(blend)
+    assert not blend.model()[1].any()
+    # The other bands are fitted as if the band were not there.
+    others = deblend_blend(data.images[::2], data.variance[::2], data.psfs[::2], data.centers, config=config)
+    for source, expected in zip(blend.sources, others.sources, strict=True):
+        assert source.flags == {"no_psf"}
+        assert expected.flags == frozenset()
+        assert source.flux[::2] == pytest.approx(expected.flux, rel=0.02)
+    assert blend.undetermined.tolist() == [[False, True, False]] * 2
+
+
+def test_sources_without_data_or_flux_are_flagged(pair):
+    data = pair()
+    weights = 1 / data.variance
+    weights[1] = 0
+    assert [source.flags for source in run(data, weights=weights).sources] == [{"no_data"}] * 2
+    dark = deblend_blend(-np.abs(data.images), data.variance, data.psfs, data.centers, config=SHORT)
+    assert all(source.flags == {"no_flux"} for source in dark.sources)
+
+
+def test_under_sampled_psfs_warn(pair):
+    data = pair()
+    narrow = np.stack([model_psf(0.5, 15)] * 3)
+    with pytest.warns(UserWarning, match=r"PSFs of bands \[0, 1, 2\] are under-sampled"):
+        check(deblend_blend(data.images, data.variance, narrow, data.centers, config=SHORT))

@@ -13,11 +13,13 @@ from meas_deblend.scarlet.arguments import make_observation
 from meas_deblend.scarlet.component import factor_gradients, resample, scene
 
 F64 = np.dtype(np.float64)
+# The scene was drawn with exact kernels.
+EXACT = FitConfig(model_psf_sigma=0.8, kernel_floor=0.0)
 
 
 @pytest.fixture
 def observation(five):
-    return make_observation(five.images, five.variance, five.psfs, weights=np.ones_like(five.images))
+    return make_observation(five.images, five.variance, five.psfs, weights=np.ones_like(five.images), config=EXACT)
 
 
 def test_likelihood_of_the_true_model_is_zero(five, observation):
@@ -44,7 +46,7 @@ def numerical(function, x, h=1e-5):
 def test_gradients_are_the_slopes_of_the_likelihood(five):
     rng = np.random.default_rng(7)
     weights = rng.random(five.images.shape)
-    observation = make_observation(five.images, five.variance, five.psfs, weights=weights)
+    observation = make_observation(five.images, five.variance, five.psfs, weights=weights, config=EXACT)
     part = Component((20, 10), Box((17, 8), (7, 5)), rng.random(3) * 5, rng.random((7, 5)))
     rest = five.components[:2]
 
@@ -102,7 +104,7 @@ def test_observation_leaves_its_arguments_alone(five):
     images = five.images.copy()
     images[0, 3, 3] = np.nan
     before = images.copy()
-    observation = make_observation(images, five.variance, five.psfs, config=FitConfig())
+    observation = make_observation(images, five.variance, five.psfs, config=EXACT)
     assert isinstance(observation, Observation)
     assert isinstance(observation.convolver, Convolver)
     assert observation.images[0, 3, 3] == observation.weights[0, 3, 3] == 0

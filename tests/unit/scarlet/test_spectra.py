@@ -5,9 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from meas_deblend.scarlet import FitConfig
 from meas_deblend.scarlet.arguments import make_observation
 from meas_deblend.scarlet.component import scene
 from meas_deblend.scarlet.spectra import solve_spectra
+
+# The scene was drawn with exact kernels.
+EXACT = FitConfig(model_psf_sigma=0.8, kernel_floor=0.0)
 
 
 def shapes_of(scene):
@@ -16,13 +20,13 @@ def shapes_of(scene):
 
 @pytest.mark.parametrize("method", ["nonnegative", "least_squares"])
 def test_true_spectra_are_recovered(five, method):
-    observation = make_observation(five.images, five.variance, five.psfs)
+    observation = make_observation(five.images, five.variance, five.psfs, config=EXACT)
     spectra = solve_spectra(shapes_of(five), observation, method)
     assert spectra == pytest.approx(np.array([c.spectrum for c in five.components]), abs=1e-7)
 
 
 def test_single_precision(five):
-    observation = make_observation(five.images.astype(np.float32), five.variance, five.psfs)
+    observation = make_observation(five.images.astype(np.float32), five.variance, five.psfs, config=EXACT)
     shapes = [(box, morph.astype(np.float32)) for box, morph in shapes_of(five)]
     spectra = solve_spectra(shapes, observation)
     # The concentric pair is nearly degenerate, which amplifies the data's rounding.
@@ -34,7 +38,7 @@ def test_only_weighted_pixels_count(five):
     images[:, 18:23, 21:26] += 100.0
     footprint = np.ones(images.shape[1:], dtype=bool)
     footprint[18:23, 21:26] = False
-    observation = make_observation(images, five.variance, five.psfs, footprint=footprint)
+    observation = make_observation(images, five.variance, five.psfs, footprint=footprint, config=EXACT)
     truth = np.array([c.spectrum for c in five.components])
     assert solve_spectra(shapes_of(five), observation) == pytest.approx(truth, abs=1e-6)
     assert np.abs(solve_spectra(shapes_of(five), observation, "least_squares") - truth).max() > 10
@@ -42,7 +46,7 @@ def test_only_weighted_pixels_count(five):
 
 @pytest.mark.parametrize("method", ["nonnegative", "least_squares"])
 def test_identical_morphologies_share_the_flux(five, method):
-    observation = make_observation(five.images, five.variance, five.psfs)
+    observation = make_observation(five.images, five.variance, five.psfs, config=EXACT)
     shapes = shapes_of(five)
     spectra = solve_spectra([*shapes, shapes[-1]], observation, method)
     total = spectra[-1] + spectra[-2]
@@ -52,7 +56,7 @@ def test_identical_morphologies_share_the_flux(five, method):
 def test_negative_solutions_are_excluded_jointly(five):
     images = five.images.copy()
     images[0] -= 0.5 * images[2]  # a band in which the last source is negative
-    observation = make_observation(images, five.variance, five.psfs)
+    observation = make_observation(images, five.variance, five.psfs, config=EXACT)
 
     def chi2(spectra):
         parts = [replace(c, spectrum=s) for c, s in zip(five.components, spectra, strict=True)]
@@ -67,14 +71,14 @@ def test_negative_solutions_are_excluded_jointly(five):
 def test_source_without_weight_gets_no_flux(five):
     weights = 1 / five.variance
     weights[1] = 0
-    observation = make_observation(five.images, five.variance, five.psfs, weights=weights)
+    observation = make_observation(five.images, five.variance, five.psfs, weights=weights, config=EXACT)
     spectra = solve_spectra(shapes_of(five), observation)
     assert not spectra[:, 1].any()
     assert spectra[:, 0] == pytest.approx([c.spectrum[0] for c in five.components], abs=1e-7)
 
 
 def test_no_sources(five):
-    observation = make_observation(five.images, five.variance, five.psfs)
+    observation = make_observation(five.images, five.variance, five.psfs, config=EXACT)
     assert solve_spectra([], observation).shape == (0, 3)
 
 
@@ -83,8 +87,8 @@ def test_groups_that_nothing_connects_are_solved_alike(five, method):
     # Two copies of the scene, farther apart than any kernel reaches.
     gap = 60
     wide = np.concatenate([five.images, np.zeros((*five.images.shape[:2], gap)), five.images], axis=2)
-    observation = make_observation(wide, np.ones_like(wide), five.psfs)
-    single = make_observation(five.images, np.ones_like(five.images), five.psfs)
+    observation = make_observation(wide, np.ones_like(wide), five.psfs, config=EXACT)
+    single = make_observation(five.images, np.ones_like(five.images), five.psfs, config=EXACT)
     step = five.images.shape[2] + gap
     far = [(box.shift(0, step), morph) for box, morph in shapes_of(five)]
     spectra = solve_spectra([*shapes_of(five), *far], observation, method)
@@ -94,7 +98,7 @@ def test_groups_that_nothing_connects_are_solved_alike(five, method):
 
 
 def test_eigenvalues_are_found_when_the_fast_way_fails(five, monkeypatch):
-    observation = make_observation(five.images, five.variance, five.psfs)
+    observation = make_observation(five.images, five.variance, five.psfs, config=EXACT)
     expected = solve_spectra(shapes_of(five), observation)
 
     def fail(matrices):
