@@ -79,8 +79,8 @@ class DeconvolveConfig(IterationConfig):
         None,
         gt=0,
         le=5,
-        description="Standard deviation of the model PSF in pixels, and of that of the multi-band fit if it has none of "
-        "its own; None: the widest up to 0.8 whose kernels reproduce the PSFs to 0.2 % and ring by at most 1 %.",
+        description="Standard deviation of the model PSF in pixels, and of that of the multi-band fit if it has none "
+        "of its own; None: the widest up to 0.8 whose kernels reproduce the PSFs to 0.2 % and ring by at most 1 %.",
     )
     model_psf_size: int = Field(15, ge=3, le=101, description="Side of the model PSF's stamp in pixels, odd.")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .deblend import deblend_blend
 from .config import FitConfig
+from .deblend import deblend_blend
 from .kernels import model_psf
 
 __all__ = ["warmup"]
