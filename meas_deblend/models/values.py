@@ -151,7 +151,7 @@ class ParentModel:
     warnings : tuple of str
         What was found wrong on the way.
     kernel_floor : float
-        Wiener floor of the kernels with which factorized components were fitted, and are to be drawn.
+        Floor of the kernels with which factorized components were fitted, and are to be drawn.
     """
 
     id: int

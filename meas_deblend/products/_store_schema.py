@@ -47,7 +47,7 @@ _COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
     ("reason", pa.string(), "why the outcome is not ok"),
     ("message", pa.string(), "details of the reason"),
     ("warnings", _STRINGS, "what was found wrong on the way"),
-    ("kernel_floor", pa.float64(), "Wiener floor of the kernels that take factorized components to the observed PSFs"),
+    ("kernel_floor", pa.float64(), "floor of the kernels that take factorized components to the observed PSFs"),
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from ..geometry import Box, FloatArray
 from ._jit import jit
 from .parameters import Constraint, Prior
 
-__all__ = ["Component", "factor_gradients", "resample", "scene"]
+__all__ = ["Component", "PointComponent", "factor_gradients", "resample", "scene"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +61,26 @@ class Component:
     def cube(self) -> FloatArray:
         """Model (band, y, x) on the box."""
         return self.spectrum[:, None, None] * self.morph
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PointComponent(Component):
+    """A point source: its morphology is the model PSF at ``position``, and is kept by the fit.
+
+    Parameters
+    ----------
+    position : tuple of float
+        ``(y, x)`` in pixels.
+    slopes : array (2, y, x)
+        Derivatives of the morphology by the position.
+    """
+
+    position: tuple[float, float] = (0.0, 0.0)
+    slopes: FloatArray = field(default_factory=lambda: np.zeros((2, 0, 0)))
+
+    def tangents(self) -> FloatArray:
+        """Differentiate the morphology by the position (2, y, x)."""
+        return self.slopes
 
 
 def scene(components: Sequence[Component], shape: tuple[int, int, int], dtype: np.dtype[np.floating]) -> FloatArray:

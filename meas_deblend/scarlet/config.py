@@ -100,6 +100,12 @@ class FitConfig(BaseModel):
     max_components: int = Field(
         2, ge=0, le=2, description="Most components of a source; 0 makes all sources point sources."
     )
+    point_source_snr: float | None = Field(
+        100.0,
+        gt=0,
+        description="Point-source S/N above which a source becomes a point source at a fitted position if the PSF "
+        "explains its core, and its width, to within the noise; None: never.",
+    )
     fit_positions: bool = Field(
         False, description="Fit the positions of point sources, all sources where max_components is 0."
     )
@@ -110,6 +116,9 @@ class FitConfig(BaseModel):
     spectra: Literal["nonnegative", "least_squares"] = Field(
         "nonnegative",
         description="Joint solution of the initial spectra: weighted and non-negative, or unweighted and clipped at 0.",
+    )
+    final_spectra: bool = Field(
+        True, description="Solve the spectra of the fitted morphologies together at the end, weighted and non-negative."
     )
     spectra_limit: int | None = Field(
         None,
@@ -128,7 +137,7 @@ class FitConfig(BaseModel):
         None,
         ge=0,
         lt=1,
-        description="Wiener floor of the difference kernels, as a fraction of the model PSF's transform at 0; 0: the "
+        description="Floor of the difference kernels, as a fraction of the model PSF's transform at 0; 0: the "
         "exact ratio; None: the least that the same rule allows.",
     )
 
@@ -161,6 +170,8 @@ class FitConfig(BaseModel):
             rescale_spectrum=False,
             model_psf_sigma=0.8,
             kernel_floor=0.0,
+            final_spectra=False,
+            point_source_snr=None,
             spectra="least_squares",
             spectra_limit=1_000_000,
         )

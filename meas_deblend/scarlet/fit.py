@@ -16,6 +16,8 @@ from .general import LinearObservation
 from .mixture import AnyComponent, State, compare, draw_components, make_state
 from .observation import Observation
 from .precondition import approach
+from .proximal import floor_spectrum
+from .spectra import solve_spectra
 from .view import View, view_around
 
 __all__ = ["FitResult", "fit", "is_converged"]
@@ -73,7 +75,25 @@ def fit(observation: LinearObservation, components: Sequence[AnyComponent], conf
     loss: list[float] = []
     if isinstance(observation, Observation) and config.precondition > 0:
         start, loss = _approach(start, observation, config)
-    return _descend(start, loss, observation, config)
+    result = _descend(start, loss, observation, config)
+    if isinstance(observation, Observation) and config.final_spectra:
+        result = _with_best_spectra(result, observation)
+    return replace(result, components=tuple(_normalized(c, config) for c in result.components))
+
+
+def _with_best_spectra(result: FitResult, observation: Observation) -> FitResult:
+    """Solve the spectra of the fitted morphologies together, if the likelihood is all that they have to obey."""
+    components = result.components
+    if any(not isinstance(c, Component) or c.priors[0] is not None for c in components):
+        return result
+    factors = [c for c in components if isinstance(c, Component)]
+    spectra = solve_spectra([(c.box, c.morph) for c in factors], observation)
+    better = [
+        replace(c, spectrum=floor_spectrum(spectrum.astype(c.spectrum.dtype)))
+        for c, spectrum in zip(factors, spectra, strict=True)
+    ]
+    value = _log_likelihood(better, observation)
+    return replace(result, components=tuple(better), log_likelihood=value) if value > result.log_likelihood else result
 
 
 def _descend(
@@ -113,7 +133,7 @@ def _descend(
         last, value = best, _log_likelihood(best, observation)
     else:
         last = state.components()
-    return FitResult(tuple(_normalized(c, config) for c in last), tuple(loss), value, reason)
+    return FitResult(last, tuple(loss), value, reason)
 
 
 def _normalized(component: AnyComponent, config: FitConfig) -> AnyComponent:

@@ -17,6 +17,7 @@ from .observation import Observation, point_source_snr
 from .proximal import floor_spectrum, symmetric
 from .render import MorphRenderer
 from .spectra import solve_spectra
+from .stars import with_points
 
 __all__ = ["initialize", "joint_spectra"]
 
@@ -73,7 +74,14 @@ def initialize(
         if len(source) > 1 and not together:
             source = _solved(source, observation, config, render)
         sources.append(source)
-    return joint_spectra(tuple(sources), observation, config, render)
+
+    def _solve(some: tuple[Source, ...]) -> tuple[Source, ...]:
+        return joint_spectra(some, observation, config, render)
+
+    solved = _solve(tuple(sources))
+    if config.point_source_snr is None:
+        return solved
+    return with_points(observation, solved, render, _solve, config.point_source_snr)
 
 
 def _is_joint(sources: int, observation: Observation, config: FitConfig) -> bool:

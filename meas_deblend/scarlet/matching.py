@@ -39,7 +39,7 @@ class PsfMatch:
     sigma : float
         Standard deviation of the model PSF in pixels.
     floor : float
-        Wiener floor of the kernels, see `difference_kernels`.
+        Floor of the kernels, see `difference_kernels`.
     mismatch : float array (band,)
         Largest |K ∗ G − P| over the peak of P; NaN for bands without a PSF.
     ringing : float array (band,)

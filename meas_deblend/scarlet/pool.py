@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..geometry import Box, FloatArray, IntArray
-from .component import Component
+from ..geometry import BoolArray, Box, FloatArray, IntArray
+from .component import Component, PointComponent
 from .config import FitConfig
 from .monotone import monotone_weights
 from .pool_kernels import add_components, best_boxes, bounds, move_values, step_components
@@ -44,6 +44,8 @@ class Pool:
         Of `monotone_weights`.
     levels : two arrays (band,)
         Noise, 0 in a band without measurements, and the thresholds of sparsity.
+    points : mapping of int to PointComponent
+        Components whose morphologies are kept, by their numbers.
     """
 
     boxes: IntArray
@@ -55,6 +57,7 @@ class Pool:
     starts: IntArray
     weights: FloatArray
     levels: tuple[FloatArray, FloatArray]
+    points: dict[int, PointComponent]
 
     @classmethod
     def of(cls, components: Sequence[Component], frame: Box, noise: FloatArray, config: FitConfig) -> Pool:
@@ -71,7 +74,13 @@ class Pool:
         weights = _weights(boxes, dtype, config)
         known = np.where(np.isfinite(noise), noise, 0).astype(dtype)
         levels = (known, (config.bg_thresh * noise).astype(dtype))
-        return cls(boxes, centers, spectra, morphs, frame, config, starts, weights, levels)
+        points = {k: component for k, component in enumerate(components) if isinstance(component, PointComponent)}
+        return cls(boxes, centers, spectra, morphs, frame, config, starts, weights, levels, points)
+
+    @property
+    def kept(self) -> BoolArray:
+        """Which components (n,) keep their morphologies."""
+        return np.isin(np.arange(len(self.boxes)), list(self.points))
 
     @property
     def extent(self) -> Box:
@@ -92,7 +101,7 @@ class Pool:
         step_components(
             gradient,
             np.array(box.origin, dtype=np.int64),
-            (self.boxes, self.starts, self.centers),
+            (self.boxes, self.starts, self.centers, self.kept),
             self.spectra,
             self.morphs,
             self.levels,
@@ -124,6 +133,8 @@ class Pool:
         frame = (*self.frame.shape, self.config.resize_padding)
         layout = (self.boxes, self.starts, self.centers)
         boxes = best_boxes(layout, self.spectra[0], self.morphs[0], self.levels[1], frame)
+        kept = list(self.points)
+        boxes[kept] = self.boxes[kept]
         if np.array_equal(boxes, self.boxes):
             return
         starts = _starts(boxes)
@@ -134,8 +145,11 @@ class Pool:
 
     def components(self) -> tuple[Component, ...]:
         """Return the present iterate."""
-        found = []
+        found = list[Component]()
         for k, (y0, x0, h, w) in enumerate(self.boxes.tolist()):
+            if k in self.points:
+                found.append(replace(self.points[k], spectrum=self.spectra[0, k].copy()))
+                continue
             morph = self.morphs[0, self.starts[k] : self.starts[k + 1]].reshape(h, w).copy()
             y, x = self.centers[k].tolist()
             found.append(Component((y, x), Box((y0, x0), (h, w)), self.spectra[0, k].copy(), morph))

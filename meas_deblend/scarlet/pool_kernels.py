@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..geometry import FloatArray, IntArray
+from ..geometry import BoolArray, FloatArray, IntArray
 from ._jit import jit
 from .monotone import monotonic_inplace
 from .proximal import SPECTRUM_FLOOR
@@ -44,7 +44,7 @@ def add_components(
 def step_components(
     gradient: FloatArray,
     origin: IntArray,
-    layout: tuple[IntArray, IntArray, IntArray],
+    layout: tuple[IntArray, IntArray, IntArray, BoolArray],
     spectra: FloatArray,
     morphs: FloatArray,
     noise: tuple[FloatArray, FloatArray],
@@ -58,7 +58,7 @@ def step_components(
     ----------
     gradient : array (band, y, x)
         Of −logL with respect to the model cube, whose first pixel is ``origin``.
-    layout : boxes (n, 4), starts (n + 1,), centres (n, 2)
+    layout : boxes (n, 4), starts (n + 1,), centres (n, 2), which morphologies are kept (n,)
     spectra : array (4, n, band)
         Values, first moments, second moments, and the largest second moments so far.
     morphs : array (4, size)
@@ -70,7 +70,7 @@ def step_components(
     weights : array (n, n, 4)
         Of `monotone_weights`.
     """
-    boxes, starts, centers = layout
+    boxes, starts, centers, kept = layout
     longest = 0
     for k in range(len(boxes)):
         longest = max(longest, starts[k + 1] - starts[k])
@@ -83,6 +83,8 @@ def step_components(
         values = morphs[0][first:stop]
         _factor_gradients(gradient, (y0, x0, h, w), spectra[0, k], values, (for_spectrum, for_morph))
         _step_spectrum(spectra[:, k], for_spectrum, noise[0], constants)
+        if kept[k]:
+            continue
         moments = (morphs[1][first:stop], morphs[2][first:stop], morphs[3][first:stop])
         _step_values(values, moments, for_morph, constants)
         morph = values.reshape((h, w))

@@ -147,7 +147,7 @@ class _Work:
         return advance(
             (residual, self.planes[1], self.planes[2]),
             np.array(self.box.origin, dtype=np.int64),
-            (pool.boxes, pool.starts, pool.centers),
+            (pool.boxes, pool.starts, pool.centers, pool.kept),
             pool.spectra[0],
             (pool.morphs[0], *out),
             self.importance,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..geometry import FloatArray, IntArray
+from ..geometry import BoolArray, FloatArray, IntArray
 from ._jit import jit
 from .monotone import monotonic_inplace
 from .pool_kernels import symmetrize, trim
@@ -73,7 +73,7 @@ def draw_ahead(
 def advance(
     planes: tuple[FloatArray, FloatArray, FloatArray],
     origin: IntArray,
-    layout: tuple[IntArray, IntArray, IntArray],
+    layout: tuple[IntArray, IntArray, IntArray, BoolArray],
     spectra: FloatArray,
     values: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
     importance: FloatArray,
@@ -87,7 +87,7 @@ def advance(
     ----------
     planes : arrays (band, y, x), (band, y, x), (y, x)
         Deconvolved residual (model − data); and as `draw_ahead` left them.
-    layout : boxes (n, 4), starts (n + 1,), centres (n, 2)
+    layout : boxes (n, 4), starts (n + 1,), centres (n, 2), which morphologies are kept (n,)
     spectra : array (n, band)
         Changed.
     values : four arrays (size,)
@@ -106,13 +106,16 @@ def advance(
         Σ (extrapolated − new) · (new − present): above 0 the momentum points uphill.
     """
     residual, cover, total = planes
-    boxes, starts, centers = layout
+    boxes, starts, centers, kept = layout
     now, ahead, claim, new = values
     uphill = 0.0
     for k in range(len(boxes)):
         box = (boxes[k, 0] - origin[0], boxes[k, 1] - origin[1], boxes[k, 2], boxes[k, 3])
         part = slice(starts[k], starts[k + 1])
         _step_spectrum(residual, total, box, spectra[k], ahead[part], damping)
+        if kept[k]:
+            new[part] = now[part]
+            continue
         _step_morph((residual, cover), box, spectra[k], (ahead[part], claim[part], new[part]), importance)
         morph = new[part].reshape((box[2], box[3]))
         peak = (centers[k, 0] - boxes[k, 0], centers[k, 1] - boxes[k, 1])

@@ -9,7 +9,7 @@ from functools import reduce
 import numpy as np
 
 from ..geometry import Box, FloatArray
-from .component import Component, add_product, factor_gradients, resample
+from .component import Component, PointComponent, add_product, factor_gradients, resample
 from .config import FitConfig
 from .general import LinearObservation
 from .monotone import monotonic_inplace, weights_for
@@ -101,6 +101,9 @@ class Workers:
         spectrum = worker.for_spectrum.update(
             old.spectrum.copy(), for_spectrum, spectrum_step, iteration, floor_spectrum
         )
+        if isinstance(old, PointComponent):
+            worker.component = replace(old, spectrum=spectrum)
+            return
         level = sparsity_level(spectrum, config.bg_thresh * self.observation.noise)
         scale = 1.0
 
@@ -147,6 +150,8 @@ class Workers:
     def _resize(self, worker: _Worker) -> None:
         """Fit the box to the pixels that exceed the threshold in some band, with a margin; it grows and shrinks."""
         old = worker.component
+        if isinstance(old, PointComponent):
+            return
         level = sparsity_level(old.spectrum, self.config.bg_thresh * self.observation.noise)
         significant = Box.from_mask((old.morph >= level) & (old.morph > 0), old.box.origin)
         if significant.is_empty:
