@@ -26,7 +26,7 @@ class FitConfig(BaseModel):
     )
     min_iter: int = Field(6, ge=0, description="Updates before convergence is judged.")
     e_rel: float = Field(
-        1e-3,
+        1.5e-3,
         ge=0,
         description="Converged when logL gains less than this fraction of itself (per window, or per update).",
     )

@@ -15,6 +15,7 @@ from ..geometry import BoolArray, FloatArray, IntArray
 
 __all__ = [
     "ComplexArray",
+    "KernelMaker",
     "Kernels",
     "conjugate_transform",
     "difference_kernels",
@@ -86,29 +87,64 @@ def difference_kernels(psfs: FloatArray, model: FloatArray, *, floor: float = 0.
     array (band, h, w) of the dtype of ``psfs``
         Sides are odd: an even stamp gets a row or column of zeros at its end, which keeps its centre.
     """
-    dtype = psfs.dtype
-    # In double precision whatever the data's: the ratio amplifies rounding where the model's transform is small.
-    psfs, model = _odd_stamps(psfs.astype(np.float64)), model.astype(np.float64)
-    h, w = psfs.shape[-2:]
-    # Three pixels of margin beside the linear length, as in the code whose fits are to be reproduced: the kernel is cut
-    # to the PSF's stamp, so what lies beyond depends on the length at the 1e-5 level.
-    lengths = [fft.next_fast_len(a + b + 3, real=True) for a, b in zip((h, w), model.shape, strict=True)]
-    numerator = _centered_transform(psfs, lengths)
-    denominator = _centered_transform(model[None], lengths)
-    power = np.abs(denominator) ** 2
-    if floor > 0:
-        power += (floor * np.abs(denominator[0, 0, 0])) ** 4 / np.maximum(power, np.finfo(np.float64).tiny)
-    ratio = np.zeros_like(numerator)
-    np.divide(numerator * denominator.conj(), power, out=ratio, where=power > 0)
-    full = fft.irfft2(ratio, s=lengths)
-    rows, columns = np.arange(h) - h // 2, np.arange(w) - w // 2
-    kernels = full[:, rows[:, None], columns[None, :]]
-    if floor > 0:
-        sums = kernels.sum(axis=(1, 2))
-        kernels *= np.divide(psfs.sum(axis=(1, 2)) / model.sum(), sums, out=np.ones(len(sums)), where=sums > 0)[
-            :, None, None
-        ]
-    return np.ascontiguousarray(kernels, dtype=dtype)
+    return KernelMaker.of(psfs, model).kernels(floor).astype(psfs.dtype)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KernelMaker:
+    """Transforms of PSFs and of a model PSF, of which kernels for any floor are made; see `difference_kernels`.
+
+    Parameters
+    ----------
+    psfs : float64 array (band, h, w)
+        With odd sides.
+    model : float64 array (h', w')
+    transforms : two complex arrays (band or 1, ly, lx)
+        Of both, centred on index 0.
+    lengths : list of int
+        (ly, lx) before the transform.
+    """
+
+    psfs: FloatArray
+    model: FloatArray
+    transforms: tuple[ComplexArray, ComplexArray]
+    lengths: list[int]
+
+    @classmethod
+    def of(cls, psfs: FloatArray, model: FloatArray) -> KernelMaker:
+        """Transform stamps, whatever their type, in double precision: the ratio amplifies rounding."""
+        psfs, model = _odd_stamps(psfs.astype(np.float64)), model.astype(np.float64)
+        # Three pixels of margin beside the linear length, as in the code whose fits are to be reproduced: the kernel is
+        # cut to the PSF's stamp, so what lies beyond depends on the length at the 1e-5 level.
+        sides = zip(psfs.shape[-2:], model.shape, strict=True)
+        lengths = [fft.next_fast_len(a + b + 3, real=True) for a, b in sides]
+        return cls(
+            psfs, model, (_centered_transform(psfs, lengths), _centered_transform(model[None], lengths)), lengths
+        )
+
+    def kernels(self, floor: float) -> FloatArray:
+        """Kernels (band, h, w) with a floor, in double precision."""
+        numerator, denominator = self.transforms
+        power = np.abs(denominator) ** 2
+        if floor > 0:
+            power += (floor * np.abs(denominator[0, 0, 0])) ** 4 / np.maximum(power, np.finfo(np.float64).tiny)
+        ratio = np.zeros_like(numerator)
+        np.divide(numerator * denominator.conj(), power, out=ratio, where=power > 0)
+        kernels = self._stamps(ratio)
+        if floor > 0:
+            sums, wanted = kernels.sum(axis=(1, 2)), self.psfs.sum(axis=(1, 2)) / self.model.sum()
+            kernels *= np.divide(wanted, sums, out=np.ones(len(sums)), where=sums > 0)[:, None, None]
+        return kernels
+
+    def blurred(self, kernels: FloatArray) -> FloatArray:
+        """Kernels ∗ model (band, h, w), which should be the PSFs."""
+        return self._stamps(_centered_transform(kernels, self.lengths) * self.transforms[1])
+
+    def _stamps(self, transform: ComplexArray) -> FloatArray:
+        full = fft.irfft2(transform, s=self.lengths)
+        h, w = self.psfs.shape[1:]
+        rows, columns = np.arange(h) - h // 2, np.arange(w) - w // 2
+        return np.ascontiguousarray(full[:, rows[:, None], columns[None, :]])
 
 
 def usable_stamps(psfs: FloatArray) -> BoolArray:

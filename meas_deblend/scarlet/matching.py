@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft
 
 from ..geometry import BoolArray, FloatArray
-from .kernels import Kernels, difference_kernels, model_psf, prepare_kernels, usable_stamps
+from .kernels import KernelMaker, Kernels, model_psf, prepare_kernels, usable_stamps
 
 __all__ = ["PsfMatch", "is_undersampled", "match_psfs", "matched_kernels", "undersampling_warning"]
 
@@ -18,7 +17,7 @@ MISMATCH = 0.002
 RINGING = 0.01
 """Largest −min K / max K that is aimed at."""
 
-FLOORS = (1e-4, 1e-3, 2e-3, 4e-3, 7e-3, 1e-2, 1.4e-2, 2e-2)
+FLOORS = (1e-4, 3e-3, 6e-3, 1e-2, 1.5e-2, 2e-2)
 """Floors that are tried: where the last is needed, the mismatch of any PSF exceeds its limit."""
 
 WIDTHS = (0.8, 0.7, 0.6, 0.5)
@@ -92,13 +91,13 @@ def match_psfs(psfs: FloatArray, *, sigma: float | None = None, floor: float | N
     ValueError
         If ``sigma`` is not positive or ``size`` is not odd.
     """
-    stamps = np.asarray(psfs, dtype=np.float64)
+    stamps = np.asarray(psfs)
     known = usable_stamps(stamps)
     tried: list[PsfMatch] = []
     for width in WIDTHS if sigma is None else (sigma,):
-        model = model_psf(width, size)
+        maker = KernelMaker.of(stamps[known], model_psf(width, size))
         for level in FLOORS if floor is None else (floor,):
-            match = _tried(stamps, known, model, (width, level))
+            match = _tried(maker, known, (width, level))
             if match.meets_rule:
                 return match
             tried.append(match)
@@ -107,26 +106,13 @@ def match_psfs(psfs: FloatArray, *, sigma: float | None = None, floor: float | N
     return min(tried, key=lambda match: (not match.matches, float(np.nanmax(match.ringing, initial=0))))
 
 
-def _tried(stamps: FloatArray, known: BoolArray, model: FloatArray, setting: tuple[float, float]) -> PsfMatch:
+def _tried(maker: KernelMaker, known: BoolArray, setting: tuple[float, float]) -> PsfMatch:
     """Return how kernels for ``setting``, a width and a floor, do."""
-    mismatch, ringing = np.full((2, len(stamps)), np.nan)
-    if known.any():
-        psfs = stamps[known]
-        kernels = difference_kernels(psfs, model, floor=setting[1])
-        peaks = psfs.max(axis=(1, 2))
-        psfs = np.pad(psfs, [(0, 0), *((0, k - p) for k, p in zip(kernels.shape[1:], psfs.shape[1:], strict=True))])
-        mismatch[known] = np.abs(_blurred(kernels, model) - psfs).max(axis=(1, 2)) / peaks
-        ringing[known] = np.maximum(-kernels.min(axis=(1, 2)), 0) / kernels.max(axis=(1, 2))
+    mismatch, ringing = np.full((2, len(known)), np.nan)
+    kernels = maker.kernels(setting[1])
+    mismatch[known] = np.abs(maker.blurred(kernels) - maker.psfs).max(axis=(1, 2)) / maker.psfs.max(axis=(1, 2))
+    ringing[known] = np.maximum(-kernels.min(axis=(1, 2)), 0) / kernels.max(axis=(1, 2))
     return PsfMatch(*setting, mismatch, ringing)
-
-
-def _blurred(kernels: FloatArray, model: FloatArray) -> FloatArray:
-    """Kernels (band, h, w) ∗ model, cut to the kernels' stamps."""
-    lengths = [fft.next_fast_len(a + b - 1, real=True) for a, b in zip(kernels.shape[1:], model.shape, strict=True)]
-    full = fft.irfft2(fft.rfft2(kernels, s=lengths) * fft.rfft2(model, s=lengths), s=lengths)
-    (y, x), (h, w) = (side // 2 for side in model.shape), kernels.shape[1:]
-    part: FloatArray = full[:, y : y + h, x : x + w]
-    return part
 
 
 def matched_kernels(

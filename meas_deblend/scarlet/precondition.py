@@ -14,7 +14,8 @@ from .kernels import ComplexArray
 from .observation import Observation
 from .pool import Pool
 from .precondition_kernels import advance, draw_ahead
-from .view import CroppedView, cropped_view, filter_rows, weigh_rows
+from .row_filter import filter_rows
+from .view import CroppedView, cropped_view, weigh_rows
 
 __all__ = ["approach"]
 

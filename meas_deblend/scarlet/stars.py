@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import fft
 
 from ..geometry import Box, FloatArray
 from .component import Component, PointComponent
-from .convolve import local_convolution
+from .kernels import kernel_transform
 from .observation import Observation, point_source_snr
 from .profiles import Resolution, point_images
 from .proximal import floor_spectrum
@@ -35,6 +36,12 @@ MODEL_ERROR = 0.003
 
 UNEXPLAINED = 0.25
 """Part of the signal, in units of the noise, that neighbours' first models may have taken or left."""
+
+BROAD, FEIGNED = 0.03, 0.15
+"""Broadening, relative to the signal, that the neighbours' first models, and a position half a pixel off, may feign."""
+
+SETTLED = 1e-3
+"""Step of a position in pixels after which there need not be another."""
 
 SIGNIFICANCE = 4.0
 """Standard deviations by which χ² may exceed its expectation."""
@@ -108,7 +115,9 @@ class _Match:
 
     def is_possible(self) -> bool:
         """Whether better models of the neighbours may bring χ² down to what noise makes."""
-        return self.is_good() or self.chi2 <= self.freedom + (UNEXPLAINED * self.snr) ** 2
+        if self.is_good():
+            return True
+        return self.chi2 <= self.freedom + (UNEXPLAINED * self.snr) ** 2 and self.width <= BROADENING + BROAD * self.snr
 
     def is_good(self) -> bool:
         """Whether χ² and width are what noise makes, and there is no halo."""
@@ -143,12 +152,13 @@ class _Search:
         """Fit the PSF to what the other sources leave around ``center``; one that walks away does not match."""
         window = Box(center, (1, 1)).grow(self.radius) & self.observation.frame
         data, weights = self._core(source, center, window)
-        match = _Match(np.array(center, dtype=np.float64), np.zeros(len(data)))
+        place = source[0].position if isinstance(source[0], PointComponent) else center
+        match = _Match(np.array(place, dtype=np.float64), np.zeros(len(data)))
         for _ in range(STEPS):
-            match = self._improved(match, window, data, weights)
+            before, match = match.position, self._improved(match, window, data, weights)
             if np.abs(match.position - center).max() > FARTHEST:
                 return replace(match, chi2=np.inf)
-            if not match.is_possible():
+            if match.width > BROADENING + FEIGNED * match.snr or np.abs(match.position - before).max() < SETTLED:
                 break
         return match
 
@@ -210,9 +220,15 @@ class _Search:
         box = self._stamp(position) & window
         image, slopes = point_images(position, box, self.resolution)
         wider, _ = point_images(position, box, Resolution(self.resolution.sigma + WIDER))
+        parts = np.stack([image, *slopes, (wider - image) / WIDER])
         kernels = self.observation.convolver.kernels
-        parts = (part.astype(kernels.stamps.dtype) for part in (image, *slopes, (wider - image) / WIDER))
-        return [local_convolution(part, box, window, kernels).astype(np.float64) for part in parts]
+        # The window is small: all parts and bands at once. What wraps around must not reach it.
+        reach = (min(kernels.radius[0], 2 * self.radius), min(kernels.radius[1], 2 * self.radius))
+        ly, lx = (fft.next_fast_len(n + r, real=True) for n, r in zip(window.shape, reach, strict=True))
+        padded = np.zeros((len(parts), 1, *window.shape))
+        padded[:, 0][:, *box.slices_in(window)] = parts
+        transform = fft.rfft2(padded, s=(ly, lx)) * kernel_transform(kernels, (ly, lx), reach)
+        return list(fft.irfft2(transform, s=(ly, lx))[..., : window.shape[0], : window.shape[1]])
 
     def _stamp(self, position: FloatArray) -> Box:
         h, w = self.observation.convolver.kernels.model_psf.shape
@@ -258,5 +274,6 @@ class _Space:
 
     def without_planes(self, flat: FloatArray) -> FloatArray:
         """Take off the planes that fit best."""
-        out: FloatArray = flat - np.einsum("bpk,bqk,bq->bp", self.planes, self.planes, flat, optimize=True)
+        amounts = self.planes.transpose(0, 2, 1) @ flat[:, :, None]
+        out: FloatArray = flat - (self.planes @ amounts)[:, :, 0]
         return out

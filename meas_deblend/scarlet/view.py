@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy import fft
 
 from ..geometry import BoolArray, Box, FloatArray
 from ._jit import jit
@@ -15,8 +14,9 @@ from .convolve import Convolver
 from .general import LinearObservation
 from .kernels import ComplexArray
 from .observation import Observation
+from .row_filter import filter_rows
 
-__all__ = ["CroppedView", "View", "WholeView", "cropped_view", "filter_rows", "view_around", "weigh_rows"]
+__all__ = ["CroppedView", "View", "WholeView", "cropped_view", "view_around", "weigh_rows"]
 
 
 class View(Protocol):
@@ -135,16 +135,6 @@ def _roomy(box: Box, observation: Observation) -> Box:
         sides.append((first - before, stop + after))
     (y0, y1), (x0, x1) = sides
     return Box.from_bounds(y0, y1, x0, x1)
-
-
-def filter_rows(cube: FloatArray, transform: ComplexArray) -> FloatArray:
-    """Multiply the transform of ``cube`` (band, y, length of the transform), whose rows end with zeros."""
-    ny, length = cube.shape[1:]
-    plane = fft.fft(fft.rfft(cube), n=transform.shape[1], axis=-2, overwrite_x=True)
-    plane *= transform
-    rows = fft.ifft(plane, axis=-2, overwrite_x=True)[:, :ny]
-    out: FloatArray = fft.irfft(rows, n=length)
-    return out
 
 
 @jit
