@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ..exceptions import ModelError
+from ..exceptions import CorruptModelError, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,9 +47,9 @@ def check_header(
     try:
         about = json.loads(text)
     except ValueError as error:
-        raise ModelError(f"{where} is damaged: its header is not JSON ({error})") from error
+        raise CorruptModelError(f"{where} is damaged: its header is not JSON ({error})") from error
     if not isinstance(about, dict):
-        raise ModelError(f"{where} is damaged: its header is not a JSON object")
+        raise CorruptModelError(f"{where} is damaged: its header is not a JSON object")
     check_version(about, kind, versions, where)
     return about
 
