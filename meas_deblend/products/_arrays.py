@@ -145,6 +145,9 @@ def _kind(record: Mapping[str, Any]) -> tuple[np.dtype[Any], tuple[int, ...]]:
     dtype, shape = record["dtype"], tuple(record["shape"])
     if dtype not in _DTYPES:
         raise CorruptModelError(f"an array of type {dtype!r}; models hold {' or '.join(_DTYPES)}")
-    if not all(isinstance(side, int) and 0 <= side <= _LARGEST_SIDE for side in shape) or len(shape) > 3:
-        raise CorruptModelError(f"{shape} is not the shape of an array")
+    for side in shape:
+        if type(side) is not int or not 0 <= side <= _LARGEST_SIDE:
+            raise CorruptModelError(f"{shape} is not the shape of an array")
+    if len(shape) > 3:
+        raise CorruptModelError(f"an array of {len(shape)} dimensions")
     return _DTYPES[dtype], shape

@@ -43,6 +43,8 @@ class StoreIndex:
         Number of objects of each.
     objects : int64 array (object,)
         Identifiers of all objects, by parent.
+    order : int64 array (object,)
+        What sorts them.
     """
 
     group_rows: NDArray[np.int64]
@@ -51,15 +53,12 @@ class StoreIndex:
     parents: NDArray[np.int64]
     counts: NDArray[np.int64]
     objects: NDArray[np.int64]
+    order: NDArray[np.int64]
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
         """First row of each group, and the end (group + 1,)."""
         return np.concatenate([[0], np.cumsum(self.group_rows)])
-
-    @cached_property
-    def _order(self) -> NDArray[np.int64]:
-        return np.argsort(self.objects, kind="stable")
 
     @cached_property
     def _ends(self) -> NDArray[np.int64]:
@@ -77,7 +76,7 @@ class StoreIndex:
 
     def owner(self, object_id: int) -> int | None:
         """Parent of an object; None if there is no object with that identifier."""
-        place = _found(self.objects, object_id, self._order)
+        place = _found(self.objects, object_id, self.order)
         return None if place is None else int(self.parents[np.searchsorted(self._ends, place, side="right")])
 
 
@@ -163,9 +162,10 @@ def _checked(
 ) -> StoreIndex:
     parents, _, objects = numbers
     # Each is looked up by bisection, and what is there twice would hide one of the two.
-    if (np.diff(parents) <= 0).any() or len(np.unique(objects)) != len(objects):
+    order = np.argsort(objects, kind="stable")
+    if (np.diff(parents) <= 0).any() or (np.diff(objects[order]) == 0).any():
         raise CorruptModelError("its identifiers are not increasing and unique")
-    return StoreIndex(group_rows, psf_rows, parent_rows, *numbers)
+    return StoreIndex(group_rows, psf_rows, parent_rows, *numbers, order)
 
 
 def _group_rows(file: pq.ParquetFile) -> NDArray[np.int64]:

@@ -116,6 +116,8 @@ def parent_from_record(record: Mapping[str, Any], psfs: Callable[[tuple[str, ...
             kernel_floor=_finite(record["kernel_floor"], "the kernels' floor"),
         )
         _check_extent(parent)
+    except CorruptModelError as error:
+        raise CorruptModelError(f"the record of parent {record.get('id')!r} is damaged: {error}") from error
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise CorruptModelError(f"the record of parent {record.get('id')!r} is damaged: {error!r}") from error
     return parent

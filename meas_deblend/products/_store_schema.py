@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-__all__ = ["STORE_TYPE", "STORE_VERSION", "store_fields"]
+__all__ = ["FIELD_MEANINGS", "STORE_TYPE", "STORE_VERSION", "store_fields"]
 
 STORE_TYPE = "meas_deblend.models"
 STORE_VERSION = "1.2.0"
@@ -76,6 +76,50 @@ _COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
     ("warnings", _STRINGS, "what was found wrong on the way"),
     ("kernel_floor", pa.float64(), "Wiener floor of the kernels that take factorized components to the observed PSFs"),
 )
+
+
+_SOURCE = "blends[].sources[]"
+_PEAKS = {
+    "id": "counts the peaks of the parent from 0",
+    "y": "row of the peak's pixel",
+    "x": "column of the peak's pixel",
+    "value": "height in units of the detection image; NaN for a position that was given",
+    "bands": "bands that detect it",
+    "position": "sub-pixel position; null where it is the pixel itself",
+    "name": "what the user's source list calls it, else empty",
+}
+
+FIELD_MEANINGS = {
+    "footprint.box": "where the runs lie",
+    "footprint.spans": "half-open horizontal runs of member pixels",
+    "footprint.spans.y": "row of each run",
+    "footprint.spans.x_first": "first column of each run",
+    "footprint.spans.x_stop": "column behind each run",
+    "footprint.peaks": "all peaks, brightest first when they were detected",
+    **{f"footprint.peaks[].{name}": meaning for name, meaning in _PEAKS.items()},
+    "blends[].id": "unique over a survey",
+    "blends[].box": "pixels that were fitted",
+    "blends[].iterations": "iterations of the fit",
+    "blends[].log_likelihood": "−½ Σ w (model − data)²; NaN where nothing was fitted",
+    "blends[].stop_reason": "why the fit ended; empty where nothing was fitted",
+    "blends[].flux_covariance": "(band, source, source) of total model fluxes, image units²; null where not known",
+    "blends[].sources": "in the order in which they were fitted",
+    f"{_SOURCE}.id": "objectId",
+    f"{_SOURCE}.peak": "the peak that it belongs to",
+    **{f"{_SOURCE}.peak.{name}": meaning for name, meaning in _PEAKS.items()},
+    f"{_SOURCE}.flags": "names of the object flags that are true",
+    f"{_SOURCE}.components": "their sum is the model; empty for a source without one",
+    f"{_SOURCE}.components[].kind": "factorized, template, point or profile",
+    f"{_SOURCE}.components[].box": "where the component lies",
+    f"{_SOURCE}.components[].spectrum": "per band, image units; null for templates",
+    f"{_SOURCE}.components[].pixels": "see the kinds of components; null for points and profiles",
+    f"{_SOURCE}.components[].parameters": "see the kinds of components; null for those that are pixels",
+    f"{_SOURCE}.psf_fits": "point sources that were fitted at the peak, one per band, null where none was; may be empty",
+    f"{_SOURCE}.psf_fits[].is_psf": "whether it is the template in that band",
+    f"{_SOURCE}.psf_fits[].flux": "image units",
+    f"{_SOURCE}.psf_fits[].center": "where it was fitted",
+}
+"""Meanings of the fields within columns, by path; ``[]`` stands for each element of a list."""
 
 
 def store_fields(version: str = STORE_VERSION) -> list[pa.Field]:

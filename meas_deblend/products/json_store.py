@@ -18,7 +18,7 @@ from ._store_schema import STORE_TYPE, STORE_VERSION
 from .consistency import sorted_parents
 from .memory import MemoryStore
 from .metadata import StoreMetadata
-from .versions import check_version
+from .versions import check_version, release
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,6 +45,7 @@ def models_to_json(parents: Iterable[ParentModel], metadata: StoreMetadata) -> s
     document = {
         "type": STORE_TYPE,
         "version": STORE_VERSION,
+        "written_by": release(),
         **metadata.to_dict(),
         "psfs": psfs,
         "parents": [parent_record(parent) for parent in ordered],

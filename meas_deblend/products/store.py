@@ -6,7 +6,6 @@ pyarrow reads the file; doc/how-to/read-without-us.md holds a reader of sixty li
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -30,7 +29,7 @@ from .metadata import StoreMetadata
 from .versions import check_header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelStore", "write_models"]
 
+_PSF_ONLY = ("kind", "key", "array")
 _CACHED_GROUPS = 8
 _CACHED_PSFS = 64
 
@@ -120,10 +120,11 @@ class ModelStore:
         except CorruptModelError as error:
             raise CorruptModelError(f"{self.path} is damaged: {error}") from error
         self.metadata = StoreMetadata.from_dict(about, str(self.path))
-        self._group: Callable[[int], pa.Table] = lru_cache(_CACHED_GROUPS)(self._read_group)
+        self._group: Callable[[int], pa.Table] = lru_cache(_CACHED_GROUPS)(self._read_parents)
         self._psf: Callable[[str], NDArray[Any]] = lru_cache(_CACHED_PSFS)(self._read_psf)
         self._psfs: Callable[[tuple[str, ...]], NDArray[Any]] = lru_cache(_CACHED_PSFS)(self._stack_psfs)
-        self._psf_rows: dict[str, int] | None = None
+        self._psf_group = lru_cache(_CACHED_GROUPS)(lambda group: self._read_group(group, ("array",))["array"])
+        self._places: Mapping[str, tuple[int, int]] | None = None
 
     @classmethod
     def open(cls, path: Path) -> ModelStore:
@@ -141,6 +142,13 @@ class ModelStore:
     def object_ids(self) -> tuple[int, ...]:
         """Return the identifiers of all objects, by parent and peak."""
         return tuple(self._index.objects.tolist())
+
+    def objects_by_parent(self) -> dict[int, list[int]]:
+        """Return the identifiers of each parent's objects, by increasing identifier of the parent."""
+        index, objects = self._index, self._index.objects.tolist()
+        stops = np.cumsum(index.counts).tolist()
+        starts = [0, *stops[:-1]]
+        return {p: objects[a:b] for p, a, b in zip(index.parents.tolist(), starts, stops, strict=True)}
 
     def owner_of(self, object_id: int) -> int:
         """Return the identifier of the parent whose row holds an object: for an isolated object its own.
@@ -191,14 +199,14 @@ class ModelStore:
             group, number = self._index.place(row)
             if group != held:
                 try:
-                    rows, held = self._read_group(group).to_pylist(), group
+                    rows, held = self._read_parents(group).to_pylist(), group
                 except (CorruptModelError, *_DAMAGE) as error:
                     raise CorruptModelError(f"{self.path} is damaged at parent {parent_id}: {error}") from error
             yield self._parent(rows[number], parent_id)
 
     def psf_keys(self) -> tuple[str, ...]:
         """Return the keys of all PSFs, in the order of their rows."""
-        return tuple(self._rows_of_psfs())
+        return tuple(self._psf_places())
 
     def psf(self, key: str) -> NDArray[Any]:
         """Read the PSF (y, x) of a key; it cannot be written to.
@@ -231,34 +239,37 @@ class ModelStore:
             return scanned_index(self._file)
         return read_index(text, self._file, self.path.stat().st_size)
 
-    def _read_group(self, group: int, columns: list[str] | None = None) -> pa.Table:
+    def _read_group(self, group: int, columns: tuple[str, ...] | None = None) -> pa.Table:
         check_group(self._file, group)
-        return self._file.read_row_group(group, columns=columns, use_threads=False)
+        return self._file.read_row_group(group, columns=columns and list(columns), use_threads=False)
 
-    def _rows_of_psfs(self) -> dict[str, int]:
-        if self._psf_rows is None:
-            rows = self._index.psf_rows
-            groups = sorted({self._index.place(int(row))[0] for row in rows})
-            found: dict[str, int] = {}
-            for group in groups:
-                columns = self._read_group(group, ["kind", "key"]).to_pydict()
-                start = int(self._index.starts[group])
-                pairs = zip(columns["kind"], columns["key"], strict=True)
-                found |= {key: start + number for number, (kind, key) in enumerate(pairs) if kind == PSF}
-            self._psf_rows = found
-        return self._psf_rows
+    def _read_parents(self, group: int) -> pa.Table:
+        # Each column costs time to open, though it holds nothing in the rows of parents.
+        return self._read_group(group, tuple(name for name in self._file.schema_arrow.names if name not in _PSF_ONLY))
+
+    def _psf_places(self) -> Mapping[str, tuple[int, int]]:
+        if self._places is None:
+            groups = sorted({self._index.place(int(row))[0] for row in self._index.psf_rows})
+            pairs = ((group, self._read_group(group, ("kind", "key")).to_pylist()) for group in groups)
+            self._places = {
+                row["key"]: (group, number)
+                for group, rows in pairs
+                for number, row in enumerate(rows)
+                if row["kind"] == PSF
+            }
+        return self._places
 
     def _read_psf(self, key: str) -> NDArray[Any]:
-        group, number = self._index.place(self._rows_of_psfs()[key])
-        record = self._group(group).slice(number, 1).to_pylist()[0]
-        array = read_pixels(migrated_psf(record["array"], self._version))
+        group, number = self._psf_places()[key]
+        record = self._psf_group(group)[number].as_py()
+        array = read_pixels(migrated_psf(record, self._version))
         array.setflags(write=False)
         return array
 
     def _stack_psfs(self, keys: tuple[str, ...]) -> NDArray[Any]:
         planes = [self._psf(key) for key in keys]
         # Planes of different types or shapes would be broadcast or promoted in silence.
-        if len({(plane.dtype, plane.shape) for plane in planes}) != 1 or math.prod(planes[0].shape) == 0:
+        if len({(plane.dtype, plane.shape) for plane in planes}) != 1:
             raise CorruptModelError(f"the PSFs {', '.join(keys)} are no stack")
         stack = np.stack(planes)
         stack.setflags(write=False)
