@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMPACT_ERROR", "array_record", "pixel_record", "read_array", "read_pixels", "rounded"]
 
-_DTYPES = {"<f4": np.dtype("<f4"), "<f8": np.dtype("<f8")}
+_DTYPES: dict[str, np.dtype[Any]] = {"<f4": np.dtype("<f4"), "<f8": np.dtype("<f8")}
 _LARGEST_SIDE = 2**31 - 1
 
 COMPACT_BITS = 10
