@@ -121,7 +121,7 @@ def rounded(array: NDArray[Any]) -> NDArray[Any]:
     ModelError
         If the array is of another type than float32 or float64.
     """
-    plain = np.ascontiguousarray(_little_endian(array))
+    plain = _little_endian(array)
     unsigned = np.dtype(f"<u{plain.dtype.itemsize}")
     bits = plain.view(unsigned)
     drop = unsigned.type(np.finfo(plain.dtype).nmant - COMPACT_BITS)

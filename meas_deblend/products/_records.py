@@ -247,9 +247,7 @@ def _read_component(record: Mapping[str, Any]) -> AnyComponent:
             return PointComponent(box, spectrum, (y, x))
         radius, g1, g2, index = shape
         return ProfileComponent(box, spectrum, (y, x), radius, (g1, g2), index)
-    raise CorruptModelError(
-        f"a component of kind {kind!r}; there are factorized, template, point and profile"
-    )
+    raise CorruptModelError(f"a component of kind {kind!r}; there are factorized, template, point and profile")
 
 
 def _fit_record(fit: PointSourceFit) -> Record:

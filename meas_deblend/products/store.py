@@ -46,9 +46,7 @@ _CACHED_PSFS = 64
 _DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, IndexError, OverflowError, MemoryError)
 
 
-def write_models(
-    path: Path, parents: Iterable[ParentModel], metadata: StoreMetadata, *, compact: bool = False
-) -> None:
+def write_models(path: Path, parents: Iterable[ParentModel], metadata: StoreMetadata, *, compact: bool = False) -> None:
     """Write a model store, whole or not at all.
 
     Parameters

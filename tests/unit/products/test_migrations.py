@@ -31,7 +31,9 @@ from meas_deblend.products.json_store import _decode, _encode
 METADATA = StoreMetadata(
     BANDS, (100, 120), "", (27.0, 27.0, None), "count", {"meas_deblend": "0.1.0"}, {"keep_outside": False}
 )
-SAMPLES = {version: Path(__file__).parents[2] / "data" / f"models-{version}.parquet" for version in ("1.0.0", "1.1.0", "1.2.0")}
+SAMPLES = {
+    version: Path(__file__).parents[2] / "data" / f"models-{version}.parquet" for version in ("1.0.0", "1.1.0", "1.2.0")
+}
 FITS = (PointSourceFit(True, 123.5, (3.25, 3.75)), None, PointSourceFit(False, -2.0, (2.5, 4.5)))
 
 

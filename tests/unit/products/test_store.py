@@ -249,7 +249,10 @@ def rewrite_header(path, **changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"version": "1.3.0", "written_by": None}, r"version 1\.3\.0 .* reads up to 1\.2\.0: read it with the release that wrote it"),
+        (
+            {"version": "1.3.0", "written_by": None},
+            r"version 1\.3\.0 .* reads up to 1\.2\.0: read it with the release that wrote it",
+        ),
         ({"version": "9.0.0", "written_by": "3.1.4"}, r"read it with meas_deblend 3\.1\.4, which wrote it, or a newer"),
         ({"version": "0.9.0"}, r"claims version 0\.9\.0 .* only 1\.0\.0, 1\.1\.0 and 1\.2\.0"),
         ({"version": "1.0.0"}, r"its columns are not those of version 1\.0\.0"),
