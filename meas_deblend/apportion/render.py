@@ -30,9 +30,10 @@ __all__ = ["parent_pixels", "reapportion_parent", "render_templates"]
 def render_templates(parent: ParentModel, frame: Box) -> tuple[Image, ...]:
     """Draw every source of a parent as it is seen in each band.
 
-    Points and profiles are drawn first (`pixels_of`).  Factorized components are convolved with the difference kernels that take the model PSF to each band's PSF
-    (Melchior et al. 2018, Astronomy and Computing 24, 129, section 2.2), and are exactly 0 where the kernel cannot
-    reach; in a band without a PSF they stay in the resolution of the model.  Template components are as they are.
+    Points and profiles are drawn first (`pixels_of`).  Factorized components are convolved with the difference kernels
+    that take the model PSF to each band's PSF (Melchior et al. 2018, Astronomy and Computing 24, 129, section 2.2), and
+    are exactly 0 where the kernel cannot reach; in a band without a PSF they stay in the resolution of the model.
+    Template components are as they are.
 
     Parameters
     ----------

@@ -114,7 +114,7 @@ FIELD_MEANINGS = {
     f"{_SOURCE}.components[].spectrum": "per band, image units; null for templates",
     f"{_SOURCE}.components[].pixels": "see the kinds of components; null for points and profiles",
     f"{_SOURCE}.components[].parameters": "see the kinds of components; null for those that are pixels",
-    f"{_SOURCE}.psf_fits": "point sources that were fitted at the peak, one per band, null where none was; may be empty",
+    f"{_SOURCE}.psf_fits": "point sources fitted at the peak, one per band, null where none was; may be empty",
     f"{_SOURCE}.psf_fits[].is_psf": "whether it is the template in that band",
     f"{_SOURCE}.psf_fits[].flux": "image units",
     f"{_SOURCE}.psf_fits[].center": "where it was fitted",

@@ -125,7 +125,7 @@ def open_models(path: Path | str) -> ModelStore | ModelDataset:
 
 
 def _common(stores: tuple[ModelStore, ...]) -> StoreMetadata:
-    """What is true of all stores; what differs from patch to patch is left open."""
+    """Keep what is true of all stores; what differs from patch to patch is left open."""
     first = stores[0]
     changes: dict[str, Any] = {"pixel_error": max(store.metadata.pixel_error for store in stores)}
     for store in stores[1:]:

@@ -117,10 +117,8 @@ class StoreMetadata:
             If a key is missing or has a value that makes no sense; ``where`` names the file.
         """
         try:
-            if not all(isinstance(band, str) for band in stored["bands"]) or isinstance(stored["bands"], str):
-                raise TypeError(f"bands {stored['bands']!r}")
             return cls(
-                bands=tuple(stored["bands"]),
+                bands=_names(stored["bands"]),
                 shape=(int(stored["shape"][0]), int(stored["shape"][1])),
                 wcs=stored["wcs"],
                 zeropoints=tuple(stored["zeropoints"]),
@@ -131,3 +129,9 @@ class StoreMetadata:
             )
         except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
             raise CorruptModelError(f"{where} is damaged: its header lacks or garbles {error}") from error
+
+
+def _names(stored: Any) -> tuple[str, ...]:
+    if not isinstance(stored, list) or not all(isinstance(name, str) for name in stored):
+        raise TypeError(f"bands {stored!r}")
+    return tuple(stored)

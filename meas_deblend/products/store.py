@@ -110,8 +110,7 @@ class ModelStore:
             self._file = pq.ParquetFile(self.path, page_checksum_verification=True)
             about = check_header(self._file.schema_arrow.metadata, STORE_TYPE, READABLE_STORES, str(self.path))
             self._version: str = about["version"]
-            if not self._file.schema_arrow.equals(pa.schema(store_fields(self._version))):
-                raise CorruptModelError(f"its columns are not those of version {self._version}")
+            self._check_columns()
             self._index = self._read_index()
         except _DAMAGE as error:
             raise CorruptModelError(f"{self.path} is damaged or is not a Parquet file: {error}") from error
@@ -221,13 +220,17 @@ class ModelStore:
 
     def _parent(self, record: Record, parent_id: int) -> ParentModel:
         try:
-            if record["id"] != parent_id:
-                raise CorruptModelError(f"its row is that of {record['id']}")
             parent = parent_from_record(migrated(record, self._version), self._psfs)
             check_parent(parent, self.metadata.bands)
         except (CorruptModelError, InputError, *_DAMAGE) as error:
             raise CorruptModelError(f"{self.path} is damaged at parent {parent_id}: {error}") from error
+        if parent.id != parent_id:
+            raise CorruptModelError(f"{self.path} is damaged at parent {parent_id}: its row is that of {parent.id}")
         return parent
+
+    def _check_columns(self) -> None:
+        if not self._file.schema_arrow.equals(pa.schema(store_fields(self._version))):
+            raise CorruptModelError(f"its columns are not those of version {self._version}")
 
     def _read_index(self) -> StoreIndex:
         text = self._file.schema_arrow.metadata.get(INDEX_KEY.encode())

@@ -22,9 +22,10 @@ _HEAD = """# The model store's format
 
 ## Layout
 
-- Rows of `kind = "psf"` come first, one per different PSF; then rows of `kind = "parent"`, one per parent, by increasing
-  `id`. No row group holds both kinds.
-- Identifiers of parents and objects come from one space of 63 bits; an isolated object has the identifier of its parent.
+- Rows of `kind = "psf"` come first, one per different PSF; then rows of `kind = "parent"`, one per parent, by
+  increasing `id`. No row group holds both kinds.
+- Identifiers of parents and objects come from one space of 63 bits; an isolated object has the identifier of its
+  parent.
 - Positions are `(y, x)` in pixels of the coadd, 0-based, with pixel centres on integers. Boxes are half-open.
 - The file's metadata have two keys. `meas_deblend` is a JSON text: `type`, `version`, `written_by` (release), `bands`,
   `shape` of the coadds `[y, x]`, `wcs` (FITS header cards), `zeropoints` (AB magnitude of one image unit per band, or
@@ -48,8 +49,8 @@ were rounded to {bits} bits of the mantissa first, half to even: the relative er
 | --- | --- | --- | --- | --- |
 | factorized | (band,) | (y, x) | null | spectrum × pixels in the resolution of the model PSF |
 | template | null | (band, y, x) | null | pixels as seen in each band, never convolved again |
-| point | (band,) | null | y, x | spectrum × the model PSF at that position |
-| profile | (band,) | null | y, x, radius, g1, g2, index | spectrum × Sérsic profile of unit flux in the resolution of the model PSF |
+| point | (band,) | null | y, x | spectrum × model PSF at that position |
+| profile | (band,) | null | y, x, radius, g1, g2, index | spectrum × Sérsic profile of unit flux, ditto |
 
 ## Columns
 
