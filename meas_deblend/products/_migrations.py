@@ -53,17 +53,34 @@ def _with_point_source_fits(record: Record) -> Record:
 
 
 def _with_planes_of_pixels(record: Record) -> Record:
-    """1.1.0 → 1.2.0: pixels are byte planes; components may have parameters instead, and blends flux covariances."""
+    """1.1.0 → 1.2.0.
+
+    Pixels are byte planes, boxes four numbers, and sources name their peak by its id. Components may have parameters
+    instead of pixels, and blends flux covariances.
+    """
+    footprint = {**record["footprint"], "box": _four_numbers(record["footprint"]["box"])}
     blends = [
-        {**blend, "flux_covariance": None, "sources": [_with_planes_in_source(source) for source in blend["sources"]]}
+        {
+            **blend,
+            "box": _four_numbers(blend["box"]),
+            "flux_covariance": None,
+            "sources": [_source_with_planes(source) for source in blend["sources"]],
+        }
         for blend in record["blends"]
     ]
-    return {**record, "blends": blends}
+    return {**record, "footprint": footprint, "blends": blends}
 
 
-def _with_planes_in_source(source: Record) -> Record:
-    components = [{**c, "pixels": _with_planes(c["pixels"]), "parameters": None} for c in source["components"]]
-    return {**source, "components": components}
+def _source_with_planes(source: Record) -> Record:
+    components = [
+        {**c, "box": _four_numbers(c["box"]), "pixels": _with_planes(c["pixels"]), "parameters": None}
+        for c in source["components"]
+    ]
+    return {**source, "peak": source["peak"]["id"], "components": components}
+
+
+def _four_numbers(box: Record) -> list[int]:
+    return [box["y"], box["x"], box["height"], box["width"]]
 
 
 def _with_planes(array: Record) -> Record:

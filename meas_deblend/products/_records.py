@@ -27,7 +27,7 @@ from ..models import (
 from ._arrays import array_record, pixel_record, read_array, read_pixels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -102,10 +102,12 @@ def parent_from_record(record: Mapping[str, Any], psfs: Callable[[tuple[str, ...
     """
     try:
         model_key = record["model_psf"]
+        footprint = _read_footprint(record["footprint"])
+        peaks = {peak.id: peak for peak in footprint.peaks}
         parent = ParentModel(
             id=record["id"],
-            footprint=_read_footprint(record["footprint"]),
-            blends=tuple(_read_blend(blend) for blend in record["blends"]),
+            footprint=footprint,
+            blends=tuple(_read_blend(blend, peaks) for blend in record["blends"]),
             psfs=psfs(tuple(record["psfs"])),
             model_psf=None if model_key is None else psfs((model_key,))[0],
             deblender=record["deblender"],
@@ -146,14 +148,14 @@ def _check_extent(parent: ParentModel) -> None:
             raise CorruptModelError(f"the components of object {source.id} span {box}: more than {_LARGEST_AREA} px")
 
 
-def _box_record(box: Box) -> Record:
-    return {"y": box.origin[0], "x": box.origin[1], "height": box.shape[0], "width": box.shape[1]}
+def _box_record(box: Box) -> list[int]:
+    return [*box.origin, *box.shape]
 
 
-def _read_box(record: Mapping[str, Any]) -> Box:
-    y, x, height, width = record["y"], record["x"], record["height"], record["width"]
+def _read_box(record: Sequence[int]) -> Box:
+    y, x, height, width = record
     if not (type(y) is type(x) is type(height) is type(width) is int):
-        raise CorruptModelError(f"a box must be four integers, got {dict(record)}")
+        raise CorruptModelError(f"a box must be four integers, got {record}")
     if not (-_FARTHEST <= y <= _FARTHEST and -_FARTHEST <= x <= _FARTHEST):
         raise CorruptModelError(f"a box at (y, x) = ({y}, {x})")
     if height < 0 or width < 0 or height * width > _LARGEST_AREA or max(height, width) > _LARGEST_AREA:
@@ -262,17 +264,17 @@ def _read_fit(record: Mapping[str, Any]) -> PointSourceFit:
 def _source_record(source: SourceModel, compact: bool) -> Record:
     return {
         "id": int(source.id),
-        "peak": _peak_record(source.peak),
+        "peak": int(source.peak.id),
         "flags": sorted(source.flags),
         "components": [_component_record(component, compact) for component in source.components],
         "psf_fits": [None if fit is None else _fit_record(fit) for fit in source.psf_fits],
     }
 
 
-def _read_source(record: Mapping[str, Any]) -> SourceModel:
+def _read_source(record: Mapping[str, Any], peaks: Mapping[int, Peak]) -> SourceModel:
     components = tuple(_read_component(component) for component in record["components"])
     fits = tuple(None if fit is None else _read_fit(fit) for fit in record["psf_fits"])
-    return SourceModel(record["id"], _read_peak(record["peak"]), components, frozenset(record["flags"]), fits)
+    return SourceModel(record["id"], peaks[record["peak"]], components, frozenset(record["flags"]), fits)
 
 
 def _blend_record(blend: BlendModel, compact: bool) -> Record:
@@ -288,8 +290,8 @@ def _blend_record(blend: BlendModel, compact: bool) -> Record:
     }
 
 
-def _read_blend(record: Mapping[str, Any]) -> BlendModel:
-    sources = tuple(_read_source(source) for source in record["sources"])
+def _read_blend(record: Mapping[str, Any], peaks: Mapping[int, Peak]) -> BlendModel:
+    sources = tuple(_read_source(source, peaks) for source in record["sources"])
     numbers = record["iterations"], record["log_likelihood"], record["stop_reason"]
     covariance = None if record["flux_covariance"] is None else read_array(record["flux_covariance"])
     return BlendModel(record["id"], _read_box(record["box"]), sources, *numbers, covariance)

@@ -16,7 +16,8 @@ def _struct(**fields: pa.DataType) -> pa.DataType:
 
 _INTS = pa.list_(pa.int32())
 _STRINGS = pa.list_(pa.string())
-_BOX = _struct(y=pa.int32(), x=pa.int32(), height=pa.int32(), width=pa.int32())
+_BOX = _INTS
+_OLD_BOX = _struct(y=pa.int32(), x=pa.int32(), height=pa.int32(), width=pa.int32())
 _ARRAY = _struct(dtype=pa.string(), shape=_INTS, data=pa.binary())
 _PEAK = _struct(
     id=pa.int64(),
@@ -27,25 +28,26 @@ _PEAK = _struct(
     position=_struct(y=pa.float64(), x=pa.float64()),
     name=pa.string(),
 )
-_FOOTPRINT = _struct(box=_BOX, spans=_struct(y=_INTS, x_first=_INTS, x_stop=_INTS), peaks=pa.list_(_PEAK))
+_SPANS = _struct(y=_INTS, x_first=_INTS, x_stop=_INTS)
 _FIT = _struct(is_psf=pa.bool_(), flux=pa.float64(), center=_struct(y=pa.float64(), x=pa.float64()))
 _PIXELS = _struct(dtype=pa.string(), shape=_INTS, support=pa.binary(), values=pa.binary())
 
 
 def _sources(version: str) -> pa.DataType:
     if version in _PLAIN:
-        components = _struct(kind=pa.string(), box=_BOX, spectrum=_ARRAY, pixels=_ARRAY)
+        peak = _PEAK
+        components = _struct(kind=pa.string(), box=_OLD_BOX, spectrum=_ARRAY, pixels=_ARRAY)
     else:
-        parameters = pa.list_(pa.float64())
+        peak, parameters = pa.int64(), pa.list_(pa.float64())
         components = _struct(kind=pa.string(), box=_BOX, spectrum=_ARRAY, pixels=_PIXELS, parameters=parameters)
-    fields = {"id": pa.int64(), "peak": _PEAK, "flags": _STRINGS, "components": pa.list_(components)}
+    fields = {"id": pa.int64(), "peak": peak, "flags": _STRINGS, "components": pa.list_(components)}
     return _struct(**fields) if version == "1.0.0" else _struct(**fields, psf_fits=pa.list_(_FIT))
 
 
 def _blends(version: str) -> pa.DataType:
     fields = {
         "id": pa.int64(),
-        "box": _BOX,
+        "box": _OLD_BOX if version in _PLAIN else _BOX,
         "iterations": pa.int64(),
         "log_likelihood": pa.float64(),
         "stop_reason": pa.string(),
@@ -66,7 +68,7 @@ _COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
     ("key", pa.string(), "PSFs: made from the content; parents refer to it"),
     ("array", _PIXELS, "PSFs: the stamp (y, x)"),
     ("object_ids", pa.list_(pa.int64()), "identifiers of the parent's sources, in the order of its peaks"),
-    ("footprint", _FOOTPRINT, "detected pixels as half-open horizontal runs, and peaks"),
+    ("footprint", _struct(box=_BOX, spans=_SPANS, peaks=pa.list_(_PEAK)), "detected pixels, and peaks"),
     ("psfs", _STRINGS, "keys of the observed PSFs, one per band"),
     ("model_psf", pa.string(), "key of the PSF of factorized components; null without"),
     ("deblender", pa.string(), "what made the models"),
@@ -90,7 +92,7 @@ _PEAKS = {
 }
 
 FIELD_MEANINGS = {
-    "footprint.box": "where the runs lie",
+    "footprint.box": "(y, x, height, width) of where the runs lie",
     "footprint.spans": "half-open horizontal runs of member pixels",
     "footprint.spans.y": "row of each run",
     "footprint.spans.x_first": "first column of each run",
@@ -98,19 +100,18 @@ FIELD_MEANINGS = {
     "footprint.peaks": "all peaks, brightest first when they were detected",
     **{f"footprint.peaks[].{name}": meaning for name, meaning in _PEAKS.items()},
     "blends[].id": "unique over a survey",
-    "blends[].box": "pixels that were fitted",
+    "blends[].box": "(y, x, height, width) of the pixels that were fitted",
     "blends[].iterations": "iterations of the fit",
     "blends[].log_likelihood": "−½ Σ w (model − data)²; NaN where nothing was fitted",
     "blends[].stop_reason": "why the fit ended; empty where nothing was fitted",
     "blends[].flux_covariance": "(band, source, source) of total model fluxes, image units²; null where not known",
     "blends[].sources": "in the order in which they were fitted",
     f"{_SOURCE}.id": "objectId",
-    f"{_SOURCE}.peak": "the peak that it belongs to",
-    **{f"{_SOURCE}.peak.{name}": meaning for name, meaning in _PEAKS.items()},
+    f"{_SOURCE}.peak": "`id` of the peak of the footprint that it belongs to",
     f"{_SOURCE}.flags": "names of the object flags that are true",
     f"{_SOURCE}.components": "their sum is the model; empty for a source without one",
     f"{_SOURCE}.components[].kind": "factorized, template, point or profile",
-    f"{_SOURCE}.components[].box": "where the component lies",
+    f"{_SOURCE}.components[].box": "(y, x, height, width) of where the component lies",
     f"{_SOURCE}.components[].spectrum": "per band, image units; null for templates",
     f"{_SOURCE}.components[].pixels": "see the kinds of components; null for points and profiles",
     f"{_SOURCE}.components[].parameters": "see the kinds of components; null for those that are pixels",
@@ -133,8 +134,12 @@ def store_fields(version: str = STORE_VERSION) -> list[pa.Field]:
     if version not in _VERSIONS:
         raise KeyError(version)
     blends = ("blends", pa.list_(_blends(version)), "what was fitted together; each source is in one")
+    old = {
+        "array": _ARRAY,
+        "footprint": _struct(box=_OLD_BOX, spans=_SPANS, peaks=pa.list_(_PEAK)),
+    }
     columns = [
-        (name, _ARRAY if name == "array" and version in _PLAIN else kind, meaning)
+        (name, old.get(name, kind) if version in _PLAIN else kind, meaning)
         for name, kind, meaning in (*_COLUMNS, blends)
     ]
     return [pa.field(name, kind, metadata={"description": meaning}) for name, kind, meaning in columns]

@@ -53,7 +53,7 @@ def check_parent(parent: ParentModel, bands: tuple[str, ...]) -> None:
     Raises
     ------
     InputError
-        If a peak has not exactly one source, or an array or a source's point-source fits have another number of bands.
+        If a peak has not exactly one source, which has the same peak, or an array or a source's point-source fits have another number of bands.
     """
     _check_sources(parent)
     _check_arrays(parent, bands)
@@ -76,6 +76,12 @@ def _check_sources(parent: ParentModel) -> None:
         raise InputError(
             f"parent {parent.id} must have one source per peak; it has peaks {peaks}, sources of {sources}"
         )
+    by_id = {peak.id: peak for peak in parent.footprint.peaks}
+    for source in (source for blend in parent.blends for source in blend.sources):
+        own, listed = source.peak, by_id[source.peak.id]
+        # Peaks are compared as they read, because a height of NaN is not equal to itself.
+        if own is not listed and repr(own) != repr(listed):
+            raise InputError(f"object {source.id} has {own}, but the footprint of parent {parent.id} lists {listed}")
 
 
 def _check_arrays(parent: ParentModel, bands: tuple[str, ...]) -> None:

@@ -26,7 +26,8 @@ _HEAD = """# The model store's format
   increasing `id`. No row group holds both kinds.
 - Identifiers of parents and objects come from one space of 63 bits; an isolated object has the identifier of its
   parent.
-- Positions are `(y, x)` in pixels of the coadd, 0-based, with pixel centres on integers. Boxes are half-open.
+- Positions are `(y, x)` in pixels of the coadd, 0-based, with pixel centres on integers. Boxes are
+  four numbers: first row, first column, height and width.
 - The file's metadata have two keys. `meas_deblend` is a JSON text: `type`, `version`, `written_by` (release), `bands`,
   `shape` of the coadds `[y, x]`, `wcs` (FITS header cards), `zeropoints` (AB magnitude of one image unit per band, or
   null), `units` of pixels and fluxes, `provenance`, `apportion` (how pixels were shared out), and `pixel_error`.
@@ -100,7 +101,6 @@ def _named(kind: pa.DataType) -> str | None:
 
 
 _STRUCTS = {
-    ("y", "x", "height", "width"): "box (y, x, height, width)",
     ("dtype", "shape", "data"): "plain array",
     ("dtype", "shape", "support", "values"): "pixels",
     ("y", "x"): "position (y, x)",

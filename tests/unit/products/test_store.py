@@ -371,7 +371,9 @@ def test_records_that_make_no_sense_are_refused():
     record = document["parents"][0]
     changes = (
         (record["footprint"]["spans"]["x_stop"], 0, 500, "1 runs of the footprint are not inside"),
-        (record["footprint"]["box"], "height", -1, "damaged"),
+        (record["footprint"]["box"], 2, -1, "damaged: a box of -1 × 40 px"),
+        (record["footprint"]["box"], 3, 10**9, "a box of 30 × 1000000000 px; the largest has 67108864 px"),
+        (record["footprint"]["box"], 0, 2**40, "a box at"),
         (record["blends"][0]["sources"][0]["components"][0], "kind", "star", "component of kind 'star'"),
         (record["blends"][0]["sources"][0]["components"][0]["pixels"], "dtype", "|O", r"array of type '\|O'"),
         (
@@ -380,7 +382,7 @@ def test_records_that_make_no_sense_are_refused():
             [3, 3],
             "29 bytes of support do not make an array",
         ),
-        (record["blends"][0]["sources"][0]["components"][0]["box"], "width", 3, "do not fit Box"),
+        (record["blends"][0]["sources"][0]["components"][0]["box"], 3, 3, "do not fit Box"),
         (record["psfs"], 0, "none", "the record of parent 1 is damaged"),
     )
     for place, key, value, message in changes:

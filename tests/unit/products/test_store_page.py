@@ -51,7 +51,7 @@ def test_the_given_reader_rebuilds_the_models(reader, store):
             np.testing.assert_array_equal(psfs, parent.psfs)
             assert len(components) == len(source.components)
             for (kind, box, model), mine in zip(components, source.components, strict=True):
-                assert Box((box["y"], box["x"]), (box["height"], box["width"])) == mine.box
+                assert box == [*mine.box.origin, *mine.box.shape]
                 if kind == "factorized":
                     np.testing.assert_array_equal(model, mine.spectrum[:, None, None] * mine.morph)
                 elif kind == "template":
@@ -68,7 +68,7 @@ def test_the_given_reader_runs_without_this_package(reader, store):
     done = subprocess.run(  # noqa: S603  (this interpreter, and the documentation's text)
         [sys.executable, "-I", reader, store[0], "101"], capture_output=True, text=True, check=True
     )
-    assert done.stdout == "factorized in bands g r i at 13 38 (3, 15, 15)\n"
+    assert done.stdout == "factorized in bands g r i in the box [13, 38, 15, 15] (3, 15, 15)\n"
 
 
 def test_the_reference_page_names_every_field():
