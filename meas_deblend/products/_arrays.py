@@ -142,12 +142,12 @@ def _little_endian(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _kind(record: Mapping[str, Any]) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    dtype, shape = record["dtype"], tuple(record["shape"])
-    if dtype not in _DTYPES:
-        raise CorruptModelError(f"an array of type {dtype!r}; models hold {' or '.join(_DTYPES)}")
+    dtype, shape = _DTYPES.get(record["dtype"]), tuple(record["shape"])
+    if dtype is None:
+        raise CorruptModelError(f"an array of type {record['dtype']!r}; models hold {' or '.join(_DTYPES)}")
     for side in shape:
         if type(side) is not int or not 0 <= side <= _LARGEST_SIDE:
             raise CorruptModelError(f"{shape} is not the shape of an array")
     if len(shape) > 3:
         raise CorruptModelError(f"an array of {len(shape)} dimensions")
-    return _DTYPES[dtype], shape
+    return dtype, shape

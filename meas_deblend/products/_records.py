@@ -139,8 +139,9 @@ def _finite(value: float, what: str) -> float:
 
 
 def _check_extent(parent: ParentModel) -> None:
-    # Whoever draws a source allocates the box around its components.
-    for source in parent.sources:
+    # Whoever draws a source allocates the box around its components; those of most have one.
+    several = (source for blend in parent.blends for source in blend.sources if len(source.components) > 1)
+    for source in several:
         box = Box((source.peak.y, source.peak.x), (0, 0))
         for component in source.components:
             box |= component.box
@@ -201,15 +202,19 @@ def _read_footprint(record: Mapping[str, Any]) -> Footprint:
 
 def _read_mask(spans: Mapping[str, Any], box: Box) -> NDArray[np.bool_]:
     y, first, stop = (np.array(spans[name], dtype=np.int64) for name in ("y", "x_first", "x_stop"))
-    y, first, stop = y - box.origin[0], first - box.origin[1], stop - box.origin[1]
-    inside = (y >= 0) & (y < box.shape[0]) & (first >= 0) & (first < stop) & (stop <= box.shape[1])
+    height, width = box.shape
+    y -= box.origin[0]
+    first -= box.origin[1]
+    stop -= box.origin[1]
+    inside = (y >= 0) & (y < height) & (first >= 0) & (first < stop) & (stop <= width)
     if not inside.all():
         raise CorruptModelError(f"{np.count_nonzero(~inside)} runs of the footprint are not inside {box}")
-    # +1 where a run starts and −1 behind its end: the running sum is 1 on the run.
-    steps = np.zeros((box.shape[0], box.shape[1] + 1), dtype=np.int8)
-    steps[y, first] += 1
-    steps[y, stop] -= 1
-    return np.cumsum(steps, axis=1, dtype=np.int8)[:, :-1] > 0
+    # +1 where a run starts and −1 behind its end: the running sum is 1 on the run. What ends with a row does so in the
+    # next one, so that the sum may run over all rows at once; the last ends behind the mask.
+    steps = np.zeros(height * width + 1, dtype=np.int8)
+    np.add.at(steps, y * width + first, 1)
+    np.subtract.at(steps, y * width + stop, 1)
+    return (np.cumsum(steps, dtype=np.int8)[:-1] > 0).reshape(height, width)
 
 
 def _component_record(component: AnyComponent, compact: bool) -> Record:
