@@ -107,7 +107,8 @@ class ModelStore:
             raise ModelError(f"there is no model store at {self.path}")
         try:
             # The file stays open, so that a store that is written anew beneath does not change what this one reads.
-            self._file = pq.ParquetFile(self.path, page_checksum_verification=True)
+            self._stream = pa.OSFile(str(self.path))
+            self._file = pq.ParquetFile(self._stream, page_checksum_verification=True)
             about = check_header(self._file.schema_arrow.metadata, STORE_TYPE, READABLE_STORES, str(self.path))
             self._version: str = about["version"]
             self._check_columns()
@@ -117,6 +118,7 @@ class ModelStore:
         except CorruptModelError as error:
             raise CorruptModelError(f"{self.path} is damaged: {error}") from error
         self.metadata = StoreMetadata.from_dict(about, str(self.path))
+        self._checked: set[int] = set()
         self._group: Callable[[int], pa.Table] = lru_cache(_CACHED_GROUPS)(self._read_parents)
         self._psf: Callable[[str], NDArray[Any]] = lru_cache(_CACHED_PSFS)(self._read_psf)
         self._psfs: Callable[[tuple[str, ...]], NDArray[Any]] = lru_cache(_CACHED_PSFS)(self._stack_psfs)
@@ -236,12 +238,14 @@ class ModelStore:
         text = self._file.schema_arrow.metadata.get(INDEX_KEY.encode())
         if text is None:
             for group in range(self._file.num_row_groups):
-                check_group(self._file, group)
+                check_group(self._file, group, self._stream)
             return scanned_index(self._file)
         return read_index(text, self._file, self.path.stat().st_size)
 
     def _read_group(self, group: int, columns: tuple[str, ...] | None = None) -> pa.Table:
-        check_group(self._file, group)
+        if group not in self._checked:
+            check_group(self._file, group, self._stream)
+            self._checked.add(group)
         return self._file.read_row_group(group, columns=columns and list(columns), use_threads=False)
 
     def _read_parents(self, group: int) -> pa.Table:

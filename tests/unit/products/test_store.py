@@ -149,7 +149,9 @@ def test_one_parent_is_read_without_the_others(tmp_path, monkeypatch):
     write_models(tmp_path / "m", made, METADATA)
     groups = []
     real = store_module.check_group
-    monkeypatch.setattr(store_module, "check_group", lambda file, group: groups.append(group) or real(file, group))
+    monkeypatch.setattr(
+        store_module, "check_group", lambda file, group, stream: groups.append(group) or real(file, group, stream)
+    )
     store = ModelStore.open(tmp_path / "m")
     assert groups == []
     assert_same_parent(store.parent(11), made[10])
