@@ -6,13 +6,10 @@ Parquet and JSON files hold the same records, so that what is stored is decided 
 from __future__ import annotations
 
 import hashlib
-import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..exceptions import CorruptModelError
-from ..geometry import Box, Footprint, Peak
+from ..geometry import Box, Peak
 from ..models import (
     AnyComponent,
     BlendModel,
@@ -25,9 +22,10 @@ from ..models import (
     TemplateComponent,
 )
 from ._arrays import array_record, pixel_record, read_array, read_pixels
+from ._footprints import LARGEST_AREA, box_record, finite, footprint_record, read_box, read_footprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -36,8 +34,6 @@ __all__ = ["PARENT", "PSF", "Record", "parent_from_record", "parent_record", "ps
 Record = dict[str, Any]
 
 PARENT, PSF = "parent", "psf"
-_LARGEST_AREA = 2**26
-_FARTHEST = 2**30
 
 
 def psf_planes(parent: ParentModel) -> tuple[list[str], str | None, dict[str, NDArray[Any]]]:
@@ -72,7 +68,7 @@ def parent_record(parent: ParentModel, compact: bool = False) -> Record:
         "kind": PARENT,
         "id": int(parent.id),
         "object_ids": [int(source.id) for source in parent.sources],
-        "footprint": _footprint_record(parent.footprint),
+        "footprint": footprint_record(parent.footprint),
         "psfs": keys,
         "model_psf": model_key,
         "deblender": parent.deblender,
@@ -102,7 +98,7 @@ def parent_from_record(record: Mapping[str, Any], psfs: Callable[[tuple[str, ...
     """
     try:
         model_key = record["model_psf"]
-        footprint = _read_footprint(record["footprint"])
+        footprint = read_footprint(record["footprint"])
         peaks = {peak.id: peak for peak in footprint.peaks}
         parent = ParentModel(
             id=record["id"],
@@ -115,7 +111,7 @@ def parent_from_record(record: Mapping[str, Any], psfs: Callable[[tuple[str, ...
             reason=record["reason"],
             message=record["message"],
             warnings=tuple(record["warnings"]),
-            kernel_floor=_finite(record["kernel_floor"], "the kernels' floor"),
+            kernel_floor=finite(record["kernel_floor"], "the kernels' floor"),
         )
         _check_extent(parent)
     except CorruptModelError as error:
@@ -132,12 +128,6 @@ def _key(array: NDArray[Any]) -> str:
     return digest.hexdigest()[:32]
 
 
-def _finite(value: float, what: str) -> float:
-    if not math.isfinite(value):
-        raise CorruptModelError(f"{what} must be finite, got {value}")
-    return value
-
-
 def _check_extent(parent: ParentModel) -> None:
     # Whoever draws a source allocates the box around its components; those of most have one.
     several = (source for blend in parent.blends for source in blend.sources if len(source.components) > 1)
@@ -145,76 +135,8 @@ def _check_extent(parent: ParentModel) -> None:
         box = Box((source.peak.y, source.peak.x), (0, 0))
         for component in source.components:
             box |= component.box
-        if box.area > _LARGEST_AREA:
-            raise CorruptModelError(f"the components of object {source.id} span {box}: more than {_LARGEST_AREA} px")
-
-
-def _box_record(box: Box) -> list[int]:
-    return [*box.origin, *box.shape]
-
-
-def _read_box(record: Sequence[int]) -> Box:
-    y, x, height, width = record
-    if not (type(y) is type(x) is type(height) is type(width) is int):
-        raise CorruptModelError(f"a box must be four integers, got {record}")
-    if not (-_FARTHEST <= y <= _FARTHEST and -_FARTHEST <= x <= _FARTHEST):
-        raise CorruptModelError(f"a box at (y, x) = ({y}, {x})")
-    if height < 0 or width < 0 or height * width > _LARGEST_AREA or max(height, width) > _LARGEST_AREA:
-        raise CorruptModelError(f"a box of {height} × {width} px; the largest has {_LARGEST_AREA} px")
-    return Box((y, x), (height, width))
-
-
-def _peak_record(peak: Peak) -> Record:
-    position = None if peak.position is None else {"y": float(peak.position[0]), "x": float(peak.position[1])}
-    return {
-        "id": int(peak.id),
-        "y": int(peak.y),
-        "x": int(peak.x),
-        "value": float(peak.value),
-        "bands": list(peak.bands),
-        "position": position,
-        "name": peak.name,
-    }
-
-
-def _read_peak(record: Mapping[str, Any]) -> Peak:
-    place = record["position"]
-    position = None if place is None else (_finite(place["y"], "positions"), _finite(place["x"], "positions"))
-    bands = tuple(record["bands"])
-    return Peak(record["id"], record["y"], record["x"], record["value"], bands, position, record["name"])
-
-
-def _footprint_record(footprint: Footprint) -> Record:
-    # The box is kept beside the spans, because it need not be the tightest one.
-    y, first, stop = footprint.spans().T.tolist()
-    return {
-        "box": _box_record(footprint.box),
-        "spans": {"y": y, "x_first": first, "x_stop": stop},
-        "peaks": [_peak_record(peak) for peak in footprint.peaks],
-    }
-
-
-def _read_footprint(record: Mapping[str, Any]) -> Footprint:
-    box = _read_box(record["box"])
-    peaks = tuple(_read_peak(peak) for peak in record["peaks"])
-    return Footprint(box, _read_mask(record["spans"], box), peaks)
-
-
-def _read_mask(spans: Mapping[str, Any], box: Box) -> NDArray[np.bool_]:
-    y, first, stop = (np.array(spans[name], dtype=np.int64) for name in ("y", "x_first", "x_stop"))
-    height, width = box.shape
-    y -= box.origin[0]
-    first -= box.origin[1]
-    stop -= box.origin[1]
-    inside = (y >= 0) & (y < height) & (first >= 0) & (first < stop) & (stop <= width)
-    if not inside.all():
-        raise CorruptModelError(f"{np.count_nonzero(~inside)} runs of the footprint are not inside {box}")
-    # +1 where a run starts and −1 behind its end: the running sum is 1 on the run. What ends with a row does so in the
-    # next one, so that the sum may run over all rows at once; the last ends behind the mask.
-    steps = np.zeros(height * width + 1, dtype=np.int8)
-    np.add.at(steps, y * width + first, 1)
-    np.subtract.at(steps, y * width + stop, 1)
-    return (np.cumsum(steps, dtype=np.int8)[:-1] > 0).reshape(height, width)
+        if box.area > LARGEST_AREA:
+            raise CorruptModelError(f"the components of object {source.id} span {box}: more than {LARGEST_AREA} px")
 
 
 def _component_record(component: AnyComponent, compact: bool) -> Record:
@@ -231,7 +153,7 @@ def _component_record(component: AnyComponent, compact: bool) -> Record:
     spectrum = None if isinstance(component, TemplateComponent) else array_record(component.spectrum)
     return {
         "kind": kind,
-        "box": _box_record(component.box),
+        "box": box_record(component.box),
         "spectrum": spectrum,
         "pixels": None if pixels is None else pixel_record(pixels, compact),
         "parameters": None if parameters is None else [float(value) for value in parameters],
@@ -239,7 +161,7 @@ def _component_record(component: AnyComponent, compact: bool) -> Record:
 
 
 def _read_component(record: Mapping[str, Any]) -> AnyComponent:
-    box, kind = _read_box(record["box"]), record["kind"]
+    box, kind = read_box(record["box"]), record["kind"]
     if kind in ("factorized", "template"):
         pixels = read_pixels(record["pixels"])
         if pixels.shape[-2:] != box.shape:
@@ -248,7 +170,7 @@ def _read_component(record: Mapping[str, Any]) -> AnyComponent:
             return TemplateComponent(box, pixels)
         return FactorizedComponent(box, read_array(record["spectrum"]), pixels)
     if kind in ("point", "profile"):
-        y, x, *shape = (_finite(float(value), "parameters") for value in record["parameters"])
+        y, x, *shape = (finite(float(value), "parameters") for value in record["parameters"])
         spectrum = read_array(record["spectrum"])
         if kind == "point" and not shape:
             return PointComponent(box, spectrum, (y, x))
@@ -286,7 +208,7 @@ def _blend_record(blend: BlendModel, compact: bool) -> Record:
     covariance = blend.flux_covariance
     return {
         "id": int(blend.id),
-        "box": _box_record(blend.box),
+        "box": box_record(blend.box),
         "iterations": int(blend.iterations),
         "log_likelihood": float(blend.log_likelihood),
         "stop_reason": blend.stop_reason,
@@ -299,4 +221,4 @@ def _read_blend(record: Mapping[str, Any], peaks: Mapping[int, Peak]) -> BlendMo
     sources = tuple(_read_source(source, peaks) for source in record["sources"])
     numbers = record["iterations"], record["log_likelihood"], record["stop_reason"]
     covariance = None if record["flux_covariance"] is None else read_array(record["flux_covariance"])
-    return BlendModel(record["id"], _read_box(record["box"]), sources, *numbers, covariance)
+    return BlendModel(record["id"], read_box(record["box"]), sources, *numbers, covariance)

@@ -53,7 +53,8 @@ def check_parent(parent: ParentModel, bands: tuple[str, ...]) -> None:
     Raises
     ------
     InputError
-        If a peak has not exactly one source, which has the same peak, or an array or a source's point-source fits have another number of bands.
+        If a peak has not exactly one source with the same peak, or an array or a source's point-source fits have
+        another number of bands.
     """
     _check_sources(parent)
     _check_arrays(parent, bands)

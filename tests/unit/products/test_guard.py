@@ -55,7 +55,7 @@ def test_runs_of_nothing_are_not_unrolled(path, monkeypatch):
 
     monkeypatch.setattr(guard, "_MOST_VALUES", 4000)
     rewritten(path, change)
-    with pytest.raises(CorruptModelError, match="5005 values in .* at warnings"):
+    with pytest.raises(CorruptModelError, match=r"5005 values in .* at warnings"):
         ModelStore(path).parent(2)
 
 

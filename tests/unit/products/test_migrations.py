@@ -104,7 +104,7 @@ def as_version(document, version):
     old = copy.deepcopy(document) | {"version": version}
     del old["pixel_error"]
     old["psfs"] = {key: plain(array) for key, array in old["psfs"].items()}
-    for parent, blend in ((parent, blend) for parent in old["parents"] for blend in parent["blends"]):
+    for parent, blend in [(one, blend) for one in old["parents"] for blend in one["blends"]]:
         del blend["flux_covariance"]
         for place in (parent["footprint"], blend):
             if isinstance(place["box"], list):
