@@ -110,12 +110,12 @@ class _Compact:
         return fields
 
     def _value(self, kind: int, depth: int) -> object:
-        if kind in (_TRUE, _FALSE):
-            return kind == _TRUE
-        if kind == _STRUCT:
-            return self.struct(depth + 1)
         if kind in _INTEGERS:
             return self._integer()
+        if kind == _STRUCT:
+            return self.struct(depth + 1)
+        if kind in (_TRUE, _FALSE):
+            return kind == _TRUE
         if kind in (_BYTE, _DOUBLE, _BINARY):
             length = {_BYTE: 1, _DOUBLE: 8}.get(kind) or self._unsigned()
             self.place += length
@@ -129,10 +129,14 @@ class _Compact:
 
     def _unsigned(self) -> int:
         out = shift = 0
+        # Most are short, and every look-up waits for this.
+        data, place = self.data, self.place
         while shift < 70:
-            byte = self._byte()
+            byte = data[place]
+            place += 1
             out |= (byte & 127) << shift
             if byte < 128:
+                self.place = place
                 return out
             shift += 7
         raise CorruptModelError("a page header with a number that does not end")

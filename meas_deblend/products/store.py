@@ -231,8 +231,10 @@ class ModelStore:
         return parent
 
     def _check_columns(self) -> None:
-        if not self._file.schema_arrow.equals(pa.schema(store_fields(self._version))):
+        schema = self._file.schema_arrow
+        if not schema.equals(pa.schema(store_fields(self._version))):
             raise CorruptModelError(f"its columns are not those of version {self._version}")
+        self._parent_columns = tuple(name for name in schema.names if name not in _PSF_ONLY)
 
     def _read_index(self) -> StoreIndex:
         text = self._file.schema_arrow.metadata.get(INDEX_KEY.encode())
@@ -250,7 +252,7 @@ class ModelStore:
 
     def _read_parents(self, group: int) -> pa.Table:
         # Each column costs time to open, though it holds nothing in the rows of parents.
-        return self._read_group(group, tuple(name for name in self._file.schema_arrow.names if name not in _PSF_ONLY))
+        return self._read_group(group, self._parent_columns)
 
     def _psf_places(self) -> Mapping[str, tuple[int, int]]:
         if self._places is None:
