@@ -89,7 +89,7 @@ class ProfileComponent:
     radius : float
         Half-light radius in pixels, geometric mean of both axes; > 0.
     ellipticity : tuple of float
-        ``(g1, g2)`` with axis ratio (1 − |g|) / (1 + |g|) and major axis at half the angle of (g1, g2) from x to y.
+        ``(g1, g2)``, of length g: axis ratio (1 − g) / (1 + g), major axis at half the angle of (g1, g2) from x to y.
     index : float
         Sérsic index: 0.5 for a Gaussian, 1 for an exponential, 4 for de Vaucouleurs.
     """
