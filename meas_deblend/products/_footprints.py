@@ -117,6 +117,7 @@ def _read_mask(spans: Mapping[str, Any], box: Box) -> NDArray[np.bool_]:
     # +1 where a run starts and −1 behind its end: the running sum is 1 on the run. What ends with a row does so in the
     # next one, so that the sum may run over all rows at once; the last ends behind the mask.
     steps = np.zeros(height * width + 1, dtype=np.int8)
-    np.add.at(steps, y * width + first, 1)
-    np.subtract.at(steps, y * width + stop, 1)
+    row = y * width
+    steps[row + first] += 1
+    steps[row + stop] -= 1
     return (np.cumsum(steps, dtype=np.int8)[:-1] > 0).reshape(height, width)

@@ -90,9 +90,20 @@ class StoreMetadata:
         )
 
     def world_coordinates(self) -> WCS | None:
-        """World coordinates as an astropy WCS; None without."""
-        # The header comes from a WCS that astropy had already mended.
-        return WCS(Header.fromstring(self.wcs), fix=False) if self.wcs else None
+        """World coordinates as an astropy WCS; None without.
+
+        Raises
+        ------
+        CorruptModelError
+            If the stored header is none.
+        """
+        if not self.wcs:
+            return None
+        try:
+            # The header comes from a WCS that astropy had already mended.
+            return WCS(Header.fromstring(self.wcs), fix=False)
+        except (ValueError, TypeError, KeyError, OSError) as error:
+            raise CorruptModelError(f"the store's world coordinates are damaged: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
         """Values as JSON knows them."""
@@ -120,12 +131,12 @@ class StoreMetadata:
             return cls(
                 bands=_names(stored["bands"]),
                 shape=(int(stored["shape"][0]), int(stored["shape"][1])),
-                wcs=stored["wcs"],
-                zeropoints=tuple(stored["zeropoints"]),
-                units=stored["units"],
+                wcs=_text(stored["wcs"]),
+                zeropoints=tuple(None if value is None else float(value) for value in stored["zeropoints"]),
+                units=_text(stored["units"]),
                 provenance=stored["provenance"],
                 apportion=stored["apportion"],
-                pixel_error=stored.get("pixel_error", 0.0),  # stores before 1.2.0 keep every bit
+                pixel_error=float(stored.get("pixel_error", 0.0)),  # stores before 1.2.0 keep every bit
             )
         except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
             raise CorruptModelError(f"{where} is damaged: its header lacks or garbles {error}") from error
@@ -135,3 +146,9 @@ def _names(stored: Any) -> tuple[str, ...]:
     if not isinstance(stored, list) or not all(isinstance(name, str) for name in stored):
         raise TypeError(f"bands {stored!r}")
     return tuple(stored)
+
+
+def _text(stored: Any) -> str:
+    if not isinstance(stored, str):
+        raise TypeError(f"{stored!r} where there must be text")
+    return stored

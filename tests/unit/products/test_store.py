@@ -262,6 +262,9 @@ def rewrite_header(path, **changes):
         ({"type": "something"}, "type 'something', not 'meas_deblend.models'"),
         ({"bands": "g"}, "lacks or garbles"),
         ({"bands": None}, "lacks or garbles"),
+        ({"wcs": 5}, "lacks or garbles 5 where there must be text"),
+        ({"zeropoints": ["x", 1, 2]}, "lacks or garbles could not convert"),
+        ({"pixel_error": 2}, "lacks or garbles the relative error of pixels"),
     ],
 )
 def test_other_headers_are_refused(tmp_path, changes, message):
