@@ -5,6 +5,7 @@ Each message says what was given, what is allowed and, where it is known, where 
 
 __all__ = [
     "ConfigError",
+    "CorruptModelError",
     "InputError",
     "InputWarning",
     "MeasDeblendError",
@@ -32,6 +33,10 @@ class PipelineError(MeasDeblendError):
 
 class ModelError(MeasDeblendError):
     """A stored model cannot be read, or does not hold what was asked for."""
+
+
+class CorruptModelError(ModelError):
+    """A model store is damaged, or was made to do harm: what it declares and what it holds do not fit each other."""
 
 
 class NoWorkFoundError(MeasDeblendError):

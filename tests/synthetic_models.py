@@ -5,7 +5,15 @@ from dataclasses import replace
 import numpy as np
 
 from meas_deblend.geometry import Box, Footprint, Peak
-from meas_deblend.models import BlendModel, FactorizedComponent, ParentModel, SourceModel, TemplateComponent
+from meas_deblend.models import (
+    BlendModel,
+    FactorizedComponent,
+    ParentModel,
+    PointComponent,
+    ProfileComponent,
+    SourceModel,
+    TemplateComponent,
+)
 
 BANDS = ("g", "r", "i")
 
@@ -64,6 +72,21 @@ def make_template_parent(parent_id, position, box):
     )
 
 
+def make_parametric_parent(parent_id, position, box):
+    """Isolated parent of a point and a profile, whose fluxes have a covariance."""
+    peak = Peak(0, round(position[0]), round(position[1]), position=position)
+    spectrum = np.array([100, 200, 300], dtype=np.float32)
+    components = (
+        PointComponent(box, spectrum, position),
+        ProfileComponent(box, spectrum[::-1].copy(), position, 2.5, (0.25, -0.125), 1.5),
+    )
+    source = SourceModel(parent_id, peak, components)
+    covariance = np.array([4.0, 5.0, 6.0]).reshape(3, 1, 1)
+    blend = BlendModel(parent_id, box, (source,), 7, -12.5, "converged", covariance)
+    model_psf = gaussian((15, 15), (7, 7), 0.8)
+    return ParentModel(parent_id, Footprint.from_box(box, (peak,)), (blend,), psf_cube(), model_psf, "multi_band")
+
+
 def with_fits(parent, psf_fits):
     """Return the isolated parent with other point-source fits."""
     source = replace(parent.sources[0], psf_fits=psf_fits)
@@ -96,6 +119,9 @@ def assert_same_parent(a, b):
 def _assert_same_blend(a, b):
     values = ("id", "box", "iterations", "log_likelihood", "stop_reason")
     assert [repr(getattr(a, name)) for name in values] == [repr(getattr(b, name)) for name in values]
+    assert (a.flux_covariance is None) == (b.flux_covariance is None)
+    if a.flux_covariance is not None:
+        assert_same_array(a.flux_covariance, b.flux_covariance)
     assert len(a.sources) == len(b.sources)
     for one, other in zip(a.sources, b.sources, strict=True):
         assert (one.id, one.flags, repr(one.peak)) == (other.id, other.flags, repr(other.peak))
@@ -104,5 +130,8 @@ def _assert_same_blend(a, b):
         for mine, theirs in zip(one.components, other.components, strict=True):
             assert type(mine) is type(theirs)
             assert mine.box == theirs.box
-            for name in ("spectrum", "morph") if isinstance(mine, FactorizedComponent) else ("cube",):
-                assert_same_array(getattr(mine, name), getattr(theirs, name))
+            for name in ("spectrum", "morph", "cube"):
+                if hasattr(mine, name):
+                    assert_same_array(getattr(mine, name), getattr(theirs, name))
+            for name in ("center", "radius", "ellipticity", "index"):
+                assert getattr(mine, name, None) == getattr(theirs, name, None)

@@ -20,7 +20,7 @@ from meas_deblend.cli import build_parser
 from meas_deblend.framework import load_pipeline, shipped_pipelines, show_pipeline, show_tasks
 from meas_deblend.framework.fields import model_of, type_text, walk_fields
 from meas_deblend.image import Survey, load_survey
-from meas_deblend.products import columns_markdown
+from meas_deblend.products import columns_markdown, store_markdown
 from meas_deblend.shipped import surveys
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def write_pages(_app: Sphinx) -> None:
     pipelines = [load_pipeline(name) for name in names]
     pages = {
         "columns.md": columns_markdown(),
+        "model-store.md": store_markdown(),
         "tasks.md": tasks_page(pipelines),
         "settings.md": settings_page(pipelines),
         "surveys.md": survey_page(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..products import MemoryStore, ModelStore, write_models
+from ..products import MemoryStore, open_models, write_models
 from .blend import Blend
 from .source import Source
 
@@ -24,7 +24,7 @@ class Models:
     Parameters
     ----------
     store : ModelSource
-        Where they come from: `products.ModelStore` or `products.MemoryStore`.
+        Where they come from: `products.ModelStore`, `products.ModelDataset` or `products.MemoryStore`.
 
     Examples
     --------
@@ -74,8 +74,8 @@ class Models:
         ModelError
             If there is no such object; the message says which there are.
         """
-        parent = self.store.parent(self.store.owner_of(int(object_id)))
-        return Source(int(object_id), parent, self.metadata)
+        parent_id = self.store.owner_of(int(object_id))
+        return Source(int(object_id), self.store.parent(parent_id), self.store.metadata_of(parent_id))
 
     def blend(self, parent_id: int) -> Blend:
         """One parent with all its objects; for an isolated object its own identifier.
@@ -85,15 +85,22 @@ class Models:
         ModelError
             If there is no such parent; the message says which there are.
         """
-        return Blend(self.store.parent(int(parent_id)), self.metadata)
+        return Blend(self.store.parent(int(parent_id)), self.store.metadata_of(int(parent_id)))
 
     def blends(self) -> Iterator[Blend]:
         """All parents, one after the other, without holding more than one in memory."""
-        return (Blend(parent, self.metadata) for parent in self.store.parents())
+        return (Blend(parent, self.store.metadata_of(parent.id)) for parent in self.store.parents())
 
-    def write(self, path: str | Path) -> None:
-        """Write all models to a Parquet file, whole or not at all."""
-        write_models(Path(path), self.store.parents(), self.metadata)
+    def write(self, path: str | Path, *, compact: bool = False) -> None:
+        """Write all models to a Parquet file, whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+        compact : bool
+            Round pixels to a relative error of 2⁻¹¹; see `products.write_models`.
+        """
+        write_models(Path(path), self.store.parents(), self.metadata, compact=compact)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -103,11 +110,21 @@ class Models:
 
 
 def load_models(path: str | Path) -> Models:
-    """Open a model store; each model is read when it is asked for.
+    """Open a model store, or a folder of them as one; each model is read when it is asked for.
+
+    Parameters
+    ----------
+    path : path
+        A file that was written by `Models.write` or a run; or a folder, of which all files ``models.parquet`` and
+        ``models-….parquet`` are opened, those in folders beneath included.
 
     Raises
     ------
+    CorruptModelError
+        If a file is damaged.
     ModelError
-        If the file is missing, damaged, of another type, or of a version that this release cannot read.
+        If the file is missing, of another type, or of a version that this release cannot read.
+    InputError
+        If stores of a folder do not fit each other.
     """
-    return Models(ModelStore(Path(path)))
+    return Models(open_models(path))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import ValidationError
 
-from ..apportion import ApportionConfig, reapportion_parent, render_templates
+from ..apportion import ApportionConfig, pixels_of, reapportion_parent, render_templates
 from ..exceptions import ModelError
 from ..geometry import Box, Image
 from ..models import FactorizedComponent
@@ -128,7 +128,7 @@ def _apportion_config(metadata: StoreMetadata) -> ApportionConfig:
 def _model_space(parent: ParentModel, source: SourceModel) -> Image:
     box = source_box(source)
     cube = np.zeros((len(parent.psfs), *box.shape), dtype=np.float32)
-    for component in source.components:
+    for component in (pixels_of(c, parent.model_psf) for c in source.components):
         if not isinstance(component, FactorizedComponent):
             raise ModelError(
                 f"object {source.id} was modelled by templates as seen in each band (deblender {parent.deblender!r}): "

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..geometry import Box, HeavyFootprint
     from ..image import MultibandExposure
-    from ..models import Component, ParentModel, SourceModel
+    from ..models import AnyComponent, ParentModel, SourceModel
     from ..products import StoreMetadata
 
 __all__ = ["Source", "SourceView"]
@@ -68,7 +68,7 @@ class SourceView:
         return self.values.peak.center
 
     @property
-    def components(self) -> tuple[Component, ...]:
+    def components(self) -> tuple[AnyComponent, ...]:
         """Components of its model; empty if it has none."""
         return self.values.components
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..models import FactorizedComponent
+from .components import pixels_of
 from .render import parent_pixels, render_templates
 
 if TYPE_CHECKING:
@@ -59,15 +60,15 @@ def model_chi2(exposure: MultibandExposure, parent: ParentModel) -> ModelChi2:
     deviation = np.zeros(images.shape)
     # Variances as small as 1e-40 are usable, and their ratio is not to overflow single precision.
     deviation[usable] = (images[usable] - model[usable]) ** 2 / variance[usable].astype(np.float64)
-    supports = [_support(source, len(images), box) & usable for source in parent.sources]
+    supports = [_support(parent, source, box) & usable for source in parent.sources]
     anything = np.any(supports, axis=0) if supports else np.zeros_like(usable)
     return ModelChi2(_mean(deviation, anything), tuple(_mean(deviation, s) for s in supports))
 
 
-def _support(source: SourceModel, bands: int, box: Box) -> BoolArray:
+def _support(parent: ParentModel, source: SourceModel, box: Box) -> BoolArray:
     """Where a source's model, before convolution, is above 0 (band, y, x)."""
-    out = np.zeros((bands, *box.shape), dtype=bool)
-    for component in source.components:
+    out = np.zeros((len(parent.psfs), *box.shape), dtype=bool)
+    for component in (pixels_of(c, parent.model_psf) for c in source.components):
         here, there = component.box.overlap_slices(box)
         if isinstance(component, FactorizedComponent):
             positive = component.spectrum[:, None, None] * component.morph[here] > 0

@@ -11,6 +11,7 @@ from ..exceptions import InputError, ModelError
 from ..geometry import Box, Image
 from ..models import FactorizedComponent, TemplateComponent
 from ..scarlet import prepare_kernels, render_source
+from .components import pixels_of
 from .split import apportion
 from .values import ApportionConfig
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..geometry import BoolArray, FloatArray
     from ..image import MultibandExposure
-    from ..models import ParentModel, SourceModel
+    from ..models import Component, ParentModel
     from ..scarlet import Kernels
     from .values import Apportioned
 
@@ -29,9 +30,10 @@ __all__ = ["parent_pixels", "reapportion_parent", "render_templates"]
 def render_templates(parent: ParentModel, frame: Box) -> tuple[Image, ...]:
     """Draw every source of a parent as it is seen in each band.
 
-    Factorized components are convolved with the difference kernels that take the model PSF to each band's PSF
-    (Melchior et al. 2018, Astronomy and Computing 24, 129, section 2.2), and are exactly 0 where the kernel cannot
-    reach; in a band without a PSF they stay in the resolution of the model.  Template components are as they are.
+    Points and profiles are drawn first (`pixels_of`).  Factorized components are convolved with the difference kernels
+    that take the model PSF to each band's PSF (Melchior et al. 2018, Astronomy and Computing 24, 129, section 2.2), and
+    are exactly 0 where the kernel cannot reach; in a band without a PSF they stay in the resolution of the model.
+    Template components are as they are.
 
     Parameters
     ----------
@@ -48,12 +50,13 @@ def render_templates(parent: ParentModel, frame: Box) -> tuple[Image, ...]:
     Raises
     ------
     ModelError
-        If there are factorized components but no model PSF.
+        If there are components other than templates, but no model PSF.
     """
     sources = parent.sources
-    factorized = any(isinstance(c, FactorizedComponent) for s in sources for c in s.components)
+    components = [[pixels_of(c, parent.model_psf) for c in s.components] for s in sources]
+    factorized = any(isinstance(c, FactorizedComponent) for several in components for c in several)
     kernels = _kernels(parent) if factorized else None
-    return tuple(_render(source, kernels, len(parent.psfs), frame) for source in sources)
+    return tuple(_render(several, kernels, len(parent.psfs), frame) for several in components)
 
 
 def _kernels(parent: ParentModel) -> Kernels:
@@ -70,10 +73,10 @@ def _kernels(parent: ParentModel) -> Kernels:
     return prepare_kernels(psfs, parent.model_psf, floor=parent.kernel_floor)
 
 
-def _render(source: SourceModel, kernels: Kernels | None, bands: int, frame: Box) -> Image:
+def _render(components: Sequence[Component], kernels: Kernels | None, bands: int, frame: Box) -> Image:
     """Sum of a source's components on the union of their boxes within ``frame``."""
-    parts = [Image(c.cube, c.box) for c in source.components if isinstance(c, TemplateComponent)]
-    factorized = [c for c in source.components if isinstance(c, FactorizedComponent)]
+    parts = [Image(c.cube, c.box) for c in components if isinstance(c, TemplateComponent)]
+    factorized = [c for c in components if isinstance(c, FactorizedComponent)]
     if factorized and kernels is not None:
         box, cube = render_source(factorized, kernels, frame)
         parts.append(Image(cube, box))

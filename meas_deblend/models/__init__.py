@@ -2,21 +2,27 @@
 
 from .flux import model_flux
 from .values import (
+    AnyComponent,
     BlendModel,
     Component,
     FactorizedComponent,
     ParentModel,
+    PointComponent,
     PointSourceFit,
+    ProfileComponent,
     SourceModel,
     TemplateComponent,
 )
 
 __all__ = [
+    "AnyComponent",
     "BlendModel",
     "Component",
     "FactorizedComponent",
     "ParentModel",
+    "PointComponent",
     "PointSourceFit",
+    "ProfileComponent",
     "SourceModel",
     "TemplateComponent",
     "model_flux",

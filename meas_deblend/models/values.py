@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from ..geometry import Box, FloatArray, Footprint, Peak
 
 __all__ = [
+    "AnyComponent",
     "BlendModel",
     "Component",
     "FactorizedComponent",
     "ParentModel",
+    "PointComponent",
     "PointSourceFit",
+    "ProfileComponent",
     "SourceModel",
     "TemplateComponent",
 ]
@@ -52,7 +55,58 @@ class TemplateComponent:
     cube: FloatArray
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PointComponent:
+    """A point source at a float position, in the resolution of the model PSF.
+
+    Parameters
+    ----------
+    box : Box
+        Where it is drawn.
+    spectrum : float32 array (band,)
+        Total flux per band, image units.
+    center : tuple of float
+        Position ``(y, x)``.
+    """
+
+    box: Box
+    spectrum: FloatArray
+    center: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProfileComponent:
+    """A Sérsic profile with elliptical isophotes, in the resolution of the model PSF.
+
+    Parameters
+    ----------
+    box : Box
+        Where it is drawn.
+    spectrum : float32 array (band,)
+        Total flux per band, image units, what falls outside the box included.
+    center : tuple of float
+        Position ``(y, x)``.
+    radius : float
+        Half-light radius in pixels, geometric mean of both axes; > 0.
+    ellipticity : tuple of float
+        ``(g1, g2)``, of length g: axis ratio (1 − g) / (1 + g), major axis at half the angle of (g1, g2) from x to y.
+    index : float
+        Sérsic index: 0.5 for a Gaussian, 1 for an exponential, 4 for de Vaucouleurs.
+    """
+
+    box: Box
+    spectrum: FloatArray
+    center: tuple[float, float]
+    radius: float
+    ellipticity: tuple[float, float] = (0.0, 0.0)
+    index: float = 1.0
+
+
 Component = FactorizedComponent | TemplateComponent
+"""Components that are pixels."""
+
+AnyComponent = FactorizedComponent | TemplateComponent | PointComponent | ProfileComponent
+"""Components that are pixels or parameters; `apportion.pixels_of` draws the latter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +138,7 @@ class SourceModel:
         objectId.
     peak : Peak
         The peak that it belongs to.
-    components : tuple of Component
+    components : tuple of AnyComponent
         May be empty: a source without a model is kept, and receives no flux.
     flags : frozenset of str
         Names of the object flags (products.columns) that are true.
@@ -94,7 +148,7 @@ class SourceModel:
 
     id: int
     peak: Peak
-    components: tuple[Component, ...]
+    components: tuple[AnyComponent, ...]
     flags: frozenset[str] = frozenset()
     psf_fits: tuple[PointSourceFit | None, ...] = ()
 
@@ -115,6 +169,9 @@ class BlendModel:
         −½ Σ w (model − data)² of the returned model; NaN where nothing was fitted.
     stop_reason : str
         Why the fit ended ("converged", "max_iter", …); "" where nothing was fitted.
+    flux_covariance : float array (band, source, source), optional
+        Covariance of the sources' total model fluxes, image units², in the order of ``sources``; None where it is not
+        known.
     """
 
     id: int
@@ -123,6 +180,7 @@ class BlendModel:
     iterations: int = 0
     log_likelihood: float = float("nan")
     stop_reason: str = ""
+    flux_covariance: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

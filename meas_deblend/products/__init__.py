@@ -16,10 +16,13 @@ from .reference import columns_markdown
 from .vocabulary import OUTCOMES, REASON_FLAGS, REASONS, Reason
 
 if TYPE_CHECKING:
+    from .dataset import ModelDataset, open_models
     from .json_store import models_from_json, models_to_json
+    from .merge import merge_models
     from .metadata import StoreMetadata
     from .run_record import RunInput, RunRecord, file_sha256, read_run_record, write_run_record
     from .store import ModelStore, write_models
+    from .store_page import store_markdown
     from .tables import arrow_schema, read_table, to_table, write_table
 
 __all__ = [
@@ -31,6 +34,7 @@ __all__ = [
     "CatalogLayout",
     "Column",
     "MemoryStore",
+    "ModelDataset",
     "ModelSource",
     "ModelStore",
     "PatchId",
@@ -47,11 +51,14 @@ __all__ = [
     "file_sha256",
     "flux_factor",
     "flux_unit",
+    "merge_models",
     "models_from_json",
     "models_to_json",
+    "open_models",
     "pack_id",
     "read_run_record",
     "read_table",
+    "store_markdown",
     "to_table",
     "unpack_id",
     "write_models",
@@ -60,14 +67,18 @@ __all__ = [
 ]
 
 _LAZY = {
+    "ModelDataset": "dataset",
     "ModelStore": "store",
     "RunInput": "run_record",
     "RunRecord": "run_record",
     "StoreMetadata": "metadata",
     "arrow_schema": "tables",
     "file_sha256": "run_record",
+    "merge_models": "merge",
     "models_from_json": "json_store",
     "models_to_json": "json_store",
+    "open_models": "dataset",
+    "store_markdown": "store_page",
     "read_run_record": "run_record",
     "read_table": "tables",
     "to_table": "tables",

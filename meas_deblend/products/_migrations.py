@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ._arrays import pixel_record, read_array
 from ._store_schema import STORE_VERSION
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from ._records import Record
 
-__all__ = ["READABLE_STORES", "migrated"]
+__all__ = ["READABLE_STORES", "migrated", "migrated_psf"]
 
 
 def migrated(record: Record, version: str) -> Record:
@@ -32,6 +33,17 @@ def migrated(record: Record, version: str) -> Record:
     return record
 
 
+def migrated_psf(array: Record, version: str) -> Record:
+    """Record of a PSF's pixels as the present version has it; see `migrated`."""
+    for step in range(READABLE_STORES.index(version), len(_STEPS)):
+        array = _PSF_STEPS.get(READABLE_STORES[step], _unchanged)(array)
+    return array
+
+
+def _unchanged(array: Record) -> Record:
+    return array
+
+
 def _with_point_source_fits(record: Record) -> Record:
     """1.0.0 → 1.1.0: sources hold the point-source fits of each band, which were not kept before."""
     blends = [
@@ -40,8 +52,49 @@ def _with_point_source_fits(record: Record) -> Record:
     return {**record, "blends": blends}
 
 
-_STEPS: dict[str, Callable[[Record], Record]] = {"1.0.0": _with_point_source_fits}
+def _with_planes_of_pixels(record: Record) -> Record:
+    """1.1.0 → 1.2.0.
+
+    Pixels are byte planes, boxes four numbers, and sources name their peak by its id. Components may have parameters
+    instead of pixels, and blends flux covariances.
+    """
+    footprint = {**record["footprint"], "box": _four_numbers(record["footprint"]["box"])}
+    blends = [
+        {
+            **blend,
+            "box": _four_numbers(blend["box"]),
+            "flux_covariance": None,
+            "sources": [_source_with_planes(source) for source in blend["sources"]],
+        }
+        for blend in record["blends"]
+    ]
+    return {**record, "footprint": footprint, "blends": blends}
+
+
+def _source_with_planes(source: Record) -> Record:
+    components = [
+        {**c, "box": _four_numbers(c["box"]), "pixels": _with_planes(c["pixels"]), "parameters": None}
+        for c in source["components"]
+    ]
+    return {**source, "peak": source["peak"]["id"], "components": components}
+
+
+def _four_numbers(box: Record) -> list[int]:
+    return [box["y"], box["x"], box["height"], box["width"]]
+
+
+def _with_planes(array: Record) -> Record:
+    return pixel_record(read_array(array))
+
+
+_STEPS: dict[str, Callable[[Record], Record]] = {
+    "1.0.0": _with_point_source_fits,
+    "1.1.0": _with_planes_of_pixels,
+}
 """What takes a record of each older version, oldest first, to the next one."""
+
+_PSF_STEPS: dict[str, Callable[[Record], Record]] = {"1.1.0": _with_planes}
+"""The same for the pixels of PSFs, where they changed."""
 
 READABLE_STORES = (*_STEPS, STORE_VERSION)
 """Versions that can be read, oldest first."""

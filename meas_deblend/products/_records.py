@@ -6,92 +6,69 @@ Parquet and JSON files hold the same records, so that what is stored is decided 
 from __future__ import annotations
 
 import hashlib
-import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..exceptions import ModelError
-from ..geometry import Box, Footprint, Peak
+from ..exceptions import CorruptModelError
+from ..geometry import Box, Peak
 from ..models import (
+    AnyComponent,
     BlendModel,
-    Component,
     FactorizedComponent,
     ParentModel,
+    PointComponent,
     PointSourceFit,
+    ProfileComponent,
     SourceModel,
     TemplateComponent,
 )
+from ._arrays import array_record, pixel_record, read_array, read_pixels
+from ._footprints import LARGEST_AREA, box_record, finite, footprint_record, read_box, read_footprint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-__all__ = ["PARENT", "PSF", "Record", "array_record", "parent_from_record", "parent_record", "psf_planes", "read_array"]
+__all__ = ["PARENT", "PSF", "Record", "parent_from_record", "parent_record", "psf_planes", "psf_record"]
 
 Record = dict[str, Any]
 
 PARENT, PSF = "parent", "psf"
-_DTYPES = ("<f4", "<f8")
 
 
-def array_record(array: NDArray[Any]) -> Record:
-    """Pixels as little-endian bytes in row-major order, with ``dtype`` ("<f4" or "<f8") and ``shape``.
-
-    Raises
-    ------
-    ModelError
-        If the array is of another type.
-    """
-    dtype = array.dtype.newbyteorder("<")
-    if dtype.str not in _DTYPES:
-        raise ModelError(f"models hold arrays of float32 or float64, got {array.dtype}")
-    return {
-        "dtype": dtype.str,
-        "shape": list(array.shape),
-        "data": array.astype(dtype, order="C", copy=False).tobytes(),
-    }
-
-
-def read_array(record: Mapping[str, Any]) -> NDArray[Any]:
-    """Read what `array_record` gave, as an array that owns its memory.
-
-    Raises
-    ------
-    ModelError
-        If type, shape and number of bytes do not fit each other.
-    """
-    dtype, shape, data = record["dtype"], tuple(record["shape"]), record["data"]
-    if dtype not in _DTYPES:
-        raise ModelError(f"an array of type {dtype!r}; models hold {' or '.join(_DTYPES)}")
-    if min(shape, default=0) < 0 or math.prod(shape) * np.dtype(dtype).itemsize != len(data):
-        raise ModelError(f"{len(data)} bytes do not make an array of type {dtype} and shape {shape}")
-    return np.frombuffer(data, dtype=dtype).reshape(shape).astype(np.dtype(dtype).newbyteorder("="), copy=True)
-
-
-def psf_planes(parent: ParentModel) -> tuple[list[str], str | None, dict[str, Record]]:
-    """Keys of a parent's PSFs per band, the key of its model PSF, and the arrays by key.
+def psf_planes(parent: ParentModel) -> tuple[list[str], str | None, dict[str, NDArray[Any]]]:
+    """Keys of a parent's PSFs per band, the key of its model PSF, and the arrays (y, x) by key.
 
     A key is made from the content, so equal PSFs of different parents have one key and are stored once.
     """
-    arrays = [array_record(plane) for plane in parent.psfs]
-    keys = [_key(array) for array in arrays]
-    planes = dict(zip(keys, arrays, strict=True))
+    keys = [_key(plane) for plane in parent.psfs]
+    planes = dict(zip(keys, parent.psfs, strict=True))
     if parent.model_psf is None:
         return keys, None, planes
-    model = array_record(parent.model_psf)
-    return keys, _key(model), {**planes, _key(model): model}
+    model = _key(parent.model_psf)
+    return keys, model, {**planes, model: parent.model_psf}
 
 
-def parent_record(parent: ParentModel) -> Record:
-    """Everything about a parent but the pixels of its PSFs."""
+def psf_record(key: str, array: NDArray[Any]) -> Record:
+    """Row of a PSF; PSFs are exact in the compact mode, too."""
+    return {"kind": PSF, "id": 0, "key": key, "array": pixel_record(array)}
+
+
+def parent_record(parent: ParentModel, compact: bool = False) -> Record:
+    """Everything about a parent but the pixels of its PSFs.
+
+    Parameters
+    ----------
+    parent : ParentModel
+    compact : bool
+        Round the pixels of components, see `_arrays.rounded`.
+    """
     keys, model_key, _ = psf_planes(parent)
     return {
         "kind": PARENT,
         "id": int(parent.id),
         "object_ids": [int(source.id) for source in parent.sources],
-        "footprint": _footprint_record(parent.footprint),
+        "footprint": footprint_record(parent.footprint),
         "psfs": keys,
         "model_psf": model_key,
         "deblender": parent.deblender,
@@ -100,125 +77,106 @@ def parent_record(parent: ParentModel) -> Record:
         "message": parent.message,
         "warnings": list(parent.warnings),
         "kernel_floor": float(parent.kernel_floor),
-        "blends": [_blend_record(blend) for blend in parent.blends],
+        "blends": [_blend_record(blend, compact) for blend in parent.blends],
     }
 
 
-def parent_from_record(record: Mapping[str, Any], psfs: Mapping[str, NDArray[Any]]) -> ParentModel:
+def parent_from_record(record: Mapping[str, Any], psfs: Callable[[tuple[str, ...]], NDArray[Any]]) -> ParentModel:
     """Rebuild a parent.
 
     Parameters
     ----------
     record : mapping
         What `parent_record` gave.
-    psfs : mapping of str to array (y, x)
-        PSFs by key.
+    psfs : callable
+        Takes keys to the stack (key, y, x) of their PSFs.
 
     Raises
     ------
-    ModelError
+    CorruptModelError
         If the record does not make a parent.
     """
     try:
         model_key = record["model_psf"]
-        return ParentModel(
+        footprint = read_footprint(record["footprint"])
+        peaks = {peak.id: peak for peak in footprint.peaks}
+        parent = ParentModel(
             id=record["id"],
-            footprint=_read_footprint(record["footprint"]),
-            blends=tuple(_read_blend(blend) for blend in record["blends"]),
-            psfs=np.stack([psfs[key] for key in record["psfs"]]),
-            model_psf=None if model_key is None else psfs[model_key].copy(),
+            footprint=footprint,
+            blends=tuple(_read_blend(blend, peaks) for blend in record["blends"]),
+            psfs=psfs(tuple(record["psfs"])),
+            model_psf=None if model_key is None else psfs((model_key,))[0],
             deblender=record["deblender"],
             outcome=record["outcome"],
             reason=record["reason"],
             message=record["message"],
             warnings=tuple(record["warnings"]),
-            kernel_floor=record["kernel_floor"],
+            kernel_floor=finite(record["kernel_floor"], "the kernels' floor"),
         )
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ModelError(f"the record of parent {record.get('id')} is damaged: {error!r}") from error
+        _check_extent(parent)
+    except CorruptModelError as error:
+        raise CorruptModelError(f"the record of parent {record.get('id')!r} is damaged: {error}") from error
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        raise CorruptModelError(f"the record of parent {record.get('id')!r} is damaged: {error!r}") from error
+    return parent
 
 
-def _key(array: Record) -> str:
-    digest = hashlib.sha256(f"{array['dtype']} {array['shape']} ".encode())
-    digest.update(array["data"])
+def _key(array: NDArray[Any]) -> str:
+    plain = array_record(array)
+    digest = hashlib.sha256(f"{plain['dtype']} {plain['shape']} ".encode())
+    digest.update(plain["data"])
     return digest.hexdigest()[:32]
 
 
-def _box_record(box: Box) -> Record:
-    return {"y": box.origin[0], "x": box.origin[1], "height": box.shape[0], "width": box.shape[1]}
+def _check_extent(parent: ParentModel) -> None:
+    # Whoever draws a source allocates the box around its components; those of most have one.
+    several = (source for blend in parent.blends for source in blend.sources if len(source.components) > 1)
+    for source in several:
+        box = Box((source.peak.y, source.peak.x), (0, 0))
+        for component in source.components:
+            box |= component.box
+        if box.area > LARGEST_AREA:
+            raise CorruptModelError(f"the components of object {source.id} span {box}: more than {LARGEST_AREA} px")
 
 
-def _read_box(record: Mapping[str, Any]) -> Box:
-    return Box((record["y"], record["x"]), (record["height"], record["width"]))
-
-
-def _peak_record(peak: Peak) -> Record:
-    position = None if peak.position is None else {"y": float(peak.position[0]), "x": float(peak.position[1])}
-    return {
-        "id": int(peak.id),
-        "y": int(peak.y),
-        "x": int(peak.x),
-        "value": float(peak.value),
-        "bands": list(peak.bands),
-        "position": position,
-        "name": peak.name,
-    }
-
-
-def _read_peak(record: Mapping[str, Any]) -> Peak:
-    place = record["position"]
-    position = None if place is None else (place["y"], place["x"])
-    bands = tuple(record["bands"])
-    return Peak(record["id"], record["y"], record["x"], record["value"], bands, position, record["name"])
-
-
-def _footprint_record(footprint: Footprint) -> Record:
-    # The box is kept beside the spans, because it need not be the tightest one.
-    y, first, stop = footprint.spans().T.tolist()
-    return {
-        "box": _box_record(footprint.box),
-        "spans": {"y": y, "x_first": first, "x_stop": stop},
-        "peaks": [_peak_record(peak) for peak in footprint.peaks],
-    }
-
-
-def _read_footprint(record: Mapping[str, Any]) -> Footprint:
-    box = _read_box(record["box"])
-    peaks = tuple(_read_peak(peak) for peak in record["peaks"])
-    return Footprint(box, _read_mask(record["spans"], box), peaks)
-
-
-def _read_mask(spans: Mapping[str, Any], box: Box) -> NDArray[np.bool_]:
-    y, first, stop = (np.array(spans[name], dtype=np.int64) for name in ("y", "x_first", "x_stop"))
-    y, first, stop = y - box.origin[0], first - box.origin[1], stop - box.origin[1]
-    inside = (y >= 0) & (y < box.shape[0]) & (first >= 0) & (first < stop) & (stop <= box.shape[1])
-    if not inside.all():
-        raise ModelError(f"{np.count_nonzero(~inside)} runs of the footprint are not inside {box}")
-    # +1 where a run starts and −1 behind its end: the running sum is 1 on the run.
-    steps = np.zeros((box.shape[0], box.shape[1] + 1), dtype=np.int8)
-    steps[y, first] += 1
-    steps[y, stop] -= 1
-    return np.cumsum(steps, axis=1, dtype=np.int8)[:, :-1] > 0
-
-
-def _component_record(component: Component) -> Record:
+def _component_record(component: AnyComponent, compact: bool) -> Record:
+    pixels, parameters = None, None
     if isinstance(component, FactorizedComponent):
-        kind, spectrum, pixels = "factorized", array_record(component.spectrum), component.morph
+        kind, pixels = "factorized", component.morph
+    elif isinstance(component, TemplateComponent):
+        kind, pixels = "template", component.cube
+    elif isinstance(component, PointComponent):
+        kind, parameters = "point", [*component.center]
     else:
-        kind, spectrum, pixels = "template", None, component.cube
-    box = _box_record(component.box)
-    return {"kind": kind, "box": box, "spectrum": spectrum, "pixels": array_record(pixels)}
+        kind = "profile"
+        parameters = [*component.center, component.radius, *component.ellipticity, component.index]
+    spectrum = None if isinstance(component, TemplateComponent) else array_record(component.spectrum)
+    return {
+        "kind": kind,
+        "box": box_record(component.box),
+        "spectrum": spectrum,
+        "pixels": None if pixels is None else pixel_record(pixels, compact),
+        "parameters": None if parameters is None else [float(value) for value in parameters],
+    }
 
 
-def _read_component(record: Mapping[str, Any]) -> Component:
-    box, pixels = _read_box(record["box"]), read_array(record["pixels"])
-    if pixels.shape[-2:] != box.shape:
-        raise ModelError(f"pixels of shape {pixels.shape} do not fit {box}")
-    if record["kind"] == "factorized":
+def _read_component(record: Mapping[str, Any]) -> AnyComponent:
+    box, kind = read_box(record["box"]), record["kind"]
+    if kind in ("factorized", "template"):
+        pixels = read_pixels(record["pixels"])
+        if pixels.shape[-2:] != box.shape:
+            raise CorruptModelError(f"pixels of shape {pixels.shape} do not fit {box}")
+        if kind == "template":
+            return TemplateComponent(box, pixels)
         return FactorizedComponent(box, read_array(record["spectrum"]), pixels)
-    if record["kind"] == "template":
-        return TemplateComponent(box, pixels)
-    raise ModelError(f"a component of kind {record['kind']!r}; there are factorized and template")
+    if kind in ("point", "profile"):
+        y, x, *shape = (finite(float(value), "parameters") for value in record["parameters"])
+        spectrum = read_array(record["spectrum"])
+        if kind == "point" and not shape:
+            return PointComponent(box, spectrum, (y, x))
+        radius, g1, g2, index = shape
+        return ProfileComponent(box, spectrum, (y, x), radius, (g1, g2), index)
+    raise CorruptModelError(f"a component of kind {kind!r}; there are factorized, template, point and profile")
 
 
 def _fit_record(fit: PointSourceFit) -> Record:
@@ -230,34 +188,37 @@ def _read_fit(record: Mapping[str, Any]) -> PointSourceFit:
     return PointSourceFit(record["is_psf"], record["flux"], (record["center"]["y"], record["center"]["x"]))
 
 
-def _source_record(source: SourceModel) -> Record:
+def _source_record(source: SourceModel, compact: bool) -> Record:
     return {
         "id": int(source.id),
-        "peak": _peak_record(source.peak),
+        "peak": int(source.peak.id),
         "flags": sorted(source.flags),
-        "components": [_component_record(component) for component in source.components],
+        "components": [_component_record(component, compact) for component in source.components],
         "psf_fits": [None if fit is None else _fit_record(fit) for fit in source.psf_fits],
     }
 
 
-def _read_source(record: Mapping[str, Any]) -> SourceModel:
+def _read_source(record: Mapping[str, Any], peaks: Mapping[int, Peak]) -> SourceModel:
     components = tuple(_read_component(component) for component in record["components"])
     fits = tuple(None if fit is None else _read_fit(fit) for fit in record["psf_fits"])
-    return SourceModel(record["id"], _read_peak(record["peak"]), components, frozenset(record["flags"]), fits)
+    return SourceModel(record["id"], peaks[record["peak"]], components, frozenset(record["flags"]), fits)
 
 
-def _blend_record(blend: BlendModel) -> Record:
+def _blend_record(blend: BlendModel, compact: bool) -> Record:
+    covariance = blend.flux_covariance
     return {
         "id": int(blend.id),
-        "box": _box_record(blend.box),
+        "box": box_record(blend.box),
         "iterations": int(blend.iterations),
         "log_likelihood": float(blend.log_likelihood),
         "stop_reason": blend.stop_reason,
-        "sources": [_source_record(source) for source in blend.sources],
+        "flux_covariance": None if covariance is None else array_record(covariance),
+        "sources": [_source_record(source, compact) for source in blend.sources],
     }
 
 
-def _read_blend(record: Mapping[str, Any]) -> BlendModel:
-    sources = tuple(_read_source(source) for source in record["sources"])
+def _read_blend(record: Mapping[str, Any], peaks: Mapping[int, Peak]) -> BlendModel:
+    sources = tuple(_read_source(source, peaks) for source in record["sources"])
     numbers = record["iterations"], record["log_likelihood"], record["stop_reason"]
-    return BlendModel(record["id"], _read_box(record["box"]), sources, *numbers)
+    covariance = None if record["flux_covariance"] is None else read_array(record["flux_covariance"])
+    return BlendModel(record["id"], read_box(record["box"]), sources, *numbers, covariance)

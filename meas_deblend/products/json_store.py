@@ -5,19 +5,25 @@ from __future__ import annotations
 import json
 import math
 from base64 import b64decode, b64encode
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..exceptions import ModelError
-from ._migrations import READABLE_STORES, migrated
-from ._records import parent_from_record, parent_record, psf_planes, read_array
+import numpy as np
+
+from ..exceptions import CorruptModelError
+from ._arrays import pixel_record, read_pixels
+from ._migrations import READABLE_STORES, migrated, migrated_psf
+from ._records import parent_from_record, parent_record, psf_planes
 from ._store_schema import STORE_TYPE, STORE_VERSION
 from .consistency import sorted_parents
 from .memory import MemoryStore
 from .metadata import StoreMetadata
-from .versions import check_version
+from .versions import check_version, release
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
 
     from ..models import ParentModel
 
@@ -35,10 +41,11 @@ def models_to_json(parents: Iterable[ParentModel], metadata: StoreMetadata) -> s
         If the models do not fit each other or the bands (`sorted_parents`).
     """
     ordered = sorted_parents(parents, metadata)
-    psfs = {key: array for parent in ordered for key, array in psf_planes(parent)[2].items()}
+    psfs = {key: pixel_record(array) for parent in ordered for key, array in psf_planes(parent)[2].items()}
     document = {
         "type": STORE_TYPE,
         "version": STORE_VERSION,
+        "written_by": release(),
         **metadata.to_dict(),
         "psfs": psfs,
         "parents": [parent_record(parent) for parent in ordered],
@@ -51,23 +58,35 @@ def models_from_json(text: str) -> MemoryStore:
 
     Raises
     ------
+    CorruptModelError
+        If the text is not JSON, or damaged.
     ModelError
-        If the text is not JSON, not a model store, of a newer version, or damaged.
+        If it is no model store, or of a newer version.
     """
     try:
         document = json.loads(text, object_hook=_decode)
-    except ValueError as error:
-        raise ModelError(f"the models are not JSON: {error}") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise CorruptModelError(f"the models are not JSON: {error}") from error
     if not isinstance(document, dict):
-        raise ModelError(f"models are one JSON object, got {type(document).__name__}")
+        raise CorruptModelError(f"models are one JSON object, got {type(document).__name__}")
     check_version(document, STORE_TYPE, READABLE_STORES, "the JSON text")
+    metadata = StoreMetadata.from_dict(document, "the JSON text")
+    version = document["version"]
     try:
-        psfs = {key: read_array(array) for key, array in document["psfs"].items()}
-        records = [migrated(record, document["version"]) for record in document["parents"]]
-        parents = [parent_from_record(record, psfs) for record in records]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"the JSON text is damaged: {error!r}") from error
-    return MemoryStore(parents, StoreMetadata.from_dict(document, "the JSON text"))
+        arrays = document["psfs"].items()
+        psfs = {key: read_pixels(migrated_psf(array, version)) for key, array in arrays}
+        records = [migrated(record, version) for record in document["parents"]]
+        parents = [parent_from_record(record, partial(_stacked, psfs)) for record in records]
+        return MemoryStore(parents, metadata)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError, OverflowError) as error:
+        raise CorruptModelError(f"the JSON text is damaged: {error!r}") from error
+
+
+def _stacked(psfs: Mapping[str, NDArray[Any]], keys: tuple[str, ...]) -> NDArray[Any]:
+    planes = [psfs[key] for key in keys]
+    if len({(plane.dtype, plane.shape) for plane in planes}) > 1:
+        raise CorruptModelError(f"the PSFs {', '.join(keys)} are no stack")
+    return np.stack(planes)
 
 
 def _encode(value: Any) -> Any:

@@ -23,6 +23,10 @@ class ModelSource(Protocol):
         """Bands, coordinates, units and provenance."""
         ...
 
+    def metadata_of(self, parent_id: int) -> StoreMetadata:
+        """Bands, coordinates, units and provenance of a parent's patch."""
+        ...
+
     def parent_ids(self) -> tuple[int, ...]:
         """Return the identifiers of all parents, increasing."""
         ...

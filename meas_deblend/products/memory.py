@@ -37,6 +37,10 @@ class MemoryStore:
         self._parents = {parent.id: parent for parent in sorted_parents(parents, metadata)}
         self._owners = object_owners({key: [s.id for s in parent.sources] for key, parent in self._parents.items()})
 
+    def metadata_of(self, parent_id: int) -> StoreMetadata:  # noqa: ARG002  (one patch: the same for all)
+        """Metadata of a parent's patch."""
+        return self.metadata
+
     def parent_ids(self) -> tuple[int, ...]:
         """Return the identifiers of all parents, increasing."""
         return tuple(self._parents)

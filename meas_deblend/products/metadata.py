@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from astropy.io.fits import Header
 from astropy.wcs import WCS
 
-from ..exceptions import InputError, ModelError
+from ..exceptions import CorruptModelError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,11 +40,14 @@ class StoreMetadata:
     apportion : mapping of str to bool, int, float or str
         Options (of `apportion.ApportionConfig`) by which the catalog's pixels were shared out, so that they can be
         rebuilt; those that are not given have their defaults.
+    pixel_error : float
+        Largest relative error of a component's pixel against what was fitted: 0 if every bit was kept, above 0 once
+        the models were written in the compact mode.
 
     Raises
     ------
     InputError
-        If no band is named, or the number of zero points is not that of the bands.
+        If no band is named, the number of zero points is not that of the bands, or the error is not 0 … 1.
     """
 
     bands: tuple[str, ...]
@@ -54,6 +57,7 @@ class StoreMetadata:
     units: str = "count"
     provenance: Mapping[str, str] = field(default_factory=dict)
     apportion: Mapping[str, bool | float | str] = field(default_factory=dict)
+    pixel_error: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.bands or len(set(self.bands)) != len(self.bands):
@@ -62,6 +66,8 @@ class StoreMetadata:
             object.__setattr__(self, "zeropoints", (None,) * len(self.bands))
         if len(self.zeropoints) != len(self.bands):
             raise InputError(f"{len(self.zeropoints)} zero points for {len(self.bands)} bands")
+        if not 0 <= self.pixel_error < 1:
+            raise InputError(f"the relative error of pixels must be 0 … 1, got {self.pixel_error}")
         for name in ("provenance", "apportion"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
@@ -84,9 +90,20 @@ class StoreMetadata:
         )
 
     def world_coordinates(self) -> WCS | None:
-        """World coordinates as an astropy WCS; None without."""
-        # The header comes from a WCS that astropy had already mended.
-        return WCS(Header.fromstring(self.wcs), fix=False) if self.wcs else None
+        """World coordinates as an astropy WCS; None without.
+
+        Raises
+        ------
+        CorruptModelError
+            If the stored header is none.
+        """
+        if not self.wcs:
+            return None
+        try:
+            # The header comes from a WCS that astropy had already mended.
+            return WCS(Header.fromstring(self.wcs), fix=False)
+        except (ValueError, TypeError, KeyError, OSError) as error:
+            raise CorruptModelError(f"the store's world coordinates are damaged: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
         """Values as JSON knows them."""
@@ -98,6 +115,7 @@ class StoreMetadata:
             "units": self.units,
             "provenance": dict(self.provenance),
             "apportion": dict(self.apportion),
+            "pixel_error": self.pixel_error,
         }
 
     @classmethod
@@ -106,18 +124,31 @@ class StoreMetadata:
 
         Raises
         ------
-        ModelError
+        CorruptModelError
             If a key is missing or has a value that makes no sense; ``where`` names the file.
         """
         try:
             return cls(
-                bands=tuple(stored["bands"]),
+                bands=_names(stored["bands"]),
                 shape=(int(stored["shape"][0]), int(stored["shape"][1])),
-                wcs=stored["wcs"],
-                zeropoints=tuple(stored["zeropoints"]),
-                units=stored["units"],
+                wcs=_text(stored["wcs"]),
+                zeropoints=tuple(None if value is None else float(value) for value in stored["zeropoints"]),
+                units=_text(stored["units"]),
                 provenance=stored["provenance"],
                 apportion=stored["apportion"],
+                pixel_error=float(stored.get("pixel_error", 0.0)),  # stores before 1.2.0 keep every bit
             )
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise ModelError(f"{where} is damaged: its header lacks or garbles {error}") from error
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+            raise CorruptModelError(f"{where} is damaged: its header lacks or garbles {error}") from error
+
+
+def _names(stored: Any) -> tuple[str, ...]:
+    if not isinstance(stored, list) or not all(isinstance(name, str) for name in stored):
+        raise TypeError(f"bands {stored!r}")
+    return tuple(stored)
+
+
+def _text(stored: Any) -> str:
+    if not isinstance(stored, str):
+        raise TypeError(f"{stored!r} where there must be text")
+    return stored

@@ -1,27 +1,32 @@
 """The model store: one Parquet file with all models of a patch, any one of which can be read alone.
 
 Each parent is one row; rows are sorted by id. The PSFs come first, as rows of their own that parents refer to. Plain
-pyarrow reads the file: pixels are bytes beside their type and shape.
+pyarrow reads the file; doc/how-to/read-without-us.md holds a reader of sixty lines.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .._atomic import atomic_write
-from ..exceptions import ModelError
-from ._migrations import READABLE_STORES, migrated
-from ._records import PARENT, PSF, parent_from_record, parent_record, psf_planes, read_array
-from ._store_schema import STORE_TYPE, STORE_VERSION, store_fields
-from .consistency import sorted_parents
-from .lookup import object_owners, unknown_object, unknown_parent
+from ..exceptions import CorruptModelError, InputError, ModelError
+from ._arrays import COMPACT_ERROR, read_pixels
+from ._guard import check_group
+from ._index import INDEX_KEY, read_index, scanned_index
+from ._migrations import READABLE_STORES, migrated, migrated_psf
+from ._records import PSF, parent_from_record, parent_record, psf_planes, psf_record
+from ._store_schema import STORE_TYPE, store_fields
+from ._writer import write_records
+from .consistency import check_parent, sorted_parents
+from .lookup import unknown_object, unknown_parent
 from .metadata import StoreMetadata
-from .versions import check_header, header
+from .versions import check_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,20 +34,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..models import ParentModel
+    from ._index import StoreIndex
     from ._records import Record
 
 __all__ = ["ModelStore", "write_models"]
 
-# A row group is what must be read and decompressed to get at one parent.
-_GROUP_ROWS = 256
-_GROUP_BYTES = 2 << 20
+_PSF_ONLY = ("kind", "key", "array")
 _CACHED_GROUPS = 8
 _CACHED_PSFS = 64
 
-_DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError)
+_DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, IndexError, OverflowError, MemoryError)
 
 
-def write_models(path: Path, parents: Iterable[ParentModel], metadata: StoreMetadata) -> None:
+def write_models(path: Path, parents: Iterable[ParentModel], metadata: StoreMetadata, *, compact: bool = False) -> None:
     """Write a model store, whole or not at all.
 
     Parameters
@@ -53,6 +57,10 @@ def write_models(path: Path, parents: Iterable[ParentModel], metadata: StoreMeta
         In any order; they are written by increasing id, so the same models make the same file.
     metadata : StoreMetadata
         Bands, coordinates, units, provenance.
+    compact : bool
+        False: every bit is kept. True: pixels of components are rounded to 11 significant bits, a relative error of
+        at most 2⁻¹¹ per pixel, which is noted in the store (`StoreMetadata.pixel_error`); spectra, PSFs and
+        parameters stay exact.
 
     Raises
     ------
@@ -60,71 +68,25 @@ def write_models(path: Path, parents: Iterable[ParentModel], metadata: StoreMeta
         If the models do not fit each other or the bands (`sorted_parents`).
     """
     ordered = sorted_parents(parents, metadata)
-    about = header(STORE_TYPE, STORE_VERSION, **metadata.to_dict())
-    schema = pa.schema(store_fields(), metadata=about)
-    with (
-        atomic_write(Path(path), "wb") as stream,
-        pq.ParquetWriter(
-            stream,
-            schema,
-            compression="zstd",
-            use_dictionary=["kind", "deblender", "outcome", "reason"],
-            write_statistics=["kind", "id"],
-            write_page_checksum=True,
-        ) as writer,
-    ):
-        for records in (_psf_records(ordered), map(parent_record, ordered)):
-            for group in _grouped(records):
-                writer.write_table(pa.Table.from_pylist(group, schema=schema))
-
-
-def _psf_records(parents: Iterable[ParentModel]) -> Iterator[Record]:
-    # In the order of their first use, so that the PSFs of neighbouring rows lie together.
-    seen: set[str] = set()
-    for parent in parents:
+    psfs: dict[str, NDArray[Any]] = {}  # in the order of their first use: those of neighbouring rows lie together
+    for parent in ordered:
         for key, array in psf_planes(parent)[2].items():
-            if key not in seen:
-                seen.add(key)
-                yield {"kind": PSF, "id": 0, "key": key, "array": array}
+            psfs.setdefault(key, array)
+    objects = {int(parent.id): [int(source.id) for source in parent.sources] for parent in ordered}
+    if compact:
+        metadata = replace(metadata, pixel_error=max(metadata.pixel_error, COMPACT_ERROR))
+    write_records(path, metadata, objects, len(psfs), _records(psfs, ordered, compact))
 
 
-def _grouped(records: Iterable[Record]) -> Iterator[list[Record]]:
-    group: list[Record] = []
-    size = 0
-    for record in records:
-        group.append(record)
-        size += _pixel_bytes(record)
-        if len(group) >= _GROUP_ROWS or size >= _GROUP_BYTES:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
-
-
-def _pixel_bytes(record: Record) -> int:
-    if record["kind"] == PSF:
-        return len(record["array"]["data"])
-    sources = (source for blend in record["blends"] for source in blend["sources"])
-    return sum(len(component["pixels"]["data"]) for source in sources for component in source["components"])
-
-
-class _Place(NamedTuple):
-    group: int
-    row: int
-
-
-class _Index(NamedTuple):
-    """Where each row is: parents and PSFs by id and key, parents by the id of an object."""
-
-    parents: Mapping[int, _Place]
-    psfs: Mapping[str, _Place]
-    owners: Mapping[int, int]
+def _records(psfs: dict[str, NDArray[Any]], parents: Iterable[ParentModel], compact: bool) -> Iterator[Record]:
+    yield from (psf_record(key, array) for key, array in psfs.items())
+    yield from (parent_record(parent, compact) for parent in parents)
 
 
 class ModelStore:
     """A model store that is open for reading.
 
-    Only the identifiers are read when it is opened; each model when it is asked for, from older versions too.
+    Opening reads the footer of the file only; each model is read when it is asked for, from older versions too.
 
     Parameters
     ----------
@@ -133,8 +95,10 @@ class ModelStore:
 
     Raises
     ------
+    CorruptModelError
+        If the file is damaged.
     ModelError
-        If the file is missing, damaged, of another type, or of a version that this release cannot read.
+        If the file is missing, of another type, or of a version that this release cannot read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -142,33 +106,48 @@ class ModelStore:
         if not self.path.is_file():
             raise ModelError(f"there is no model store at {self.path}")
         try:
-            file = pq.ParquetFile(self.path, page_checksum_verification=True)
-            about = check_header(file.schema_arrow.metadata, STORE_TYPE, READABLE_STORES, str(self.path))
-            version: str = about["version"]
-            if not file.schema_arrow.equals(pa.schema(store_fields(version))):
-                raise ModelError(f"{self.path} is damaged: its columns are not those of version {version}")
-            index = _read_index(file)
+            # The file stays open, so that a store that is written anew beneath does not change what this one reads.
+            self._stream = pa.OSFile(str(self.path))
+            self._file = pq.ParquetFile(self._stream, page_checksum_verification=True)
+            about = check_header(self._file.schema_arrow.metadata, STORE_TYPE, READABLE_STORES, str(self.path))
+            self._version: str = about["version"]
+            self._check_columns()
+            self._index = self._read_index()
         except _DAMAGE as error:
-            raise ModelError(f"{self.path} is damaged or is not a Parquet file: {error}") from error
+            raise CorruptModelError(f"{self.path} is damaged or is not a Parquet file: {error}") from error
+        except CorruptModelError as error:
+            raise CorruptModelError(f"{self.path} is damaged: {error}") from error
         self.metadata = StoreMetadata.from_dict(about, str(self.path))
-        self._index = index
-        self._version = version
-        # The file stays open, so that a store that is written anew beneath does not change what this one reads.
-        self._group: Callable[[int], pa.Table] = lru_cache(_CACHED_GROUPS)(partial(_read_group, file))
+        self._checked: set[int] = set()
+        self._group: Callable[[int], pa.Table] = lru_cache(_CACHED_GROUPS)(self._read_parents)
         self._psf: Callable[[str], NDArray[Any]] = lru_cache(_CACHED_PSFS)(self._read_psf)
+        self._psfs: Callable[[tuple[str, ...]], NDArray[Any]] = lru_cache(_CACHED_PSFS)(self._stack_psfs)
+        self._psf_group = lru_cache(_CACHED_GROUPS)(lambda group: self._read_group(group, ("array",))["array"])
+        self._places: Mapping[str, tuple[int, int]] | None = None
 
     @classmethod
     def open(cls, path: Path) -> ModelStore:
         """Open a file, as the constructor does."""
         return cls(path)
 
+    def metadata_of(self, parent_id: int) -> StoreMetadata:  # noqa: ARG002  (one patch: the same for all)
+        """Metadata of a parent's patch."""
+        return self.metadata
+
     def parent_ids(self) -> tuple[int, ...]:
         """Return the identifiers of all parents, increasing."""
-        return tuple(self._index.parents)
+        return tuple(self._index.parents.tolist())
 
     def object_ids(self) -> tuple[int, ...]:
         """Return the identifiers of all objects, by parent and peak."""
-        return tuple(self._index.owners)
+        return tuple(self._index.objects.tolist())
+
+    def objects_by_parent(self) -> dict[int, list[int]]:
+        """Return the identifiers of each parent's objects, by increasing identifier of the parent."""
+        index, objects = self._index, self._index.objects.tolist()
+        stops = np.cumsum(index.counts).tolist()
+        starts = [0, *stops[:-1]]
+        return {p: objects[a:b] for p, a, b in zip(index.parents.tolist(), starts, stops, strict=True)}
 
     def owner_of(self, object_id: int) -> int:
         """Return the identifier of the parent whose row holds an object: for an isolated object its own.
@@ -178,53 +157,127 @@ class ModelStore:
         ModelError
             If there is no such object; the message says what identifiers there are.
         """
-        if object_id not in self._index.owners:
+        owner = self._index.owner(object_id)
+        if owner is None:
             raise unknown_object(object_id, self)
-        return self._index.owners[object_id]
+        return owner
 
     def parent(self, parent_id: int) -> ParentModel:
         """Read one parent and no other row group than its own and those of its PSFs.
 
+        The arrays of its PSFs are shared with other parents, and cannot be written to.
+
         Raises
         ------
+        CorruptModelError
+            If its record is damaged.
         ModelError
-            If there is no such parent, or its record is damaged.
+            If there is no such parent.
         """
-        if parent_id not in self._index.parents:
+        row = self._index.row_of_parent(parent_id)
+        if row is None:
             raise unknown_parent(parent_id, self.parent_ids())
         try:
-            record = migrated(self._row(self._index.parents[parent_id]), self._version)
-            keys = {*record["psfs"], *([] if record["model_psf"] is None else [record["model_psf"]])}
-            return parent_from_record(record, {key: self._psf(key) for key in keys})
-        except (ModelError, *_DAMAGE) as error:
-            raise ModelError(f"{self.path} is damaged at parent {parent_id}: {error}") from error
+            group, number = self._index.place(row)
+            record = self._group(group).slice(number, 1).to_pylist()[0]
+        except (CorruptModelError, *_DAMAGE) as error:
+            raise CorruptModelError(f"{self.path} is damaged at parent {parent_id}: {error}") from error
+        return self._parent(record, parent_id)
 
     def parents(self) -> Iterator[ParentModel]:
-        """Read all parents, one after the other."""
-        return (self.parent(parent_id) for parent_id in self._index.parents)
+        """Read all parents, one after the other; one row group at a time is held in memory.
+
+        Raises
+        ------
+        CorruptModelError
+            When a record is reached that is damaged.
+        """
+        rows: list[Record] = []
+        held = -1
+        for parent_id, row in zip(self._index.parents.tolist(), self._index.parent_rows.tolist(), strict=True):
+            group, number = self._index.place(row)
+            if group != held:
+                try:
+                    rows, held = self._read_parents(group).to_pylist(), group
+                except (CorruptModelError, *_DAMAGE) as error:
+                    raise CorruptModelError(f"{self.path} is damaged at parent {parent_id}: {error}") from error
+            yield self._parent(rows[number], parent_id)
+
+    def psf_keys(self) -> tuple[str, ...]:
+        """Return the keys of all PSFs, in the order of their rows."""
+        return tuple(self._psf_places())
+
+    def psf(self, key: str) -> NDArray[Any]:
+        """Read the PSF (y, x) of a key; it cannot be written to.
+
+        Raises
+        ------
+        CorruptModelError
+            If there is none, or it is damaged.
+        """
+        try:
+            return self._psf(key)
+        except (CorruptModelError, *_DAMAGE) as error:
+            raise CorruptModelError(f"{self.path} is damaged at the PSF {key!r}: {error!r}") from error
+
+    def _parent(self, record: Record, parent_id: int) -> ParentModel:
+        try:
+            parent = parent_from_record(migrated(record, self._version), self._psfs)
+            check_parent(parent, self.metadata.bands)
+        except (CorruptModelError, InputError, *_DAMAGE) as error:
+            raise CorruptModelError(f"{self.path} is damaged at parent {parent_id}: {error}") from error
+        if parent.id != parent_id:
+            raise CorruptModelError(f"{self.path} is damaged at parent {parent_id}: its row is that of {parent.id}")
+        return parent
+
+    def _check_columns(self) -> None:
+        schema = self._file.schema_arrow
+        if not schema.equals(pa.schema(store_fields(self._version))):
+            raise CorruptModelError(f"its columns are not those of version {self._version}")
+        self._parent_columns = tuple(name for name in schema.names if name not in _PSF_ONLY)
+
+    def _read_index(self) -> StoreIndex:
+        text = self._file.schema_arrow.metadata.get(INDEX_KEY.encode())
+        if text is None:
+            for group in range(self._file.num_row_groups):
+                check_group(self._file, group, self._stream)
+            return scanned_index(self._file)
+        return read_index(text, self._file, self.path.stat().st_size)
+
+    def _read_group(self, group: int, columns: tuple[str, ...] | None = None) -> pa.Table:
+        if group not in self._checked:
+            check_group(self._file, group, self._stream)
+            self._checked.add(group)
+        return self._file.read_row_group(group, columns=columns and list(columns), use_threads=False)
+
+    def _read_parents(self, group: int) -> pa.Table:
+        # Each column costs time to open, though it holds nothing in the rows of parents.
+        return self._read_group(group, self._parent_columns)
+
+    def _psf_places(self) -> Mapping[str, tuple[int, int]]:
+        if self._places is None:
+            groups = sorted({self._index.place(int(row))[0] for row in self._index.psf_rows})
+            pairs = ((group, self._read_group(group, ("kind", "key")).to_pylist()) for group in groups)
+            self._places = {
+                row["key"]: (group, number)
+                for group, rows in pairs
+                for number, row in enumerate(rows)
+                if row["kind"] == PSF
+            }
+        return self._places
 
     def _read_psf(self, key: str) -> NDArray[Any]:
-        return read_array(self._row(self._index.psfs[key])["array"])
+        group, number = self._psf_places()[key]
+        record = self._psf_group(group)[number].as_py()
+        array = read_pixels(migrated_psf(record, self._version))
+        array.setflags(write=False)
+        return array
 
-    def _row(self, place: _Place) -> Record:
-        rows: list[Record] = self._group(place.group).slice(place.row, 1).to_pylist()
-        return rows[0]
-
-
-def _read_group(file: pq.ParquetFile, group: int) -> pa.Table:
-    return file.read_row_group(group)
-
-
-def _read_index(file: pq.ParquetFile) -> _Index:
-    parents: dict[int, _Place] = {}
-    psfs: dict[str, _Place] = {}
-    objects: dict[int, list[int]] = {}
-    for group in range(file.num_row_groups):
-        rows = file.read_row_group(group, columns=["kind", "id", "key", "object_ids"]).to_pylist()
-        for number, row in enumerate(rows):
-            if row["kind"] == PARENT:
-                parents[row["id"]] = _Place(group, number)
-                objects[row["id"]] = row["object_ids"]
-            else:
-                psfs[row["key"]] = _Place(group, number)
-    return _Index(parents, psfs, object_owners(objects))
+    def _stack_psfs(self, keys: tuple[str, ...]) -> NDArray[Any]:
+        planes = [self._psf(key) for key in keys]
+        # Planes of different types or shapes would be broadcast or promoted in silence.
+        if len({(plane.dtype, plane.shape) for plane in planes}) != 1:
+            raise CorruptModelError(f"the PSFs {', '.join(keys)} are no stack")
+        stack = np.stack(planes)
+        stack.setflags(write=False)
+        return stack

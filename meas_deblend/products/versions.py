@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import json
+from functools import cache
+from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Any
 
-from ..exceptions import ModelError
+from ..exceptions import CorruptModelError, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["HEADER_KEY", "check_header", "check_version", "header", "version_numbers"]
+__all__ = ["HEADER_KEY", "check_header", "check_version", "header", "release", "version_numbers"]
 
 HEADER_KEY = "meas_deblend"
 
 
 def header(kind: str, version: str, **about: Any) -> dict[str, str]:
-    """File metadata: one JSON text under the key ``meas_deblend`` with ``type``, ``version`` and whatever is given."""
-    return {HEADER_KEY: json.dumps({"type": kind, "version": version, **about}, allow_nan=False, sort_keys=True)}
+    """File metadata: one JSON text under the key ``meas_deblend`` with ``type``, ``version`` and whatever is given.
+
+    ``written_by`` is the release that writes it: whoever cannot read the version is told which can.
+    """
+    text = {"type": kind, "version": version, "written_by": release(), **about}
+    return {HEADER_KEY: json.dumps(text, allow_nan=False, sort_keys=True)}
+
+
+@cache
+def release() -> str:
+    """Return the version of this package."""
+    return installed_version("meas_deblend")
 
 
 def check_header(
@@ -47,9 +59,9 @@ def check_header(
     try:
         about = json.loads(text)
     except ValueError as error:
-        raise ModelError(f"{where} is damaged: its header is not JSON ({error})") from error
+        raise CorruptModelError(f"{where} is damaged: its header is not JSON ({error})") from error
     if not isinstance(about, dict):
-        raise ModelError(f"{where} is damaged: its header is not a JSON object")
+        raise CorruptModelError(f"{where} is damaged: its header is not a JSON object")
     check_version(about, kind, versions, where)
     return about
 
@@ -68,11 +80,14 @@ def check_version(about: Mapping[str, Any], kind: str, versions: Sequence[str], 
     if stored in versions:
         return
     if version_numbers(stored) > version_numbers(versions[-1]):
+        writer = about.get("written_by")
+        reader = f"meas_deblend {writer}, which wrote it," if isinstance(writer, str) else "the release that wrote it"
         raise ModelError(
             f"{where} is of version {stored} of {kind}; this release of meas_deblend reads up to {versions[-1]}: "
-            "read it with the release that wrote it or a newer one (pip install --upgrade meas_deblend)"
+            f"read it with {reader} or a newer one (pip install --upgrade meas_deblend)"
         )
-    raise ModelError(f"{where} claims version {stored} of {kind}; there is only {' and '.join(versions)}")
+    known = " and ".join(filter(None, (", ".join(versions[:-1]), versions[-1])))
+    raise ModelError(f"{where} claims version {stored} of {kind}; there is only {known}")
 
 
 def version_numbers(version: str) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from synthetic_models import BANDS, gaussian, make_parent, make_template_parent
+from synthetic_models import BANDS, gaussian, make_parametric_parent, make_parent, make_template_parent
 
 from meas_deblend.access import Models, load_models
 from meas_deblend.apportion import reapportion_parent
@@ -209,3 +209,14 @@ def test_heavy_footprint_gives_an_image(models):
 def test_values_are_those_that_were_stored(models):
     assert isinstance(models.source(100).values, SourceModel)
     np.testing.assert_array_equal(models.blend(1).parent.model_psf, gaussian((15, 15), (7, 7), 0.8))
+
+
+def test_points_and_profiles_are_drawn_from_their_parameters():
+    parent = make_parametric_parent(4, (23.25, 34.75), Box((10, 20), (30, 31)))
+    models = Models.from_parents([parent], StoreMetadata(BANDS))
+    sharp, seen = (models.source(4).model(convolved=convolved) for convolved in (False, True))
+    # Fluxes 100 + 300, 200 + 200 and 300 + 100: nearly all of it lies in the box.
+    np.testing.assert_allclose(sharp.array.sum(axis=(1, 2)), 400, rtol=0.01)
+    np.testing.assert_allclose(seen.array.sum(axis=(1, 2)), 400, rtol=0.03)
+    assert sharp.array.max() > seen.array.max()
+    np.testing.assert_allclose(models.blend(4).model("r", convolved=False), sharp.array[1], rtol=1e-6)

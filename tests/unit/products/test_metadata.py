@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from astropy.wcs import WCS
 
-from meas_deblend.exceptions import InputError
+from meas_deblend.exceptions import CorruptModelError, InputError
 from meas_deblend.image import MultibandExposure
 from meas_deblend.products import StoreMetadata
 
@@ -67,3 +67,9 @@ def test_heavy_libraries_wait_until_they_are_needed(package):
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603  (the code stands above)
+
+
+def test_world_coordinates_that_make_no_sense_are_told():
+    damaged = StoreMetadata(("g",), wcs="CTYPE1  = 'RA---XXX'".ljust(80) + "CTYPE2  = 'DEC--TAN'".ljust(80))
+    with pytest.raises(CorruptModelError, match="world coordinates are damaged"):
+        damaged.world_coordinates()

@@ -8,29 +8,45 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from synthetic_models import BANDS, assert_same_parent, make_parent, make_template_parent, with_fits
+from synthetic_models import (
+    BANDS,
+    assert_same_parent,
+    make_parametric_parent,
+    make_parent,
+    make_template_parent,
+    with_fits,
+)
 
-from meas_deblend.exceptions import ModelError
+from meas_deblend.exceptions import CorruptModelError
 from meas_deblend.geometry import Box
 from meas_deblend.models import PointSourceFit
 from meas_deblend.products import ModelStore, StoreMetadata, models_from_json, models_to_json, write_models
 from meas_deblend.products import store as store_module
+from meas_deblend.products._arrays import array_record, read_pixels
 from meas_deblend.products._migrations import READABLE_STORES, migrated
 from meas_deblend.products._store_schema import STORE_VERSION
+from meas_deblend.products.json_store import _decode, _encode
 
 METADATA = StoreMetadata(
     BANDS, (100, 120), "", (27.0, 27.0, None), "count", {"meas_deblend": "0.1.0"}, {"keep_outside": False}
 )
-SAMPLES = {version: Path(__file__).parents[2] / "data" / f"models-{version}.parquet" for version in ("1.0.0", "1.1.0")}
+SAMPLES = {
+    version: Path(__file__).parents[2] / "data" / f"models-{version}.parquet" for version in ("1.0.0", "1.1.0", "1.2.0")
+}
 FITS = (PointSourceFit(True, 123.5, (3.25, 3.75)), None, PointSourceFit(False, -2.0, (2.5, 4.5)))
 
 
-def sample_parents():
-    """Return what the stored files were made from, with `write_models`; 1.0.0 had no point-source fits."""
+def sample_parents(version=STORE_VERSION):
+    """Return what the stored files were made from, with `write_models`.
+
+    1.0.0 had no point-source fits; parametric components and flux covariances came with 1.2.0.
+    """
+    later = [make_parametric_parent(4, (3.25, 4.75), Box((-2, -1), (9, 11)))]
     return [
         make_parent(1, [(25, 35), (20, 45)], seed=1),
         with_fits(make_template_parent(2, (3, 4), Box((-2, -1), (9, 11))), FITS),
         replace(make_parent(3, [(25, 35)]), psfs=np.full((3, 1, 1), np.nan, np.float32), warnings=("g: no PSF",)),
+        *(later if version == "1.2.0" else ()),
     ]
 
 
@@ -38,7 +54,7 @@ def sample_parents():
 def test_the_stored_file_of_every_version_is_still_read(version):
     store = ModelStore.open(SAMPLES[version])
     assert store.metadata.bands == BANDS
-    assert store.object_ids() == (100, 101, 2, 3)
+    assert store.object_ids() == ((100, 101, 2, 3, 4) if version == "1.2.0" else (100, 101, 2, 3))
     assert store.owner_of(101) == 1
     assert store.parent(2).outcome == "degraded"
     assert store.parent(2).sources[0].flags == {"deblend_deblendedAsPsf"}
@@ -59,12 +75,13 @@ def test_there_is_a_stored_file_of_every_version_and_of_no_other():
 
 def test_old_files_are_read_one_parent_at_a_time(monkeypatch):
     groups = []
-    real = store_module._read_group
-    monkeypatch.setattr(store_module, "_read_group", lambda file, group: groups.append(group) or real(file, group))
     store = ModelStore.open(SAMPLES["1.0.0"])
-    assert groups == []
+    real = store_module.check_group
+    monkeypatch.setattr(
+        store_module, "check_group", lambda file, group, stream: groups.append(group) or real(file, group, stream)
+    )
     assert store.parent(3).sources[0].id == 3
-    assert sorted(groups) == [0, 1]  # the PSFs, and the group of the three parents
+    assert sorted(set(groups)) == [0, 1]  # the PSFs, and the group of the three parents
 
 
 def test_what_an_old_file_holds_is_written_as_the_present_version(tmp_path):
@@ -76,34 +93,62 @@ def test_what_an_old_file_holds_is_written_as_the_present_version(tmp_path):
         assert_same_parent(parent, newer if parent.id != 2 else with_fits(newer, ()))
 
 
-def as_version_1_0_0(document):
-    """Return the JSON document as the first version wrote it: sources had no point-source fits."""
-    old = copy.deepcopy(document) | {"version": "1.0.0"}
-    for source in (s for parent in old["parents"] for blend in parent["blends"] for s in blend["sources"]):
-        del source["psf_fits"]
+def test_what_the_present_file_holds_is_what_it_was_made_from():
+    for made, read in zip(sample_parents(), ModelStore.open(SAMPLES["1.2.0"]).parents(), strict=True):
+        if made.id == 4:  # the others hold what numpy draws from a seed
+            assert_same_parent(made, read)
+
+
+def as_version(document, version):
+    """Return the JSON document as an older version wrote it."""
+    old = copy.deepcopy(document) | {"version": version}
+    del old["pixel_error"]
+    old["psfs"] = {key: plain(array) for key, array in old["psfs"].items()}
+    for parent, blend in [(one, blend) for one in old["parents"] for blend in one["blends"]]:
+        del blend["flux_covariance"]
+        for place in (parent["footprint"], blend):
+            if isinstance(place["box"], list):
+                place["box"] = dict(zip(("y", "x", "height", "width"), place["box"], strict=True))
+        for source in blend["sources"]:
+            source["peak"] = next(peak for peak in parent["footprint"]["peaks"] if peak["id"] == source["peak"])
+            if version == "1.0.0":
+                del source["psf_fits"]
+            for component in source["components"]:
+                del component["parameters"]
+                component["box"] = dict(zip(("y", "x", "height", "width"), component["box"], strict=True))
+                component["pixels"] = plain(component["pixels"])
     return old
 
 
-def test_json_of_version_1_0_0_is_still_read():
-    parents = sample_parents()
-    document = json.loads(models_to_json(parents, METADATA))
-    old = as_version_1_0_0(document)
-    store = models_from_json(json.dumps(old))
-    for parent in parents:
-        assert_same_parent(store.parent(parent.id), parent if parent.id != 2 else with_fits(parent, ()))
-    # What lacks the fits is no store of the present version, and what an old one lacks is told as damage.
-    with pytest.raises(ModelError, match=r"damaged: KeyError\('psf_fits'\)"):
+def plain(record):
+    """Return pixels as versions before 1.2.0 had them: all bytes, in row-major order."""
+    return array_record(read_pixels(record))
+
+
+def test_json_of_older_versions_is_still_read():
+    parents = sample_parents("1.1.0")
+    document = json.loads(models_to_json(parents, METADATA), object_hook=_decode)
+    for version in ("1.0.0", "1.1.0"):
+        old = _encode(as_version(document, version))
+        store = models_from_json(json.dumps(old))
+        for parent in parents:
+            same = parent if parent.id != 2 or version == "1.1.0" else with_fits(parent, ())
+            assert_same_parent(store.parent(parent.id), same)
+    # What an old store lacks is told as damage.
+    old = _encode(as_version(document, "1.0.0"))
+    with pytest.raises(CorruptModelError, match=r"damaged: KeyError\('psf_fits'\)"):
         models_from_json(json.dumps(old | {"version": "1.1.0"}))
     del old["parents"][0]["blends"]
-    with pytest.raises(ModelError, match=r"the JSON text is damaged: KeyError\('blends'\)"):
+    with pytest.raises(CorruptModelError, match=r"the JSON text is damaged: KeyError\('blends'\)"):
         models_from_json(json.dumps(old))
 
 
 def test_a_step_does_not_change_the_record_it_is_given():
-    document = as_version_1_0_0(json.loads(models_to_json(sample_parents(), METADATA)))
-    record = document["parents"][1]
+    document = json.loads(models_to_json(sample_parents("1.1.0"), METADATA), object_hook=_decode)
+    record = as_version(document, "1.0.0")["parents"][1]
     before = copy.deepcopy(record)
     moved = migrated(record, "1.0.0")
     assert record == before
     assert moved["blends"][0]["sources"][0]["psf_fits"] == []
+    assert moved["blends"][0]["flux_covariance"] is None
     assert migrated(moved, STORE_VERSION) is moved

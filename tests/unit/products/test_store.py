@@ -18,17 +18,21 @@ from meas_deblend.models import (
     BlendModel,
     FactorizedComponent,
     ParentModel,
+    PointComponent,
     PointSourceFit,
+    ProfileComponent,
     SourceModel,
     TemplateComponent,
 )
 from meas_deblend.products import MemoryStore, ModelStore, StoreMetadata, models_from_json, models_to_json, write_models
+from meas_deblend.products import _writer as writer_module
 from meas_deblend.products import store as store_module
 
 METADATA = StoreMetadata(
     BANDS, (100, 120), "", (27.0, 27.0, None), "count", {"meas_deblend": "0.1.0"}, {"keep_outside": False}
 )
 
+finite = st.floats(allow_nan=False, allow_infinity=False)
 floats = st.floats(width=32, allow_infinity=False)
 words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)
 boxes = st.builds(
@@ -47,10 +51,16 @@ def arrays(shape):
 
 @st.composite
 def components(draw):
-    box = draw(boxes)
-    if draw(st.booleans()):
-        return FactorizedComponent(box, draw(arrays(len(BANDS))), draw(arrays(box.shape)))
-    return TemplateComponent(box, draw(arrays((len(BANDS), *box.shape))))
+    box, kind = draw(boxes), draw(st.integers(0, 3))
+    if kind == 0:
+        return TemplateComponent(box, draw(arrays((len(BANDS), *box.shape))))
+    spectrum = draw(arrays(len(BANDS)))
+    if kind == 1:
+        return FactorizedComponent(box, spectrum, draw(arrays(box.shape)))
+    center = draw(st.tuples(finite, finite))
+    if kind == 2:
+        return PointComponent(box, spectrum, center)
+    return ProfileComponent(box, spectrum, center, draw(finite), draw(st.tuples(finite, finite)), draw(finite))
 
 
 fits = st.builds(PointSourceFit, st.booleans(), st.floats(), st.tuples(st.floats(), st.floats()))
@@ -59,7 +69,7 @@ psf_fits = st.just(()) | st.tuples(*[st.none() | fits] * len(BANDS))
 
 @st.composite
 def peaks(draw, number):
-    position = draw(st.none() | st.tuples(st.floats(allow_nan=False), st.floats(allow_nan=False)))
+    position = draw(st.none() | st.tuples(finite, finite))
     place = draw(st.integers(-50, 50)), draw(st.integers(-50, 50))
     bands = tuple(draw(st.lists(st.sampled_from(BANDS), unique=True)))
     return Peak(number, *place, draw(st.floats()), bands, position, draw(words))
@@ -82,7 +92,15 @@ def parents(draw, identifier):
     )
     cut = draw(st.integers(0, len(sources)))
     blends = tuple(
-        BlendModel(7 + k, draw(boxes), part, draw(st.integers(0, 400)), draw(st.floats()), draw(words))
+        BlendModel(
+            7 + k,
+            draw(boxes),
+            part,
+            draw(st.integers(0, 400)),
+            draw(st.floats()),
+            draw(words),
+            draw(st.none() | arrays((len(BANDS), len(part), len(part)))),
+        )
         for k, part in enumerate((sources[:cut], sources[cut:]))
     )
     psfs = draw(arrays((len(BANDS), 3, 3)))
@@ -126,17 +144,19 @@ def test_equal_psfs_are_stored_once(tmp_path):
 
 
 def test_one_parent_is_read_without_the_others(tmp_path, monkeypatch):
-    monkeypatch.setattr(store_module, "_GROUP_ROWS", 4)
+    monkeypatch.setattr(writer_module, "_GROUP_ROWS", 4)
     made = [make_parent(k, [(25, 35), (20, 45)]) for k in range(1, 21)]
     write_models(tmp_path / "m", made, METADATA)
     groups = []
-    real = store_module._read_group
-    monkeypatch.setattr(store_module, "_read_group", lambda file, group: groups.append(group) or real(file, group))
+    real = store_module.check_group
+    monkeypatch.setattr(
+        store_module, "check_group", lambda file, group, stream: groups.append(group) or real(file, group, stream)
+    )
     store = ModelStore.open(tmp_path / "m")
     assert groups == []
     assert_same_parent(store.parent(11), made[10])
     assert_same_parent(store.parent(12), made[11])
-    assert sorted(groups) == [0, 3]  # the PSFs, and the third group of four parents
+    assert sorted(set(groups)) == [0, 3]  # the PSFs, and the third group of four parents
 
 
 def test_plain_pyarrow_reads_the_file(tmp_path):
@@ -144,18 +164,21 @@ def test_plain_pyarrow_reads_the_file(tmp_path):
     write_models(tmp_path / "m", [parent], METADATA)
     table = pq.read_table(tmp_path / "m", filters=[("id", "=", 4)])
     about = json.loads(table.schema.metadata[b"meas_deblend"])
-    assert (about["type"], about["version"]) == ("meas_deblend.models", "1.1.0")
+    assert (about["type"], about["version"]) == ("meas_deblend.models", "1.2.0")
     assert about["bands"] == list(BANDS)
     assert about["zeropoints"] == [27.0, 27.0, None]
     (row,) = table.to_pylist()
     stored = row["blends"][0]["sources"][1]["components"][0]["pixels"]
-    pixels = np.frombuffer(stored["data"], stored["dtype"]).reshape(stored["shape"])
-    np.testing.assert_array_equal(pixels, parent.sources[1].components[0].morph)
+    support = np.unpackbits(np.frombuffer(stored["support"], np.uint8), count=15 * 15).astype(bool)
+    planes = np.frombuffer(stored["values"], np.uint8).reshape(4, -1)
+    pixels = np.zeros(15 * 15, np.float32)
+    pixels[support] = planes.T.copy().view(stored["dtype"])[:, 0]
+    np.testing.assert_array_equal(pixels.reshape(stored["shape"]), parent.sources[1].components[0].morph)
     assert all(field.metadata[b"description"] for field in table.schema)
 
 
 def test_row_groups_are_sorted_by_id_and_say_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(store_module, "_GROUP_BYTES", 1000)
+    monkeypatch.setattr(writer_module, "_GROUP_BYTES", 1000)
     write_models(tmp_path / "m", [make_parent(k, [(25, 35)]) for k in range(1, 9)], METADATA)
     file = pq.ParquetFile(tmp_path / "m")
     column = file.schema_arrow.get_field_index("id")
@@ -228,13 +251,20 @@ def rewrite_header(path, **changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"version": "1.2.0"}, r"version 1\.2\.0 .* reads up to 1\.1\.0: read it with the release that wrote it"),
-        ({"version": "0.9.0"}, r"claims version 0\.9\.0 .* only 1\.0\.0 and 1\.1\.0"),
+        (
+            {"version": "1.3.0", "written_by": None},
+            r"version 1\.3\.0 .* reads up to 1\.2\.0: read it with the release that wrote it",
+        ),
+        ({"version": "9.0.0", "written_by": "3.1.4"}, r"read it with meas_deblend 3\.1\.4, which wrote it, or a newer"),
+        ({"version": "0.9.0"}, r"claims version 0\.9\.0 .* only 1\.0\.0, 1\.1\.0 and 1\.2\.0"),
         ({"version": "1.0.0"}, r"its columns are not those of version 1\.0\.0"),
         ({"version": None}, "claims version None"),
         ({"type": "something"}, "type 'something', not 'meas_deblend.models'"),
         ({"bands": "g"}, "lacks or garbles"),
         ({"bands": None}, "lacks or garbles"),
+        ({"wcs": 5}, "lacks or garbles 5 where there must be text"),
+        ({"zeropoints": ["x", 1, 2]}, "lacks or garbles could not convert"),
+        ({"pixel_error": 2}, "lacks or garbles the relative error of pixels"),
     ],
 )
 def test_other_headers_are_refused(tmp_path, changes, message):
@@ -346,16 +376,18 @@ def test_records_that_make_no_sense_are_refused():
     record = document["parents"][0]
     changes = (
         (record["footprint"]["spans"]["x_stop"], 0, 500, "1 runs of the footprint are not inside"),
-        (record["footprint"]["box"], "height", -1, "damaged"),
+        (record["footprint"]["box"], 2, -1, "damaged: a box of -1 × 40 px"),
+        (record["footprint"]["box"], 3, 10**9, "a box of 30 × 1000000000 px; the largest has 67108864 px"),
+        (record["footprint"]["box"], 0, 2**40, "a box at"),
         (record["blends"][0]["sources"][0]["components"][0], "kind", "star", "component of kind 'star'"),
         (record["blends"][0]["sources"][0]["components"][0]["pixels"], "dtype", "|O", r"array of type '\|O'"),
         (
             record["blends"][0]["sources"][0]["components"][0]["pixels"],
             "shape",
             [3, 3],
-            "900 bytes do not make an array",
+            "29 bytes of support do not make an array",
         ),
-        (record["blends"][0]["sources"][0]["components"][0]["box"], "width", 3, "do not fit Box"),
+        (record["blends"][0]["sources"][0]["components"][0]["box"], 3, 3, "do not fit Box"),
         (record["psfs"], 0, "none", "the record of parent 1 is damaged"),
     )
     for place, key, value, message in changes:

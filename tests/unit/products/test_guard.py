@@ -1,0 +1,174 @@
+"""Files that declare more than they should be given: refused before anything is allocated."""
+
+import json
+from base64 import b64encode
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from synthetic_models import BANDS, make_parent
+
+from meas_deblend.exceptions import CorruptModelError
+from meas_deblend.products import ModelStore, StoreMetadata, write_models
+from meas_deblend.products import _guard as guard
+from meas_deblend.products._index import INDEX_KEY
+from meas_deblend.products._store_schema import store_fields
+
+PIXELS = "blends.list.element.sources.list.element.components.list.element.pixels.values"
+
+
+@pytest.fixture
+def path(tmp_path):
+    write_models(tmp_path / "m", [make_parent(k, [(25, 35), (20, 45)]) for k in (1, 2)], StoreMetadata(BANDS))
+    return tmp_path / "m"
+
+
+def rewritten(path, change):
+    """Write the rows again after a change, with checksums that are right."""
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    change(rows)
+    pq.write_table(
+        pa.Table.from_pylist(rows, pa.schema(store_fields(), table.schema.metadata)), path, compression="zstd"
+    )
+
+
+def component(row):
+    return row["blends"][0]["sources"][0]["components"][0]
+
+
+def test_what_compresses_to_nothing_is_not_unpacked(path, monkeypatch):
+    def change(rows):
+        component(rows[-1])["pixels"]["values"] = bytes(3 << 20)
+
+    monkeypatch.setattr(guard, "_LARGEST_GROUP", 2 << 20)
+    rewritten(path, change)
+    assert path.stat().st_size < 100_000
+    with pytest.raises(CorruptModelError, match=r"damaged at parent 2: row group 0 declares \d+ values in \d+ bytes"):
+        ModelStore(path).parent(2)
+
+
+def test_runs_of_nothing_are_not_unrolled(path, monkeypatch):
+    def change(rows):
+        rows[-1]["warnings"] = [None] * 5000
+
+    monkeypatch.setattr(guard, "_MOST_VALUES", 4000)
+    rewritten(path, change)
+    with pytest.raises(CorruptModelError, match=r"5005 values in .* at warnings"):
+        ModelStore(path).parent(2)
+
+
+def test_page_headers_are_not_believed(path, monkeypatch):
+    # The footer stays as it is; the page says that it grows a thousandfold.
+    group = pq.ParquetFile(path).metadata.row_group(1)
+    column = next(c for c in map(group.column, range(group.num_columns)) if c.path_in_schema == PIXELS)
+    whole = bytearray(path.read_bytes())
+    place = column.data_page_offset
+    assert whole[place : place + 3] == b"\x15\x00\x15"  # field 1: a data page; field 2: its size, two bytes
+    assert whole[place + 3] & 128
+    assert not whole[place + 4] & 128
+    whole[place + 3 : place + 5] = b"\xfe\x7f"
+    path.write_bytes(whole)
+    monkeypatch.setattr(guard, "_LARGEST_GROUP", 30_000)
+    with pytest.raises(CorruptModelError):
+        ModelStore(path).parent(1)
+
+
+@pytest.mark.parametrize("header", [b"\xff" * 200, b"\x00", b"\x15\x00\x15\x01\x15\x02\x00", b"\x1c" * 50])
+def test_page_headers_that_make_no_sense_are_refused(path, header):
+    group = pq.ParquetFile(path).metadata.row_group(1)
+    whole = bytearray(path.read_bytes())
+    place = group.column(20).data_page_offset
+    whole[place : place + len(header)] = header
+    path.write_bytes(whole)
+    with pytest.raises(CorruptModelError, match="damaged at parent 1"):
+        ModelStore(path).parent(1)
+
+
+def test_every_page_of_a_store_is_understood(path):
+    stream = pa.OSFile(str(path))
+    file = pq.ParquetFile(stream)
+    for group in range(file.num_row_groups):
+        about = file.metadata.row_group(group)
+        guard.check_group(file, group, stream)
+        for column in map(about.column, range(about.num_columns)):
+            offset = column.dictionary_page_offset
+            start = column.data_page_offset if offset is None else offset
+            pages = list(guard._pages(stream, start, column.total_compressed_size))
+            assert sum(size for size, _ in pages) <= column.total_uncompressed_size
+            assert pages[-1][1] == column.num_values
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"objects": 2**40},
+        {"parents": -1},
+        {"psfs": 5},
+        {"ids": "!"},
+        {"ids": b64encode(pa.compress(bytes(1 << 24), codec="zstd", asbytes=True)).decode()},
+        {"objects": None},
+        {"objects": 3},
+    ],
+)
+def test_an_index_that_does_not_fit_is_refused(path, change):
+    table = pq.read_table(path)
+    metadata = dict(table.schema.metadata)
+    metadata[INDEX_KEY.encode()] = json.dumps(json.loads(metadata[INDEX_KEY.encode()]) | change).encode()
+    pq.write_table(table.replace_schema_metadata(metadata), path)
+    with pytest.raises(CorruptModelError, match="damaged"):
+        ModelStore(path)
+
+
+def test_an_index_that_lies_is_noticed(path, tmp_path):
+    write_models(tmp_path / "other", [make_parent(k, [(25, 35), (20, 45)]) for k in (1, 3)], StoreMetadata(BANDS))
+    lie = pq.read_schema(tmp_path / "other").metadata[INDEX_KEY.encode()]
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata(dict(table.schema.metadata) | {INDEX_KEY.encode(): lie}), path)
+    with pytest.raises(CorruptModelError, match="damaged at parent 3: its row is that of 2"):
+        ModelStore(path).parent(3)
+
+
+def test_stores_without_an_index_are_read_all_the_same(path):
+    table = pq.read_table(path)
+    metadata = {key: value for key, value in table.schema.metadata.items() if key != INDEX_KEY.encode()}
+    pq.write_table(table.replace_schema_metadata(metadata), path)
+    store = ModelStore(path)
+    assert store.parent_ids() == (1, 2)
+    assert store.owner_of(201) == 2
+    assert np.isfinite(store.parent(2).psfs).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda row: row["footprint"].update(box=[0, 0, 10**9, 10**9]), "the largest has 67108864 px"),
+        (lambda row: row["footprint"].update(box=[0, 0, 10**9, 0]), "the largest has 67108864 px"),
+        (lambda row: component(row).update(box=[0, 0, 10**9, 10**9]), "the largest has"),
+        (lambda row: component(row)["pixels"].update(shape=[2**31 - 1, 2**31 - 1]), "bytes of support do not make"),
+        (lambda row: component(row)["spectrum"].update(shape=[2**31 - 1]), "bytes do not make an array"),
+        (lambda row: row["footprint"]["spans"]["x_stop"].__setitem__(0, 2**31 - 1), "1 runs of the footprint are not"),
+        (lambda row: row["footprint"]["spans"]["y"].pop(), "damaged"),
+        (lambda row: row.update(kernel_floor=float("nan")), "the kernels' floor must be finite"),
+        (
+            lambda row: row["footprint"]["peaks"][0].update(position={"y": float("nan"), "x": 1.0}),
+            "positions must be finite, got nan",
+        ),
+        (lambda row: component(row).update(kind="point", parameters=[float("inf"), 0.0]), "parameters must be finite"),
+        (lambda row: component(row).update(kind="profile", parameters=[1.0, 2.0]), "damaged"),
+        (lambda row: row["blends"][0]["sources"].pop(), "must have one source per peak"),
+        (lambda row: row.update(model_psf=None), "no model PSF"),
+        (lambda row: row.update(psfs=row["psfs"][:2]), "PSFs of shape"),
+        (lambda row: row.update(psfs=["none"] * 3), "KeyError"),
+        (lambda row: row.update(psfs=[]), "are no stack"),
+    ],
+)
+def test_records_that_declare_nonsense_are_refused(path, change, message):
+    rewritten(path, lambda rows: change(rows[-1]))
+    store = ModelStore(path)
+    assert store.parent(1).id == 1
+    with pytest.raises(CorruptModelError, match=f"damaged at parent 2: .*{message}"):
+        store.parent(2)
+    with pytest.raises(CorruptModelError, match=message):
+        list(store.parents())
