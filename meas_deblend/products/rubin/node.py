@@ -40,7 +40,7 @@ class Node:
 
     def error(self, what: str) -> ModelError:
         """Error that says where the value stands."""
-        return ModelError(f"{self.where} {what}")
+        return ModelError(f"{self.where.removesuffix(': ')} {what}")
 
     def child(self, key: str, value: Any) -> Node:
         """Return a value below this one."""

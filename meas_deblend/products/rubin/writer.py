@@ -151,9 +151,10 @@ class _Common:
         """Metadata of a parent whose PSF is not that of the file; empty for others."""
         if np.array_equal(parent.psfs, self.psfs) and parent.psfs.dtype == self.psfs.dtype:
             return {}
-        missing = ~np.isfinite(parent.psfs).all(axis=(1, 2))
+        missing = [not np.isfinite(plane).all() for plane in parent.psfs]
         # JSON has no word for NaN: a band without a PSF is named beside zeros.
-        filled = np.where(missing[:, None, None], 0, parent.psfs)
+        filled = parent.psfs.copy()
+        filled[missing] = 0
         names = [band for band, lacks in zip(self.bands, missing, strict=True) if lacks]
         return array_entries(psf=filled) | {"bands": list(self.bands)} | ({"psf_missing": names} if names else {})
 
@@ -170,9 +171,7 @@ def _losses(
         losses.append(f"{len(refused)} parents with {objects} objects are left out: {common.obstacle(refused[0])}")
     other = sum(1 for parent in held if common.psf_entry(common.in_bands(parent)))
     if other:
-        losses.append(
-            f"{other} of {len(held)} parents have another PSF than the file; Rubin's hand-off uses the file's"
-        )
+        losses.append(f"{other} of {len(held)} parents have a PSF of their own; Rubin's hand-off uses the file's")
     regular = sum(1 for parent in held if parent.kernel_floor > 0 and _has_factorized(parent))
     if regular:
         losses.append(f"{regular} of {len(held)} parents were fitted with regularised kernels; Rubin's are not")
