@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..products import MemoryStore, ModelStore, write_models
 from .blend import Blend
 from .source import Source
+from .stamps import StampOptions, make_stamps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ..image import MultibandExposure
     from ..models import ParentModel
     from ..products import ModelSource, StoreMetadata
+    from .stamp import Stamp
 
 __all__ = ["Models", "load_models"]
 
@@ -90,6 +93,41 @@ class Models:
     def blends(self) -> Iterator[Blend]:
         """All parents, one after the other, without holding more than one in memory."""
         return (Blend(parent, self.metadata) for parent in self.store.parents())
+
+    def stamps(
+        self,
+        coadds: MultibandExposure,
+        neighbours: str = "subtracted",
+        ids: Iterable[int] | None = None,
+        **options: Any,
+    ) -> Iterator[Stamp]:
+        """Cut out every object with its neighbours gone, one after the other, in bounded memory.
+
+        Parameters
+        ----------
+        coadds : MultibandExposure
+            What the models were made from; may hold more bands.
+        neighbours : {"subtracted", "noise-filled"}
+            "subtracted": the coadd less the neighbours' models as seen. "noise-filled": the object's share of the data
+            on its own pixels, noise on those of all other objects, and the coadd where nothing was detected.
+        ids : iterable of int, optional
+            Objects, in that order; default: all.
+        **options
+            ``size``, ``margin``, ``noise_correlation``, ``seed``: see `access.StampOptions`.
+
+        Returns
+        -------
+        iterator of Stamp
+            Each with ``image``, ``variance``, ``mask``, ``noise``, ``model`` (band, y, x), ``psf`` and ``wcs``.
+
+        Raises
+        ------
+        ModelError
+            If there is no such object, or the coadds are not those of the models.
+        InputError
+            If an option is out of range.
+        """
+        return make_stamps(self.store, coadds, StampOptions(neighbours, **options), ids)
 
     def write(self, path: str | Path) -> None:
         """Write all models to a Parquet file, whole or not at all."""
