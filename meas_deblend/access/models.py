@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..products import MemoryStore, ModelStore, write_models
 from .blend import Blend
+from .segmentation import segmentation_of
 from .source import Source
 from .stamps import StampOptions, make_stamps
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ..image import MultibandExposure
     from ..models import ParentModel
     from ..products import ModelSource, StoreMetadata
+    from .segmentation import Segmentation
     from .stamp import Stamp
 
 __all__ = ["Models", "load_models"]
@@ -128,6 +130,16 @@ class Models:
             If an option is out of range.
         """
         return make_stamps(self.store, coadds, StampOptions(neighbours, **options), ids)
+
+    def segmentation(self) -> Segmentation:
+        """Which object each pixel of the coadds belongs to; ``to_photutils()`` makes a `SegmentationImage` of it.
+
+        Raises
+        ------
+        ModelError
+            If a footprint leaves the coadds.
+        """
+        return segmentation_of(self.store)
 
     def write(self, path: str | Path) -> None:
         """Write all models to a Parquet file, whole or not at all."""

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from ..geometry import BoolArray, Box, FloatArray
     from ..image import MaskPlanes
 
-__all__ = ["NEIGHBOUR", "Stamp"]
+__all__ = ["NEIGHBOUR", "NOT_FINITE", "Stamp"]
 
 NEIGHBOUR = "NEIGHBOUR"
 """Mask plane of pixels whose value is not the coadd's: filled, or changed by more than their standard deviation."""
+
+NOT_FINITE = "NOT_FINITE"
+"""Mask plane of pixels that have no finite value in the coadd."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -40,7 +43,7 @@ class Stamp:
     variance : float array (band, y, x)
         The coadd's own.
     mask : int array (band, y, x)
-        The coadd's own, with the plane `NEIGHBOUR`.
+        The coadd's own, with the planes `NEIGHBOUR` and `NOT_FINITE`.
     noise : float array (band, y, x)
         Noise like the coadd's, made from the object's identifier and independent of the noise that fills holes.
     model : float array (band, y, x)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..exceptions import InputError
 from ..geometry import Box, Image
+from ..image import MaskPlanes
 from ..measure import draw_psfs
 from ._noise_fields import stacked_squares, unit_noise
 from ._surroundings import Surroundings
 from .render import aligned_exposure, apportion_config, source_box
-from .stamp import NEIGHBOUR, Stamp
+from .stamp import NEIGHBOUR, NOT_FINITE, Stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -139,13 +140,14 @@ class _Maker:
         cut = (slice(None), *box.slices_in(exposure.box))
         variance = exposure.variance[cut]
         fill, field = (self._noise((number, use), variance) for use in (0, 1))
-        data, sigma = _data(exposure, cut)
+        finite = np.isfinite(exposure.images[cut])
+        data = np.where(finite, exposure.images[cut], 0).astype(np.float64)
         make = self._subtracted if self.options.neighbours == "subtracted" else self._filled
         image, filled = make((drawn, k), box, data)
-        image = np.where(filled, fill, image)
-        touched = filled | (np.abs(image - data) > sigma)
-        planes = exposure.mask_planes.with_plane(NEIGHBOUR)
-        plane = planes.value([NEIGHBOUR])
+        image = np.where(filled, fill, np.where(finite, image, 0))
+        usable = np.isfinite(variance) & (variance > 0)
+        touched = filled | (np.abs(image - data) > np.sqrt(np.where(usable, variance, np.inf)))
+        mask, planes = _marked(exposure, cut, {NEIGHBOUR: touched, NOT_FINITE: ~finite})
         dtype = exposure.images.dtype
         center = parent.sources[k].peak.center
         wcs = exposure.wcs if exposure.wcs is not None else self.metadata.world_coordinates()
@@ -157,7 +159,7 @@ class _Maker:
             center=center,
             image=image.astype(dtype),
             variance=variance.copy(),
-            mask=exposure.mask[cut] | np.where(touched, plane, 0).astype(np.int32 if plane < 1 << 31 else np.int64),
+            mask=mask,
             noise=field.astype(dtype),
             model=drawn.templates[k].project(box).array.astype(dtype),
             psf=_psf_cube(exposure, drawn, center),
@@ -210,13 +212,18 @@ class _Maker:
         return np.where(share > 0, flux, data), gone
 
 
-def _data(
-    exposure: MultibandExposure, cut: tuple[slice, slice, slice]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Pixels and their standard deviations; 0 and infinite where they are not finite."""
-    data, variance = exposure.images[cut].astype(np.float64), exposure.variance[cut].astype(np.float64)
-    usable = np.isfinite(variance) & (variance > 0)
-    return np.where(np.isfinite(data), data, 0.0), np.sqrt(np.where(usable, variance, np.inf))
+def _marked(
+    exposure: MultibandExposure, cut: tuple[slice, slice, slice], marks: Mapping[str, BoolArray]
+) -> tuple[NDArray[np.integer[Any]], MaskPlanes]:
+    """Mask (band, y, x) with planes that the coadd has not, and the names of all."""
+    planes, mask = exposure.mask_planes, exposure.mask[cut].copy()
+    for name, pixels in marks.items():
+        planes = planes.with_plane(name)
+        value = planes.value([name])
+        if value > np.iinfo(mask.dtype).max:
+            mask = mask.astype(np.int64)
+        mask |= np.where(pixels, value, 0).astype(mask.dtype)
+    return mask, MaskPlanes(planes.bits, (*planes.bad, NOT_FINITE))
 
 
 def _psf_cube(exposure: MultibandExposure, drawn: DrawnParent, center: tuple[float, float]) -> NDArray[np.float64]:
