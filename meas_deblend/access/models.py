@@ -110,8 +110,9 @@ class Models:
         coadds : MultibandExposure
             What the models were made from; may hold more bands.
         neighbours : {"subtracted", "noise-filled"}
-            "subtracted": the coadd less the neighbours' models as seen. "noise-filled": the object's share of the data
-            on its own pixels, noise on those of all other objects, and the coadd where nothing was detected.
+            "subtracted": the coadd less the neighbours' models as seen. "noise-filled": the object's share ρ of each
+            pixel and √(1 − ρ²) of noise, on pixels of others noise alone, and the coadd where nothing was detected.
+            In both, noise is as large as ``variance`` says.
         ids : iterable of int, optional
             Objects, in that order; default: all.
         **options

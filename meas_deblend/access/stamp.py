@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["NEIGHBOUR", "NOT_FINITE", "Stamp"]
 
 NEIGHBOUR = "NEIGHBOUR"
-"""Mask plane of pixels whose value is not the coadd's: filled, or changed by more than their standard deviation."""
+"""Mask plane of pixels that are noise for the most part, or changed by more than their standard deviation."""
 
 NOT_FINITE = "NOT_FINITE"
 """Mask plane of pixels that have no finite value in the coadd."""

@@ -143,10 +143,11 @@ class _Maker:
         finite = np.isfinite(exposure.images[cut])
         data = np.where(finite, exposure.images[cut], 0).astype(np.float64)
         make = self._subtracted if self.options.neighbours == "subtracted" else self._filled
-        image, filled = make((drawn, k), box, data)
-        image = np.where(filled, fill, np.where(finite, image, 0))
+        image, added = make((drawn, k), box, data)
+        image = np.where(finite, image, 0) + added * fill
         usable = np.isfinite(variance) & (variance > 0)
-        touched = filled | (np.abs(image - data) > np.sqrt(np.where(usable, variance, np.inf)))
+        # What is noise of ours for the most part does not count as seen.
+        touched = (added**2 > 0.5) | (np.abs(image - data) > np.sqrt(np.where(usable, variance, np.inf)))
         mask, planes = _marked(exposure, cut, {NEIGHBOUR: touched, NOT_FINITE: ~finite})
         dtype = exposure.images.dtype
         center = parent.sources[k].peak.center
@@ -190,18 +191,21 @@ class _Maker:
 
     def _subtracted(
         self, which: tuple[DrawnParent, int], box: Box, data: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], BoolArray]:
-        """Take the neighbours' models away; also say which pixels (y, x) noise must fill."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Take the neighbours' models away; also say how much noise is to be added, in units of the coadd's."""
         drawn, k = which
         others, unknown = self.surroundings.light(box, without=drawn.parent.sources[k].id)
         # What has a footprint but no model cannot be subtracted: noise takes its place.
         unknown &= ~drawn.parent.footprint.on(box)
-        return data - others, unknown
+        return np.where(unknown, 0, data - others), unknown.astype(np.float64)
 
     def _filled(
         self, which: tuple[DrawnParent, int], box: Box, data: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], BoolArray]:
-        """Put the object's share of the data in; also say which pixels (band, y, x) noise must fill."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Put the object's share of the data in; also say how much noise is to be added.
+
+        A share ρ of a pixel has a share ρ of its noise: with √(1 − ρ²) of ours it has as much as the variance says.
+        """
         drawn, k = which
         child = drawn.children[k]
         share, flux = (Image(array, child.box).project(box).array for array in (child.share, child.flux))
@@ -209,7 +213,8 @@ class _Maker:
         masked = np.zeros(data.shape, dtype=bool)
         masked[(slice(None), *there)] = child.masked[(slice(None), *here)]
         gone = self.surroundings.detected(box) & (share == 0) & ~masked
-        return np.where(share > 0, flux, data), gone
+        image = np.where(share > 0, flux, np.where(gone, 0, data))
+        return image, np.where(gone, 1, np.where(share > 0, np.sqrt(np.maximum(1 - share**2, 0)), 0))
 
 
 def _marked(
