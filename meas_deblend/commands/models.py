@@ -184,10 +184,11 @@ def _common_metadata(files: Sequence[ModelFile]) -> StoreMetadata:
             if one != two:
                 shown = "" if name == "wcs" else f": {_plain(one)} and {_plain(two)}"
                 raise InputError(f"{files[0].path} and {file.path} cannot be one file: their {name} differ{shown}")
-    if len({tuple(sorted(file.models.metadata.provenance.items())) for file in files}) == 1:
-        return first
-    merged = ", ".join(file.path.name for file in files)
-    return replace(first, provenance={**first.provenance, "merged_from": merged})
+    values: dict[str, dict[str, None]] = {}  # an ordered set per key
+    for file in files:
+        for key, value in file.models.metadata.provenance.items():
+            values.setdefault(key, {})[str(value)] = None
+    return replace(first, provenance={key: "; ".join(several) for key, several in values.items()})
 
 
 def _plain(value: Any) -> str:
