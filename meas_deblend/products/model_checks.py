@@ -61,7 +61,7 @@ def parent_problems(parent: ParentModel, metadata: StoreMetadata) -> list[str]:
         # Its parts do not fit each other, so nothing more can be said about them.
         return [str(error)]
     problems = _psf_problems(parent, metadata.bands)
-    box, frame = parent.footprint.box, Box((0, 0), metadata.shape)
+    box, frame = parent.footprint.box, Box((0, 0), metadata.shape) if min(metadata.shape) > 0 else Box((0, 0), (0, 0))
     if not frame.is_empty and not frame.encloses(box):
         problems.append(f"its footprint on {box} leaves the coadds of shape {metadata.shape} (y, x)")
     for source in parent.sources:
@@ -72,11 +72,12 @@ def parent_problems(parent: ParentModel, metadata: StoreMetadata) -> list[str]:
 
 
 def _metadata_problems(metadata: StoreMetadata) -> list[str]:
+    problems = [] if min(metadata.shape) >= 0 else [f"the coadds have the shape {metadata.shape}"]
     try:
         metadata.world_coordinates()
     except Exception as error:  # noqa: BLE001 - wcslib raises errors of its own kinds
-        return [f"the world coordinates cannot be read: {error}"]
-    return []
+        problems.append(f"the world coordinates cannot be read: {error}")
+    return problems
 
 
 def _psf_problems(parent: ParentModel, bands: tuple[str, ...]) -> list[str]:

@@ -48,7 +48,7 @@ def read_parent(number: int, node: Node, shared: Shared) -> tuple[ParentModel, i
     view = view_of((node, *(child for _, child in children)), shared)
     blends = [_read_blend(key, child, band_order((child, node), shared)) for key, child in children]
     extras = extras_of(node)
-    peaks, placed = _with_peaks(blends, read_peaks(extras))
+    peaks, placed = _with_peaks(blends, read_peaks(extras), node)
     footprint, boxed = _footprint(node, blends, peaks)
     parent = ParentModel(number, footprint, placed, view.psfs, shared.model_psf, _DEBLENDER, message=view.message)
     about = {"warnings": (_NO_SPANS,) if boxed else (), **read_parent_extras(extras)}
@@ -82,7 +82,7 @@ def _read_isolated(number: int, node: Node, shared: Shared) -> ParentModel:
     kept = None if extras is None else extras.get("blend")
     if kept is not None:
         told, order = read_peaks(extras), band_order((node,), shared)
-        peaks, (blend,) = _with_peaks([_read_blend(number, kept, order)], told)
+        peaks, (blend,) = _with_peaks([_read_blend(number, kept, order)], told, node)
     parent = ParentModel(
         number, Footprint(box, mask, peaks), (blend,), view_of((node,), shared).psfs, shared.model_psf, _DEBLENDER
     )
@@ -104,12 +104,14 @@ def _read_blend(number: int, node: Node, order: NDArray[np.intp]) -> BlendModel:
 
 
 def _with_peaks(
-    blends: Sequence[BlendModel], told: tuple[Peak, ...] | None
+    blends: Sequence[BlendModel], told: tuple[Peak, ...] | None, node: Node
 ) -> tuple[tuple[Peak, ...], tuple[BlendModel, ...]]:
     """Give each source its peak: as it is told, else with its number in the file if all have one, else counted."""
     numbers = [source.peak.id for blend in blends for source in blend.sources]
     good = len(set(numbers)) == len(numbers) and min(numbers, default=0) >= 0
     known = {peak.id: peak for peak in told or ()}
+    if told is not None and sorted(numbers) != sorted(peak.id for peak in told):
+        raise node.error("has not one source for each of its peaks")
     peaks: list[Peak] = []
     out = []
     for blend in blends:

@@ -11,6 +11,7 @@ import numpy as np
 from ...exceptions import ModelError
 from ..metadata import StoreMetadata
 from .extras import EXTRAS
+from .node import COORDINATE_LIMIT
 from .parts import check_version, metadata_array, odd_stamp
 
 if TYPE_CHECKING:
@@ -158,6 +159,12 @@ def _store_metadata(extras: Node | None, bands: tuple[str, ...], version: str, d
     if extras is not None:
         for name in ("wcs", "units"):
             extras[name].text()
+        extras["shape"].integers(2, 0, COORDINATE_LIMIT)
+        for entry in extras["zeropoints"].entries():
+            if entry.value is not None:
+                entry.number()
+        for _, entry in extras["provenance"].items():
+            entry.text()
         return replace(StoreMetadata.from_dict(extras.mapping(), extras.where), bands=bands)
     kind = "archive" if document.archive is not None else "JSON"
     origin = f"{Path(document.path).name}, {kind} {f'of version {version}' if version else 'without a version'}"

@@ -520,6 +520,71 @@ def test_archives_that_would_fill_the_memory_are_not_unpacked(tmp_path):
         read_rubin_models(path)
 
 
+STRANGE = [
+    None,
+    True,
+    0,
+    -1,
+    2**31,
+    2**63,
+    10**30,
+    1e300,
+    float("nan"),
+    "",
+    "x",
+    "1.0.0",
+    "blend",
+    [],
+    {},
+    [[]],
+    [1e9, 1e9],
+]
+
+
+def places(value, keys=()):
+    """Keys that lead to each value of a JSON text; of long lists of numbers only to the list."""
+    if keys:
+        yield keys
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children if len(value if isinstance(value, dict | list) else ()) < 30 else ():
+        yield from places(child, (*keys, key))
+
+
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_strange_values_never_end_otherwise_than_with_a_model_error(put, tmp_path, data):
+    write_rubin_models(tmp_path / "ours", [make_parent(2, [(22, 30)]), make_parent(1, [(25, 35), (20, 45)])], METADATA)
+    with zipfile.ZipFile(tmp_path / "ours") as archive:
+        ours = {name: json.loads(archive.read(name)) for name in archive.namelist()}
+    value = data.draw(
+        st.sampled_from([model(), {**ours, "blends": {"1": ours.pop("1")}, "isolated": {"2": ours.pop("2")}}])
+    )
+    *keys, last = data.draw(st.sampled_from(list(places(value))))
+    node = value
+    for key in keys:
+        node = node[key]
+    node[last] = data.draw(st.sampled_from(STRANGE))
+    try:
+        parents, metadata = read_rubin_models(put(value))
+    except ModelError as error:
+        message = str(error)
+        assert "model.json" in message
+    else:
+        assert len(Models.from_parents(parents, metadata)) > 0
+
+
+def test_told_peaks_must_be_those_of_the_sources(put, tmp_path):
+    write_rubin_models(tmp_path / "ours", [make_parent(1, [(25, 35), (20, 45)])], METADATA)
+    with zipfile.ZipFile(tmp_path / "ours") as archive:
+        entries = {name: json.loads(archive.read(name)) for name in archive.namelist()}
+    entries["1"]["metadata"]["meas_deblend"]["peaks"][0]["id"] = 7
+    value = {"version": "1.0.1", "metadata": entries["metadata"], "blends": {"1": entries["1"]}}
+    with pytest.raises(ModelError, match="blends/1 has not one source for each of its peaks"):
+        read_rubin_models(put(value))
+
+
 def test_damaged_files_never_end_otherwise_than_with_a_model_error(put, tmp_path):
     rng = np.random.default_rng(5)
     for archive in (False, True):
