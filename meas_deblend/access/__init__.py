@@ -8,21 +8,41 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .blend import Blend
+    from .cutouts import write_cutout
     from .models import Models, load_models
     from .run import Run, open_run
     from .run_source import RunSource
+    from .segmentation import Segmentation
     from .source import Source
+    from .stamp import Stamp
+    from .stamps import StampOptions
 
-__all__ = ["Blend", "Models", "Run", "RunSource", "Source", "load_models", "open_run"]
+__all__ = [
+    "Blend",
+    "Models",
+    "Run",
+    "RunSource",
+    "Segmentation",
+    "Source",
+    "Stamp",
+    "StampOptions",
+    "load_models",
+    "open_run",
+    "write_cutout",
+]
 
 _LAZY = {
     "Blend": "blend",
     "Models": "models",
     "Run": "run",
     "RunSource": "run_source",
+    "Segmentation": "segmentation",
     "Source": "source",
+    "Stamp": "stamp",
+    "StampOptions": "stamps",
     "load_models": "models",
     "open_run": "run",
+    "write_cutout": "cutouts",
 }
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..products import MemoryStore, open_models, write_models
 from .blend import Blend
+from .segmentation import segmentation_of
 from .source import Source
+from .stamps import StampOptions, make_stamps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ..image import MultibandExposure
     from ..models import ParentModel
     from ..products import ModelSource, StoreMetadata
+    from .segmentation import Segmentation
+    from .stamp import Stamp
 
 __all__ = ["Models", "load_models"]
 
@@ -90,6 +95,52 @@ class Models:
     def blends(self) -> Iterator[Blend]:
         """All parents, one after the other, without holding more than one in memory."""
         return (Blend(parent, self.store.metadata_of(parent.id)) for parent in self.store.parents())
+
+    def stamps(
+        self,
+        coadds: MultibandExposure,
+        neighbours: str = "subtracted",
+        ids: Iterable[int] | None = None,
+        **options: Any,
+    ) -> Iterator[Stamp]:
+        """Cut out every object with its neighbours gone, one after the other, in bounded memory.
+
+        Parameters
+        ----------
+        coadds : MultibandExposure
+            What the models were made from; may hold more bands.
+        neighbours : {"subtracted", "noise-filled"}
+            "subtracted": the coadd less the neighbours' models as seen. "noise-filled": the object's share ρ of each
+            pixel and √(1 − ρ²) of noise, on pixels of others noise alone, and the coadd where nothing was detected.
+            In both, noise is as large as ``variance`` says.
+        ids : iterable of int, optional
+            Objects, in that order; default: all.
+        **options
+            ``size``, ``margin``, ``noise_correlation``, ``seed``: see `access.StampOptions`.
+
+        Returns
+        -------
+        iterator of Stamp
+            Each with ``image``, ``variance``, ``mask``, ``noise``, ``model`` (band, y, x), ``psf`` and ``wcs``.
+
+        Raises
+        ------
+        ModelError
+            If there is no such object, or the coadds are not those of the models.
+        InputError
+            If an option is out of range.
+        """
+        return make_stamps(self.store, coadds, StampOptions(neighbours, **options), ids)
+
+    def segmentation(self) -> Segmentation:
+        """Which object each pixel of the coadds belongs to; ``to_photutils()`` makes a `SegmentationImage` of it.
+
+        Raises
+        ------
+        ModelError
+            If a footprint leaves the coadds.
+        """
+        return segmentation_of(self.store)
 
     def write(self, path: str | Path, *, compact: bool = False) -> None:
         """Write all models to a Parquet file, whole or not at all.

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from ..models import ParentModel, SourceModel
     from ..products import StoreMetadata
 
-__all__ = ["band_indices", "heavy_footprint", "model_cube", "model_image", "source_box"]
+__all__ = [
+    "aligned_exposure",
+    "apportion_config",
+    "band_indices",
+    "heavy_footprint",
+    "model_cube",
+    "model_image",
+    "source_box",
+]
 
 
 def band_indices(bands: Sequence[str], band: str | Sequence[str] | None) -> int | list[int]:
@@ -105,6 +113,18 @@ def heavy_footprint(
         or its shape is another.
     """
     band_indices(metadata.bands, band)
+    shared = reapportion_parent(aligned_exposure(exposure, metadata), parent, apportion_config(metadata))
+    return shared.children[number].heavy(metadata.bands.index(band))
+
+
+def aligned_exposure(exposure: MultibandExposure, metadata: StoreMetadata) -> MultibandExposure:
+    """Coadds in the bands of the models, in their order.
+
+    Raises
+    ------
+    ModelError
+        If the exposure is not the one that the models were made from: a band is missing, or its shape is another.
+    """
     missing = [name for name in metadata.bands if name not in exposure.bands]
     if missing:
         raise ModelError(f"the models have bands {', '.join(metadata.bands)}; the coadds lack {', '.join(missing)}")
@@ -113,12 +133,17 @@ def heavy_footprint(
             f"the models were made from coadds of shape {metadata.shape} (y, x); these have {exposure.box.shape}"
         )
     # Selecting copies all pixels, so it is left out where nothing would change.
-    aligned = exposure if exposure.bands == metadata.bands else exposure.select(metadata.bands)
-    shared = reapportion_parent(aligned, parent, _apportion_config(metadata))
-    return shared.children[number].heavy(metadata.bands.index(band))
+    return exposure if exposure.bands == metadata.bands else exposure.select(metadata.bands)
 
 
-def _apportion_config(metadata: StoreMetadata) -> ApportionConfig:
+def apportion_config(metadata: StoreMetadata) -> ApportionConfig:
+    """Options by which the catalog's pixels were shared out.
+
+    Raises
+    ------
+    ModelError
+        If this release does not know one of them.
+    """
     try:
         return ApportionConfig.model_validate(dict(metadata.apportion))
     except ValidationError as error:

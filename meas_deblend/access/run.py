@@ -21,13 +21,14 @@ from .run_source import RunSource
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from astropy.table import Table
+    from astropy.table import QTable, Table
 
     from ..products import RunRecord
 
 __all__ = ["Run", "open_run"]
 
 _RECORD = "run.json"
+_CATALOGS = ("objects", "parents", "ledger", "timings")
 
 
 class Run:
@@ -64,6 +65,25 @@ class Run:
     def objects(self) -> Table:
         """One row per object (astropy Table with units)."""
         return read_table(self.folder / "objects.parquet")
+
+    def qtable(self, name: str = "objects") -> QTable:
+        """Return a catalog as an astropy QTable: columns with a unit are quantities.
+
+        Parameters
+        ----------
+        name : {"objects", "parents", "ledger", "timings"}
+            Which one.
+
+        Raises
+        ------
+        ModelError
+            If there is no such catalog.
+        """
+        from astropy.table import QTable  # noqa: PLC0415 - slow to load, so only where it is used
+
+        if name not in _CATALOGS:
+            raise ModelError(f"no catalog {name!r}; there are {', '.join(_CATALOGS)}")
+        return QTable(getattr(self, name))
 
     @cached_property
     def parents(self) -> Table:

@@ -3,6 +3,7 @@
 from .demo import demo
 from .evaluate import compare, evaluate
 from .inject import inject
+from .models import models_convert, models_extract, models_info, models_merge, models_verify
 from .run import run
 from .show import show_config, show_pipeline, show_tasks
 from .simulate import simulate
@@ -13,6 +14,11 @@ __all__ = [
     "demo",
     "evaluate",
     "inject",
+    "models_convert",
+    "models_extract",
+    "models_info",
+    "models_merge",
+    "models_verify",
     "run",
     "show_config",
     "show_pipeline",

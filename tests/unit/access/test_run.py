@@ -85,6 +85,16 @@ def folder(tmp_path):
     return out
 
 
+def test_catalogs_with_quantities(folder):
+    run = open_run(folder)
+    table = run.qtable()
+    assert table["coord_ra"][0].to_value("deg") == run.objects["coord_ra"][0]
+    assert table["objectId"].tolist() == list(POSITIONS)
+    assert len(run.qtable("ledger")) == 1
+    with pytest.raises(ModelError, match="no catalog 'stars'; there are objects, parents, ledger, timings"):
+        run.qtable("stars")
+
+
 def change_record(folder, **update):
     run = open_run(folder)
     write_run_record(folder / "run.json", run.record.model_copy(update=update))
