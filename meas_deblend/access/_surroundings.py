@@ -10,6 +10,7 @@ import numpy as np
 
 from ..apportion import reapportion_parent, render_templates
 from ..geometry import Box
+from .render import apportion_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ..geometry import BoolArray, Image
     from ..image import MultibandExposure
     from ..models import ParentModel
-    from ..products import ModelSource
+    from ..products import ModelSource, StoreMetadata
 
 __all__ = ["DrawnParent", "Surroundings"]
 
@@ -71,14 +72,20 @@ class Surroundings:
     store : ModelSource
     exposure : MultibandExposure
         In the bands of the models.
-    config : ApportionConfig
+    metadata : StoreMetadata
+        Of the patch: parents of other patches are elsewhere.
     """
 
-    def __init__(self, store: ModelSource, exposure: MultibandExposure, config: ApportionConfig) -> None:
+    def __init__(self, store: ModelSource, exposure: MultibandExposure, metadata: StoreMetadata) -> None:
         self.exposure = exposure
-        bounds = [_bounds(_extent(parent)) for parent in store.parents()]
-        self._bounds = np.array(bounds, dtype=np.int64).reshape(-1, 4)
-        self._ids = np.array(store.parent_ids(), dtype=np.int64)
+        config = apportion_config(metadata)
+        here = [
+            (parent.id, *_bounds(_extent(parent)))
+            for parent in store.parents()
+            if store.metadata_of(parent.id) == metadata
+        ]
+        places = np.array(here, dtype=np.int64).reshape(-1, 5)
+        self._ids, self._bounds = places[:, 0], places[:, 1:]
 
         def draw(number: int) -> DrawnParent:
             return DrawnParent(store.parent(number), exposure, config)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..models import ParentModel
-    from ..products import ModelSource
+    from ..products import ModelSource, StoreMetadata
 
 __all__ = ["Segmentation", "segmentation_of"]
 
@@ -85,12 +85,16 @@ def segmentation_of(store: ModelSource) -> Segmentation:
     Raises
     ------
     ModelError
-        If a footprint leaves the coadds.
+        If a footprint leaves the coadds, or the models are of several patches.
     """
     frame = _frame(store)
     array = np.zeros(frame.shape, dtype=np.int64)
+    about: StoreMetadata | None = None
     for parent in store.parents():
         footprint = parent.footprint
+        if about is not None and store.metadata_of(parent.id) != about:
+            raise ModelError("a segmentation is of the coadds of one patch, but these models are of several")
+        about = store.metadata_of(parent.id)
         if not frame.encloses(footprint.box):
             raise ModelError(f"parent {parent.id} on {footprint.box} leaves the coadds on {frame}")
         ids = np.array([source.id for source in parent.sources], dtype=np.int64)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..exceptions import InputError
+from ..exceptions import InputError, ModelError
 from ..geometry import Box, Image
 from ..image import MaskPlanes
 from ..measure import draw_psfs
 from ._noise_fields import stacked_squares, unit_noise
 from ._surroundings import Surroundings
-from .render import aligned_exposure, apportion_config, source_box
+from .render import aligned_exposure, source_box
 from .stamp import NEIGHBOUR, NOT_FINITE, Stamp
 
 if TYPE_CHECKING:
@@ -111,16 +111,18 @@ def make_stamps(
     Raises
     ------
     ModelError
-        If there is no such object, or the coadds are not those of the models.
+        If there is no such object, the objects are of several patches, or the coadds are not those of the models.
     InputError
         If the noise's correlation does not fit the bands.
     """
-    metadata = store.metadata
-    exposure = aligned_exposure(coadds, metadata)
-    xi = options.correlation(exposure.bands)
     wanted = store.object_ids() if ids is None else tuple(int(number) for number in ids)
     owners = [(number, store.owner_of(number)) for number in wanted]
-    surroundings = Surroundings(store, exposure, apportion_config(metadata))
+    metadata = store.metadata_of(owners[0][1]) if owners else store.metadata
+    if any(store.metadata_of(owner) != metadata for _, owner in owners):
+        raise ModelError("stamps are cut out of the coadds of one patch, but these objects are of several: choose ids")
+    exposure = aligned_exposure(coadds, metadata)
+    xi = options.correlation(exposure.bands)
+    surroundings = Surroundings(store, exposure, metadata)
     maker = _Maker(surroundings, options, xi, _median_variance(exposure), metadata)
     return (maker.stamp(number, surroundings.parent(owner)) for number, owner in owners)
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow.parquet as pq
 
 from .._atomic import atomic_write
+from ..apportion import pixels_of
 from ..exceptions import InputError, ModelError
-from ..products import MemoryStore, ModelStore, models_from_json, models_to_json, write_models
+from ..products import MemoryStore, ModelDataset, ModelStore, models_from_json, models_to_json, write_models
 from ..products.rubin import is_rubin_file, read_rubin_models, rubin_version, write_rubin_models
 from ..products.versions import HEADER_KEY
 
@@ -59,10 +60,8 @@ def open_models(path: str | Path) -> ModelFile:
         If it is none of these, or is damaged.
     """
     place = Path(path)
-    if place.is_dir() and (place / "models.parquet").is_file():
-        place /= "models.parquet"
     if place.is_dir():
-        return _open_store(place)
+        return _open_folder(place)
     if not place.is_file():
         raise ModelError(f"there is no file of models at {place}")
     with place.open("rb") as stream:
@@ -83,11 +82,22 @@ def open_models(path: str | Path) -> ModelFile:
     return ModelFile(place, "model store as JSON", str(json.loads(text)["version"]), models)
 
 
+def _open_folder(path: Path) -> ModelFile:
+    dataset = ModelDataset(path)
+    if len(dataset.stores) == 1:
+        return _open_store(dataset.stores[0].path)
+    versions = sorted({_store_version(store.path) for store in dataset.stores})
+    return ModelFile(path, f"{len(dataset.stores)} model stores", ", ".join(versions), dataset)
+
+
 def _open_store(path: Path) -> ModelFile:
-    store = ModelStore(path)
-    first = min(path.glob("*.parquet"), default=path) if path.is_dir() else path
-    about = pq.read_schema(first).metadata[HEADER_KEY.encode()]
-    return ModelFile(path, "model store", str(json.loads(about)["version"]), store)
+    return ModelFile(path, "model store", _store_version(path), ModelStore(path))
+
+
+def _store_version(path: Path) -> str:
+    store = ModelStore(path)  # tells what is wrong with the file
+    about = pq.read_schema(store.path).metadata[HEADER_KEY.encode()]
+    return str(json.loads(about)["version"])
 
 
 def layout_of(path: str | Path, told: str | None = None) -> str:
@@ -111,10 +121,12 @@ def save_models(
 ) -> tuple[str, ...]:
     """Write models, whole or not at all; return what the layout loses."""
     if layout == "rubin":
+        drawn: list[int] = []
         try:
-            return write_rubin_models(path, parents, metadata, leave_out=leave_out)
+            losses = write_rubin_models(path, _drawn(parents, drawn), metadata, leave_out=leave_out)
         except ModelError as error:
             raise ModelError(str(error).replace("leave_out=True", "--leave-out")) from error
+        return (*losses, f"points and profiles of {len(drawn)} objects are written as pixels") if drawn else losses
     if layout == "json":
         text = models_to_json(parents, metadata)
         with atomic_write(path, "w") as stream:
@@ -122,6 +134,21 @@ def save_models(
     else:
         write_models(path, parents, metadata)
     return ()
+
+
+def _drawn(parents: Iterable[ParentModel], changed: list[int]) -> Iterator[ParentModel]:
+    """Pass parents through with their points and profiles as pixels; ``changed`` gets the objects that had any."""
+    for parent in parents:
+        blends = []
+        for blend in parent.blends:
+            sources = []
+            for source in blend.sources:
+                components = tuple(pixels_of(component, parent.model_psf) for component in source.components)
+                if any(new is not old for new, old in zip(components, source.components, strict=True)):
+                    changed.append(source.id)
+                sources.append(replace(source, components=components))
+            blends.append(replace(blend, sources=tuple(sources)))
+        yield replace(parent, blends=tuple(blends))
 
 
 def told(items: Iterable[T], total: int, what: str) -> Iterator[T]:

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import InputError, ModelError
-from ..products import StoreMetadata
+from ..products import ModelDataset, ModelStore, StoreMetadata, merge_models
 from ..products.model_checks import model_problems
 from ._model_files import layout_of, open_models, save_models, told
 from ._settings import say
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ..models import ParentModel
     from ._model_files import ModelFile
@@ -64,7 +64,8 @@ def _summary(file: ModelFile) -> dict[str, Any]:
         isolated += len(parent.sources) == 1 and parent.sources[0].id == parent.id
         outcomes[parent.outcome] += 1
     metadata = file.models.metadata
-    files = file.path.glob("*.parquet") if file.path.is_dir() else [file.path]
+    models = file.models
+    files = [store.path for store in models.stores] if isinstance(models, ModelDataset) else [file.path]
     return {
         "n_parents": len(file.models.parent_ids()),
         "n_blends": blends,
@@ -117,7 +118,7 @@ def models_convert(options: argparse.Namespace) -> int:
     layout = layout_of(options.out, options.to)
     _refuse_same(options.out, [options.path])
     file = open_models(options.path)
-    metadata = file.models.metadata
+    metadata = _one_metadata(file, file.models.parent_ids())
     if options.units:
         metadata = replace(metadata, units=options.units)
     _save(options, _every(file, "converting"), metadata, layout)
@@ -138,8 +139,21 @@ def models_extract(options: argparse.Namespace) -> int:
     known = set(file.models.parent_ids())
     wanted = {number if number in known else file.models.owner_of(number) for number in _identifiers(options.ids)}
     parents = (file.models.parent(number) for number in sorted(wanted))
-    _save(options, told(parents, len(wanted), "extracting"), file.models.metadata, layout)
+    _save(options, told(parents, len(wanted), "extracting"), _one_metadata(file, wanted), layout)
     return 0
+
+
+def _one_metadata(file: ModelFile, parents: Iterable[int]) -> StoreMetadata:
+    """Metadata of some parents; those of several patches, each with coordinates of its own, do not make one file."""
+    first: StoreMetadata | None = None
+    for number in parents:
+        metadata = file.models.metadata_of(number)
+        if first is not None and metadata != first:
+            raise InputError(
+                f"{file.path} holds parents of several patches, with coordinates of their own: take one patch at a time"
+            )
+        first = metadata
+    return file.models.metadata if first is None else first
 
 
 def _identifiers(given: Sequence[str]) -> list[int]:
@@ -162,6 +176,12 @@ def models_merge(options: argparse.Namespace) -> int:
     layout = layout_of(options.out, options.to)
     _refuse_same(options.out, options.inputs)
     files = [open_models(path) for path in options.inputs]
+    if layout == "parquet" and all(isinstance(file.models, ModelStore) for file in files):
+        # Row by row: memory does not grow with the number of parents.
+        merge_models([file.path for file in files], options.out)
+        objects, parents = (sum(map(len, numbers)) for numbers in zip(*map(_identifiers_in, files), strict=True))
+        _say_written(options.out, objects, parents)
+        return 0
     metadata = _common_metadata(files)
     owners: dict[int, Path] = {}
     for file in files:
@@ -169,9 +189,13 @@ def models_merge(options: argparse.Namespace) -> int:
             if number in owners:
                 raise InputError(f"identifier {number} is in {owners[number]} and in {file.path}")
             owners[number] = file.path
-    parents = (parent for file in files for parent in _every(file, f"merging {file.path.name}"))
-    _save(options, parents, metadata, layout)
+    every = (parent for file in files for parent in _every(file, f"merging {file.path.name}"))
+    _save(options, every, metadata, layout)
     return 0
+
+
+def _identifiers_in(file: ModelFile) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return file.models.object_ids(), file.models.parent_ids()
 
 
 def _common_metadata(files: Sequence[ModelFile]) -> StoreMetadata:
@@ -188,7 +212,11 @@ def _common_metadata(files: Sequence[ModelFile]) -> StoreMetadata:
     for file in files:
         for key, value in file.models.metadata.provenance.items():
             values.setdefault(key, {})[str(value)] = None
-    return replace(first, provenance={key: "; ".join(several) for key, several in values.items()})
+    return replace(
+        first,
+        provenance={key: "; ".join(several) for key, several in values.items()},
+        pixel_error=max(file.models.metadata.pixel_error for file in files),
+    )
 
 
 def _plain(value: Any) -> str:
@@ -215,8 +243,12 @@ def _save(options: argparse.Namespace, parents: Iterator[ParentModel], metadata:
         raise ModelError(f"{options.out} cannot be written: {error.strerror or error}") from error
     for loss in losses:
         sys.stderr.write(f"warning: {loss}\n")
-    size = Path(options.out).stat().st_size
-    say(f"{counted.objects} objects of {counted.parents} parents written to {options.out} ({size / 1e6:.2f} MB)")
+    _say_written(options.out, counted.objects, counted.parents)
+
+
+def _say_written(out: str, objects: int, parents: int) -> None:
+    size = Path(out).stat().st_size
+    say(f"{objects} objects of {parents} parents written to {out} ({size / 1e6:.2f} MB)")
 
 
 class _Counted:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..exceptions import InputError, ModelError
 from ..geometry import Box
-from ..models import FactorizedComponent
+from ..models import FactorizedComponent, PointComponent, ProfileComponent
 from .consistency import sorted_parents
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..models import Component, ParentModel, SourceModel
+    from ..models import AnyComponent, ParentModel, SourceModel
     from .lookup import ModelSource
     from .metadata import StoreMetadata
 
@@ -112,7 +112,14 @@ def _component_problems(source: SourceModel, box: Box) -> list[str]:
     return problems
 
 
-def _arrays(component: Component) -> dict[str, NDArray[np.floating]]:
-    if isinstance(component, FactorizedComponent):
-        return {"spectrum": component.spectrum, "morphology": component.morph}
-    return {"template": component.cube}
+def _arrays(component: AnyComponent) -> dict[str, NDArray[np.floating]]:
+    match component:
+        case FactorizedComponent():
+            return {"spectrum": component.spectrum, "morphology": component.morph}
+        case PointComponent():
+            return {"spectrum": component.spectrum, "position": np.array(component.center)}
+        case ProfileComponent():
+            shape = (component.radius, *component.ellipticity, component.index)
+            return {"spectrum": component.spectrum, "position": np.array(component.center), "shape": np.array(shape)}
+        case _:
+            return {"template": component.cube}

@@ -14,6 +14,8 @@ from ...models import PointSourceFit
 from .node import COORDINATE_LIMIT, IDENTIFIER_LIMIT, Node
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ...models import BlendModel, ParentModel, SourceModel
 
 __all__ = [
@@ -68,12 +70,17 @@ def read_peaks(extras: Node | None) -> tuple[Peak, ...] | None:
 
 def blend_extras(blend: BlendModel) -> dict[str, Any]:
     """How a blend's fit ended."""
-    return {
+    extras: dict[str, Any] = {
         "id": int(blend.id),
         "iterations": int(blend.iterations),
         "log_likelihood": _number(blend.log_likelihood),
         "stop_reason": blend.stop_reason,
     }
+    covariance = blend.flux_covariance
+    if covariance is not None:
+        values = [_number(value) for value in covariance.ravel().tolist()]
+        extras["flux_covariance"] = {"shape": list(covariance.shape), "dtype": str(covariance.dtype), "values": values}
+    return extras
 
 
 def read_blend_extras(extras: Node | None) -> dict[str, Any]:
@@ -85,6 +92,7 @@ def read_blend_extras(extras: Node | None) -> dict[str, Any]:
         "iterations": extras["iterations"].integer(0, _MANY),
         "log_likelihood": extras["log_likelihood"].number(),
         "stop_reason": extras["stop_reason"].text(),
+        "flux_covariance": _read_covariance(extras.get("flux_covariance")),
     }
 
 
@@ -102,6 +110,14 @@ def read_fits(extras: Node | None) -> tuple[PointSourceFit | None, ...]:
     """Point-source fits that `source_extras` wrote; none without."""
     fits = None if extras is None else extras.get("psf_fits")
     return () if fits is None else tuple(_read_fit(entry) for entry in fits.entries())
+
+
+def _read_covariance(node: Node | None) -> NDArray[Any] | None:
+    if node is None:
+        return None
+    bands, rows, columns = node["shape"].integers(3, 0, _MANY)
+    numbers = Node([value.number() for value in node["values"].entries()], node.where)
+    return numbers.array((bands, rows, columns), node["dtype"].text(("float32", "float64")))
 
 
 def _peak_entry(peak: Peak) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...exceptions import ModelError
+from ...exceptions import CorruptModelError, ModelError
 from .node import Node, identifier
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def open_document(path: Path) -> Iterator[Document]:
     try:
         archive = zipfile.ZipFile(path)
     except _DAMAGE as error:
-        raise ModelError(f"{path} is a damaged archive: {error}") from error
+        raise CorruptModelError(f"{path} is a damaged archive: {error}") from error
     with archive:
         _check_entries(archive, path)
         about = {name: _entry(archive, archive.getinfo(name), str(path)).value for name in _names(archive) & {*_ABOUT}}
@@ -99,10 +99,10 @@ def _check_entries(archive: zipfile.ZipFile, path: Path) -> None:
         raise ModelError(f"{path} is not an archive of models: its entry {strange[0][:60]!r} is not an identifier")
     if len(set(names)) != len(names):
         twice = next(name for k, name in enumerate(names) if name in names[:k])
-        raise ModelError(f"{path} is damaged: it has two entries {twice!r}")
+        raise CorruptModelError(f"{path} is damaged: it has two entries {twice!r}")
     claimed, allowed = sum(entry.file_size for entry in entries), _MAX_GROWTH * path.stat().st_size + _MAX_FREE
     if claimed > allowed:
-        raise ModelError(
+        raise CorruptModelError(
             f"{path} would grow from {path.stat().st_size} to {claimed} bytes: no archive of models shrinks so much"
         )
 
@@ -114,9 +114,9 @@ def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str) -> Node:
             # One byte more than it claims shows that the claim was false; nothing beyond that is unpacked.
             content = stream.read(entry.file_size + 1)
     except _DAMAGE as error:
-        raise ModelError(f"{where} is damaged: {error}") from error
+        raise CorruptModelError(f"{where} is damaged: {error}") from error
     if len(content) != entry.file_size:
-        raise ModelError(f"{where} is damaged: it has not the {entry.file_size} bytes that it claims")
+        raise CorruptModelError(f"{where} is damaged: it has not the {entry.file_size} bytes that it claims")
     if entry.filename == "version" and content[:1] not in (b'"', b"n"):
         return Node(content.decode("ascii", "replace").strip(), where)
     return _parsed(content, where)
@@ -126,7 +126,7 @@ def _parsed(content: bytes, where: str) -> Node:
     try:
         return Node(json.loads(content, object_pairs_hook=_once), where)
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{where.removesuffix(': ')} is not JSON: {str(error)[:120]}") from error
+        raise CorruptModelError(f"{where.removesuffix(': ')} is not JSON: {str(error)[:120]}") from error
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...geometry import Box
-from ...models import FactorizedComponent
+from ...models import FactorizedComponent, TemplateComponent
 from .extras import EXTRAS, blend_extras, parent_extras, source_extras
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...models import BlendModel, Component, ParentModel, SourceModel
+    from ...models import AnyComponent, BlendModel, ParentModel, SourceModel
 
 __all__ = ["array_entries", "parent_entry"]
 
@@ -97,10 +97,12 @@ def _source(source: SourceModel, n_bands: int) -> dict[str, Any]:
     }
 
 
-def _component(component: Component, peak: list[int]) -> list[dict[str, Any]]:
+def _component(component: AnyComponent, peak: list[int]) -> list[dict[str, Any]]:
     """One component as it is, or a template as one component per band in which it is not 0, which add up to it."""
     if isinstance(component, FactorizedComponent):
         return [_factorized(component, peak)]
+    if not isinstance(component, TemplateComponent):
+        raise TypeError(f"{type(component).__name__} is not drawn")
     one_band = np.eye(len(component.cube), dtype=np.float32)
     planes = [k for k, plane in enumerate(component.cube) if plane.any()] or [0]
     return [_factorized(FactorizedComponent(component.box, one_band[k], component.cube[k]), peak) for k in planes]

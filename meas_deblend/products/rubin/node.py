@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...exceptions import ModelError
+from ...exceptions import CorruptModelError, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,9 +38,13 @@ class Node:
     value: Any
     where: str
 
-    def error(self, what: str) -> ModelError:
+    def error(self, what: str) -> CorruptModelError:
         """Error that says where the value stands."""
-        return ModelError(f"{self.where.removesuffix(': ')} {what}")
+        return CorruptModelError(self.about(what))
+
+    def about(self, what: str) -> str:
+        """Return a sentence that says where the value stands."""
+        return f"{self.where.removesuffix(': ')} {what}"
 
     def child(self, key: str, value: Any) -> Node:
         """Return a value below this one."""
@@ -81,7 +85,7 @@ class Node:
         if not isinstance(self.value, str):
             raise self.error(f"is {_kind(self.value)}; it must be a text")
         if allowed is not None and self.value not in allowed:
-            raise self.error(f"is {self.value[:40]!r}; this release knows {', '.join(allowed)}")
+            raise ModelError(self.about(f"is {self.value[:40]!r}; this release knows {', '.join(allowed)}"))
         return self.value
 
     def number(self) -> float:

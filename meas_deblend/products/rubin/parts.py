@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...exceptions import ModelError
 from ...geometry import Box, Peak
 from ...models import FactorizedComponent, SourceModel
 from .extras import extras_of, read_fits
@@ -35,7 +36,9 @@ def check_version(node: Node, known: tuple[str, ...]) -> str:
     if found is None:
         return ""
     if found.text() not in known:
-        raise found.error(f"is {found.text()[:40]!r}; this release of meas_deblend reads {', '.join(known)}")
+        raise ModelError(
+            found.about(f"is {found.text()[:40]!r}; this release of meas_deblend reads {', '.join(known)}")
+        )
     return found.text()
 
 

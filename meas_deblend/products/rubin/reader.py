@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...exceptions import InputError, ModelError
+from ...exceptions import CorruptModelError, InputError
 from ..consistency import sorted_parents
 from .blends import MOST_PIXELS, read_parent
 from .files import open_document
@@ -80,9 +80,10 @@ def read_rubin_models(path: Path) -> tuple[list[ParentModel], StoreMetadata]:
 
     Raises
     ------
+    CorruptModelError
+        If the file is damaged, or holds something that makes no model: the message names the file and the key.
     ModelError
-        If the file is none of these, is of a newer version, or holds something that makes no model: the message names
-        the file and the key.
+        If the file is none of these, or is of a newer version.
     """
     path = Path(path)
     with open_document(path) as document:
@@ -98,7 +99,7 @@ def read_rubin_models(path: Path) -> tuple[list[ParentModel], StoreMetadata]:
     try:
         return list(sorted_parents(_numbered(parents), shared.metadata)), shared.metadata
     except InputError as error:
-        raise ModelError(f"{path} is damaged: {error}") from error
+        raise CorruptModelError(f"{path} is damaged: {error}") from error
 
 
 def _numbered(parents: list[ParentModel]) -> list[ParentModel]:

@@ -14,7 +14,7 @@ import numpy as np
 from ..._atomic import atomic_write
 from ...exceptions import ModelError
 from ...geometry import Box, Image
-from ...models import FactorizedComponent, TemplateComponent
+from ...models import FactorizedComponent, PointComponent, ProfileComponent, TemplateComponent
 from ..consistency import sorted_parents
 from .extras import EXTRAS
 from .layout import array_entries, parent_entry
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ...models import Component, ParentModel
+    from ...models import AnyComponent, ParentModel
     from ..metadata import StoreMetadata
 
 __all__ = ["write_rubin_models"]
@@ -36,7 +36,8 @@ def write_rubin_models(
 ) -> tuple[str, ...]:
     """Write the archive of version 1.0.1, whole or not at all.
 
-    The layout holds spectrum × morphology in the resolution of one model PSF. Templates as seen in a band are such
+    The layout holds spectrum × morphology in the resolution of one model PSF. Points and profiles must be drawn before
+    (`apportion.pixels_of`). Templates as seen in a band are such
     models, exactly, only where the band's PSF is that model PSF: for a file of templates alone, if all PSFs are equal.
     What the layout has no place for (fits, outcomes, PSFs of single parents, world coordinates) stands in metadata
     that its readers pass over; `read_rubin_models` gives it back.
@@ -111,6 +112,8 @@ class _Common:
         if _has_factorized(parent) and not _same_stamp(parent.model_psf, self.model_psf):
             return "it was modelled in the resolution of another model PSF than others"
         for component in _components(parent):
+            if isinstance(component, PointComponent | ProfileComponent):
+                return "it has points or profiles, which must be drawn first (apportion.pixels_of)"
             if isinstance(component, TemplateComponent):
                 filled = [k for k, plane in enumerate(component.cube) if plane.any()]
                 if not all(k in self.index and _same_stamp(parent.psfs[k], self.model_psf) for k in filled):
@@ -127,6 +130,7 @@ class _Common:
         blends = tuple(
             replace(
                 blend,
+                flux_covariance=None if blend.flux_covariance is None else blend.flux_covariance[index],
                 sources=tuple(
                     replace(
                         source,
@@ -219,7 +223,7 @@ def _same_stamp(first: NDArray[Any] | None, second: NDArray[Any]) -> bool:
     return bool(np.array_equal(one, other))
 
 
-def _components(parent: ParentModel) -> list[Component]:
+def _components(parent: ParentModel) -> list[AnyComponent]:
     return [component for source in parent.sources for component in source.components]
 
 
@@ -227,7 +231,7 @@ def _has_factorized(parent: ParentModel) -> bool:
     return any(isinstance(component, FactorizedComponent) for component in _components(parent))
 
 
-def _in_bands(component: Component, index: list[int]) -> Component:
-    if isinstance(component, FactorizedComponent):
-        return replace(component, spectrum=component.spectrum[index])
-    return replace(component, cube=component.cube[index])
+def _in_bands(component: AnyComponent, index: list[int]) -> AnyComponent:
+    if isinstance(component, TemplateComponent):
+        return replace(component, cube=component.cube[index])
+    return replace(component, spectrum=component.spectrum[index])

@@ -7,7 +7,7 @@ import pytest
 from astropy.wcs import WCS
 from synthetic_models import BANDS, make_parent, make_template_parent, psf_cube
 
-from meas_deblend.access import Models, StampOptions
+from meas_deblend.access import Models, StampOptions, load_models
 from meas_deblend.apportion import reapportion_parent, render_templates
 from meas_deblend.exceptions import InputError, ModelError
 from meas_deblend.geometry import Box
@@ -268,6 +268,21 @@ def test_only_some_parents_are_held_at_a_time(exposure, monkeypatch):
     assert read == []
     next(stamps)
     assert 3 not in read
+
+
+def test_stamps_of_one_patch_of_several(exposure, tmp_path):
+    for k, shape in ((0, SHAPE), (1, (90, 120))):
+        metadata = StoreMetadata(BANDS, shape)
+        parents = make_parents()[:2] if k == 0 else [make_parent(9, [(25, 35)])]
+        Models.from_parents(parents, metadata).write(tmp_path / f"models-{k}.parquet")
+    models = load_models(tmp_path)
+    (alone,) = Models.from_parents(make_parents()[:2], StoreMetadata(BANDS, SHAPE)).stamps(exposure, ids=[100])
+    (stamp,) = models.stamps(exposure, ids=[100])
+    np.testing.assert_array_equal(stamp.image, alone.image)
+    with pytest.raises(ModelError, match="of one patch, but these objects are of several: choose ids"):
+        models.stamps(exposure)
+    with pytest.raises(ModelError, match="of one patch, but these models are of several"):
+        models.segmentation()
 
 
 def test_mistakes_are_told_before_the_first_stamp(models, exposure):

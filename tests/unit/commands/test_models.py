@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from command_line import call
-from synthetic_models import BANDS, assert_same_parent, make_parent, make_template_parent
+from synthetic_models import BANDS, assert_same_parent, make_parametric_parent, make_parent, make_template_parent
 
+from meas_deblend.access import Models, load_models
 from meas_deblend.geometry import Box
 from meas_deblend.products import ModelStore, StoreMetadata, models_from_json, models_to_json, write_models
 from meas_deblend.products.rubin import read_rubin_models, write_rubin_models
@@ -182,6 +183,41 @@ def test_models_of_other_coadds_are_not_merged(models, store, tmp_path):
     assert code == 2
     assert "identifier 1 is in" in err
     assert not (tmp_path / "out.parquet").exists()
+
+
+def test_points_and_profiles_are_drawn_for_the_archive(models, tmp_path):
+    profile = make_parametric_parent(6, (50.25, 8.5), Box((45, 2), (11, 13)))
+    write_models(tmp_path / "m.parquet", [*PARENTS, profile], METADATA)
+    code, _, err = models("convert", tmp_path / "m.parquet", tmp_path / "out.zip")
+    assert code == 0
+    assert "warning: points and profiles of 1 objects are written as pixels" in err
+    again = Models.from_parents(*read_rubin_models(tmp_path / "out.zip"))
+    seen = [m.source(6).model().array for m in (again, load_models(tmp_path / "m.parquet"))]
+    np.testing.assert_array_equal(*seen)
+
+
+def test_a_folder_of_patches_is_looked_at_as_one(models, tmp_path):
+    other = replace(METADATA, shape=(70, 80))
+    for number, metadata in ((1, METADATA), (2, other)):
+        write_models(tmp_path / f"p{number}" / "models.parquet", [PARENTS[number - 1]], metadata)
+    about = json.loads(models("info", tmp_path, "--json")[1])
+    assert (about["n_parents"], about["n_sources"], about["layout"]) == (2, 3, "2 model stores")
+    assert about["bytes"] == sum(path.stat().st_size for path in tmp_path.rglob("*.parquet"))
+    assert models("verify", tmp_path)[0] == 0
+    code, _, err = models("convert", tmp_path, tmp_path / "all.parquet")
+    assert code == 2
+    assert "holds parents of several patches, with coordinates of their own: take one patch at a time" in err
+    assert models("extract", tmp_path, "--id", "2", tmp_path / "one.parquet")[0] == 0
+    assert ModelStore(tmp_path / "one.parquet").metadata == other
+
+
+def test_stores_are_merged_row_by_row(models, tmp_path):
+    for parent in PARENTS:
+        write_models(tmp_path / f"{parent.id}.parquet", [parent], METADATA)
+    code, out, _ = models("merge", tmp_path / "2.parquet", tmp_path / "1.parquet", tmp_path / "both.parquet")
+    assert code == 0
+    assert out.startswith("3 objects of 2 parents written to")
+    assert ModelStore(tmp_path / "both.parquet").parent_ids() == (1, 2)
 
 
 def test_mistakes_are_told_in_one_line(models, store, tmp_path):

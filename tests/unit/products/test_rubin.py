@@ -14,6 +14,7 @@ from synthetic_models import (
     BANDS,
     assert_same_parent,
     gaussian,
+    make_parametric_parent,
     make_parent,
     make_template_parent,
     psf_cube,
@@ -367,6 +368,22 @@ def test_templates_as_seen_are_held_only_where_they_are_in_model_space(tmp_path)
     drawn = Models.from_parents([parent], metadata).source(3).model(convolved=False)
     np.testing.assert_array_equal(drawn.array, templates.sources[0].components[0].cube)
     assert isinstance(templates.sources[0].components[0], TemplateComponent)
+
+
+def test_points_and_profiles_must_be_drawn_before(tmp_path):
+    profile = make_parametric_parent(6, (50.25, 8.5), Box((45, 2), (11, 13)))
+    with pytest.raises(ModelError, match=r"first of all 6: it has points or profiles, which must be drawn first"):
+        write_rubin_models(tmp_path / "out", [profile], METADATA)
+
+
+def test_covariances_of_fluxes_are_kept(tmp_path):
+    parent = make_parent(1, [(25, 35), (20, 45)])
+    covariance = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
+    covariance[1, 0, 0] = np.nan
+    parent = replace(parent, blends=(replace(parent.blends[0], flux_covariance=covariance),))
+    write_rubin_models(tmp_path / "out", [parent], METADATA)
+    (again,), _ = read_rubin_models(tmp_path / "out")
+    np.testing.assert_array_equal(again.blends[0].flux_covariance, covariance)
 
 
 def test_a_band_without_any_psf_is_left_out(tmp_path):
