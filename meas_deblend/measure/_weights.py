@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .noise import shifted
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..geometry import IntArray
+    from .noise import NoiseCorrelation
     from .pixels import Window
 
     Float = NDArray[np.float64]
 
-__all__ = ["collect", "lost_fractions", "propagate"]
+__all__ = ["collect", "gaussian_weights", "lost_fractions", "propagate"]
 
 # Exponents (of Δy, of Δx) of the monomials 1, y, x, yy, yx, xx in which q and s are written.
 _EXPONENTS = np.array([(0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2)])
@@ -47,7 +50,7 @@ def collect(window: Window, center: Float, moments: Float, index: IntArray) -> t
     residual : float64 array (n, 5)
         G = Σ w D q.
     """
-    weight, dy, dx = _weights(window, center[index], moments[index])
+    weight, dy, dx = gaussian_weights(window, center[index], moments[index])
     sums = _monomial_sums(weight * window.flux[index], dy, dx, 2)
     linear = np.stack([sums[:, i, j] for i, j in _EXPONENTS[1:]], axis=1)
     linear[:, 2:] -= moments[index] / 2 * sums[:, 0, 0][:, None]
@@ -56,7 +59,7 @@ def collect(window: Window, center: Float, moments: Float, index: IntArray) -> t
 
 def lost_fractions(window: Window, center: Float, moments: Float, index: IntArray) -> tuple[Float, Float]:
     """Part of each weight (n,) that lies beyond the edge of the image, and part that lies on bad pixels of it."""
-    weight, _, _ = _weights(window, center[index], moments[index])
+    weight, _, _ = gaussian_weights(window, center[index], moments[index])
     total = weight.sum(axis=(1, 2))
     edge = (weight * ~window.observed).sum(axis=(1, 2))
     unusable = (weight * ~window.usable[index]).sum(axis=(1, 2))
@@ -64,7 +67,13 @@ def lost_fractions(window: Window, center: Float, moments: Float, index: IntArra
 
 
 def propagate(
-    window: Window, center: Float, moments: Float, index: IntArray, used: int
+    window: Window,
+    center: Float,
+    moments: Float,
+    index: IntArray,
+    used: int,
+    *,
+    correlation: NoiseCorrelation | None = None,
 ) -> tuple[Float, Float, NDArray[np.bool_]]:
     """Newton's step from a near solution, and the covariance that noise gives it.
 
@@ -78,6 +87,8 @@ def propagate(
         Which images.
     used : int
         2: only the centre is free; 5: the shape too.
+    correlation : NoiseCorrelation, optional
+        Of B bands, of which the images are so many repetitions; default: white noise.
 
     Returns
     -------
@@ -88,9 +99,11 @@ def propagate(
     singular : bool array (n,)
         J has no usable inverse.
     """
-    weight, dy, dx = _weights(window, center[index], moments[index])
+    weight, dy, dx = gaussian_weights(window, center[index], moments[index])
     data = _gram(_monomial_sums(weight * window.flux[index], dy, dx, 4))
     noise = _gram(_monomial_sums(weight**2 * window.noise[index], dy, dx, 4))
+    if correlation is not None and correlation.lags:
+        noise = noise + _correlated(weight * np.sqrt(window.noise[index]), dy, dx, index, correlation)
     q, s = _polynomials(moments[index])
     jacobian = q @ data @ s.swapaxes(1, 2) - data[:, :1, :1] * np.diag([1, 1, 0.5, 0.5, 0.5])
     scatter, residual = q @ noise @ q.swapaxes(1, 2), q @ data[:, :, 0, None]
@@ -108,7 +121,7 @@ def propagate(
     return step, covariance, singular
 
 
-def _weights(window: Window, center: Float, moments: Float) -> tuple[Float, Float, Float]:
+def gaussian_weights(window: Window, center: Float, moments: Float) -> tuple[Float, Float, Float]:
     """Weights (n, h, w) and the offsets Δy (n, h), Δx (n, w) of the window's rows and columns."""
     (y0, x0), (height, width) = window.box.origin, window.box.shape
     dy = np.arange(y0, y0 + height) - center[:, :1]
@@ -125,6 +138,20 @@ def _monomial_sums(image: Float, dy: Float, dx: Float, degree: int) -> Float:
     powers = np.arange(degree + 1)
     rows, columns = dy[:, None, :] ** powers[:, None], dx[:, :, None] ** powers
     return np.asarray(rows @ image @ columns)
+
+
+def _correlated(amplitude: Float, dy: Float, dx: Float, index: IntArray, correlation: NoiseCorrelation) -> Float:
+    """Σ g(p) m_i(p) g(p + Δ) m_j(p + Δ) ξ(Δ) over lags other than 0, for the six monomials (n, 6, 6)."""
+    band = index % len(correlation.xi)
+    i, j = _EXPONENTS.T
+    rows, columns = dy[:, None, :] ** i[:, None], dx[:, None, :] ** j[:, None]
+    maps = amplitude[:, None] * rows[:, :, :, None] * columns[:, :, None, :]
+    total = np.zeros((len(index), 6, 6))
+    for lag_y, lag_x, twice in correlation.lags:
+        first, second = shifted(maps, lag_y, lag_x)
+        flat = first.reshape(*first.shape[:2], -1), second.reshape(*second.shape[:2], -1)
+        total += (twice / 2)[band, None, None] * (flat[0] @ flat[1].swapaxes(1, 2))
+    return total + total.swapaxes(1, 2)
 
 
 def _gram(sums: Float) -> Float:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..geometry import BoolArray, IntArray
     from .config import MeasureConfig
+    from .noise import NoiseCorrelation
     from .pixels import Window
 
 __all__ = ["GaussianFit", "adaptive_moments", "gaussian_centroid"]
@@ -52,7 +53,11 @@ class GaussianFit:
 
 
 def gaussian_centroid(
-    window: Window, start: tuple[float, float], sigma: NDArray[np.float64], config: MeasureConfig
+    window: Window,
+    start: tuple[float, float],
+    sigma: NDArray[np.float64],
+    config: MeasureConfig,
+    correlation: NoiseCorrelation | None = None,
 ) -> GaussianFit:
     """Find centroids under round Gaussian weights of fixed size, one per image.
 
@@ -69,6 +74,8 @@ def gaussian_centroid(
         σ of the weights [px].
     config : MeasureConfig
         Limits and iterations.
+    correlation : NoiseCorrelation, optional
+        Of the noise; default: white.
 
     Returns
     -------
@@ -76,11 +83,15 @@ def gaussian_centroid(
         Its moments are those of the weights. A failed centroid is flagged and keeps its last place.
     """
     moments = np.stack([sigma**2, np.zeros_like(sigma), sigma**2], axis=1)
-    return _iterate(window, start, moments, config, adapt=False)
+    return _iterate(window, start, moments, config, correlation, adapt=False)
 
 
 def adaptive_moments(
-    window: Window, start: tuple[float, float], sigma: NDArray[np.float64], config: MeasureConfig
+    window: Window,
+    start: tuple[float, float],
+    sigma: NDArray[np.float64],
+    config: MeasureConfig,
+    correlation: NoiseCorrelation | None = None,
 ) -> GaussianFit:
     """Find adaptive moments: centre and shape of the best elliptical Gaussian weight, one per image.
 
@@ -94,6 +105,8 @@ def adaptive_moments(
         σ of the round weight to start from [px].
     config : MeasureConfig
         Limits and iterations.
+    correlation : NoiseCorrelation, optional
+        Of the noise; default: white.
 
     Returns
     -------
@@ -101,11 +114,17 @@ def adaptive_moments(
         Moments of the image as it is, PSF included. For a Gaussian object they are its covariance.
     """
     moments = np.stack([sigma**2, np.zeros_like(sigma), sigma**2], axis=1)
-    return _iterate(window, start, moments, config, adapt=True)
+    return _iterate(window, start, moments, config, correlation, adapt=True)
 
 
 def _iterate(
-    window: Window, start: tuple[float, float], moments: NDArray[np.float64], config: MeasureConfig, *, adapt: bool
+    window: Window,
+    start: tuple[float, float],
+    moments: NDArray[np.float64],
+    config: MeasureConfig,
+    correlation: NoiseCorrelation | None,
+    *,
+    adapt: bool,
 ) -> GaussianFit:
     count = len(window.flux)
     center = np.tile(np.asarray(start, dtype=np.float64), (count, 1))
@@ -122,7 +141,7 @@ def _iterate(
         running[index[settled]] = False
         running[fit.reasons != 0] = False
     reasons = add_reason(fit.reasons, running, FlagReason.NOT_CONVERGED)
-    return _finish(window, replace(fit, reasons=reasons), config.max_lost_fraction, adapt=adapt)
+    return _finish(window, replace(fit, reasons=reasons), config.max_lost_fraction, correlation, adapt=adapt)
 
 
 def _hopeless(window: Window, fit: GaussianFit) -> IntArray:
@@ -166,14 +185,16 @@ def _sensible(moments: NDArray[np.float64], window: Window) -> BoolArray:
     return np.asarray((mean - half_difference > _SMALLEST) & (mean + half_difference < largest))
 
 
-def _finish(window: Window, fit: GaussianFit, max_lost: float, *, adapt: bool) -> GaussianFit:
+def _finish(
+    window: Window, fit: GaussianFit, max_lost: float, correlation: NoiseCorrelation | None, *, adapt: bool
+) -> GaussianFit:
     """Take a last step of Newton's method, propagate the noise, and look at what the weights lay on."""
     center, moments, reasons = fit.center.copy(), fit.moments.copy(), fit.reasons.copy()
     covariance = fit.covariance.copy()
     index = np.flatnonzero(reasons == 0)
     used = 5 if adapt else 2
     edge, masked = lost_fractions(window, center, moments, index)
-    last, covariance[index], singular = propagate(window, center, moments, index, used)
+    last, covariance[index], singular = propagate(window, center, moments, index, used, correlation=correlation)
     # Far from the solution the linear step may be wild; then the fixed-point result stands.
     size = np.sqrt((moments[index, 0] + moments[index, 2]) / 2)
     relative = np.abs(last) / np.stack([size, size, *[size**2] * 3], axis=1)

@@ -1,0 +1,117 @@
+"""How much of each pixel an ellipse covers, exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..geometry import Box
+
+    Float = NDArray[np.float64]
+
+__all__ = ["Ellipse", "ellipse_weights"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ellipse:
+    """An ellipse on the sky.
+
+    Parameters
+    ----------
+    a, b : float
+        Semi-axes, a ≥ b > 0 [px].
+    theta : float
+        Angle of the long axis from +x towards +y, −π/2 … π/2 [rad].
+    """
+
+    a: float
+    b: float
+    theta: float
+
+    @classmethod
+    def from_moments(cls, yy: float, yx: float, xx: float) -> Ellipse:
+        """Ellipse of one standard deviation along both axes of the moments [px²]."""
+        mean, half = (yy + xx) / 2, float(np.hypot((xx - yy) / 2, yx))
+        return cls(float(np.sqrt(mean + half)), float(np.sqrt(mean - half)), float(np.arctan2(2 * yx, xx - yy)) / 2)
+
+    def scaled(self, factor: float) -> Ellipse:
+        """Return the ellipse with both axes ``factor`` times as long."""
+        return Ellipse(self.a * factor, self.b * factor, self.theta)
+
+    def radii(self, center: tuple[float, float], box: Box) -> Float:
+        """Elliptical radius of the pixels of ``box`` (h, w), 1 on the ellipse itself."""
+        v, u = self._coordinates(*_offsets(center, box))
+        return np.asarray(np.hypot(u, v))
+
+    def _coordinates(self, dy: Float, dx: Float) -> tuple[Float, Float]:
+        """Offsets in the frame in which the ellipse is the unit circle."""
+        cos, sin = np.cos(self.theta), np.sin(self.theta)
+        return np.asarray((dy * cos - dx * sin) / self.b), np.asarray((dx * cos + dy * sin) / self.a)
+
+
+def ellipse_weights(center: tuple[float, float], ellipse: Ellipse, box: Box) -> Float:
+    """Fraction of each pixel's area inside an ellipse.
+
+    In the frame in which the ellipse is the unit circle pixels are parallelograms; what they share with it is the sum
+    over their edges of what the triangles of the edge and the centre share with it, signed (Green's theorem).
+
+    Parameters
+    ----------
+    center : tuple of float
+        ``(y, x)`` [px].
+    ellipse : Ellipse
+        May be larger than ``box``.
+    box : Box
+        Pixels that are asked for.
+
+    Returns
+    -------
+    float64 array (h, w)
+        In [0, 1].
+    """
+    dy, dx = _offsets(center, box)
+    v, u = ellipse._coordinates(dy, dx)
+    radius = np.hypot(u, v)
+    reach = np.sqrt(0.5) / ellipse.b + 1e-9
+    area = (radius < 1 - reach).astype(np.float64)
+    rows, columns = np.nonzero((radius >= 1 - reach) & (radius <= 1 + reach))
+    # Corners of those pixels, once around.
+    y = dy[rows, 0][:, None] + np.array([-0.5, -0.5, 0.5, 0.5, -0.5])
+    x = dx[0, columns][:, None] + np.array([-0.5, 0.5, 0.5, -0.5, -0.5])
+    q, p = ellipse._coordinates(y, x)
+    shared = _triangles(np.stack([p[:, :-1], q[:, :-1]]), np.stack([p[:, 1:], q[:, 1:]])).sum(axis=1)
+    area[rows, columns] = np.clip(ellipse.a * ellipse.b * shared, 0.0, 1.0)
+    return np.asarray(area)
+
+
+def _offsets(center: tuple[float, float], box: Box) -> tuple[Float, Float]:
+    (y0, x0), (height, width) = box.origin, box.shape
+    dy, dx = np.arange(y0, y0 + height) - center[0], np.arange(x0, x0 + width) - center[1]
+    return np.asarray(dy[:, None], dtype=np.float64), np.asarray(dx[None, :], dtype=np.float64)
+
+
+def _triangles(start: Float, end: Float) -> Float:
+    """Signed area that the unit disc shares with the triangles (0, start, end); arrays (2, ...)."""
+    step = end - start
+    square, along = (step**2).sum(axis=0), (start * step).sum(axis=0)
+    depth = along**2 - square * ((start**2).sum(axis=0) - 1)
+    root = np.sqrt(np.maximum(depth, 0.0))
+    # Between these two the edge is inside the disc; one that misses it has an empty piece at its start.
+    enter = np.clip((-along - root) / square, 0.0, 1.0)
+    leave = np.maximum(np.clip((-along + root) / square, 0.0, 1.0), enter)
+    first, last = start + enter * step, start + leave * step
+    return _sector(start, first) + _cross(first, last) / 2 + _sector(last, end)
+
+
+def _cross(p: Float, q: Float) -> Float:
+    return np.asarray(p[0] * q[1] - p[1] * q[0])
+
+
+def _sector(p: Float, q: Float) -> Float:
+    """Signed area of the unit disc's sector between two directions."""
+    return np.asarray(np.arctan2(_cross(p, q), (p * q).sum(axis=0)) / 2)

@@ -1,0 +1,189 @@
+"""Adaptive moments and centroids of all flavours of an object at once, and of its PSFs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import ndtr
+
+from ..geometry import Box
+from ..image import ImagePsf
+from .child import CentroidSet, ShapeSet, centroid_set, psf_shape, shape_set
+from .ellipses import Ellipse
+from .moments import GaussianFit, adaptive_moments, gaussian_centroid
+from .pixels import Window
+from .values import Sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ..geometry import FloatArray
+    from ..image import Psf
+    from .config import MeasureConfig
+    from .noise import NoiseCorrelation
+
+    Float = NDArray[np.float64]
+
+__all__ = ["PsfShapes", "band_centroids", "band_shapes", "common_ellipse", "cropped", "sizes", "stacked"]
+
+# PSFs change little over as many pixels.
+_CELL = 64
+# Out to as many σ a Gaussian weight is followed.
+_SIGMAS = 5.5
+
+
+class PsfShapes:
+    """Moments of PSFs, each measured once.
+
+    Parameters
+    ----------
+    psfs : sequence of Psf or None (B,)
+        Observed PSFs. Moments are taken in the middle of cells of 64 pixels, since PSFs change little over one.
+    config : MeasureConfig
+    """
+
+    def __init__(self, psfs: Sequence[Psf | None], config: MeasureConfig) -> None:
+        self._psfs, self._config = psfs, config
+        self._observed: dict[tuple[int, int], ShapeSet] = {}
+        self._models: dict[bytes, ShapeSet] = {}
+
+    def observed(self, y: float, x: float) -> ShapeSet:
+        """Moments of the B observed PSFs near a position [px]."""
+        cell = int(y // _CELL), int(x // _CELL)
+        if cell not in self._observed:
+            middle = tuple(float(c * _CELL + _CELL // 2) for c in cell)
+            self._observed[cell] = psf_shape(self._psfs, (middle[0], middle[1]), self._config)
+        return self._observed[cell]
+
+    def model(self, stamp: FloatArray) -> ShapeSet:
+        """Moments of a model PSF, repeated for B bands."""
+        key = stamp.tobytes()
+        if key not in self._models:
+            alone = psf_shape([ImagePsf(np.asarray(stamp, dtype=np.float64))], (0.0, 0.0), _for_model_psf(self._config))
+            count = len(self._psfs)
+            self._models[key] = ShapeSet(
+                np.repeat(alone.moments, count, axis=0),
+                np.repeat(alone.errors, count, axis=0),
+                np.repeat(alone.reasons, count),
+            )
+        return self._models[key]
+
+
+def _for_model_psf(config: MeasureConfig) -> MeasureConfig:
+    """Return settings with which the moments of a model PSF, which is about a pixel wide, are found."""
+    return config.model_copy(update={"fallback_sigma": 1.0})
+
+
+def cropped(window: Window, box: Box) -> Window:
+    """Part of a window."""
+    inner = window.box & box
+    cut = inner.slices_in(window.box)
+    both = (slice(None), *cut)
+    return Window(inner, window.flux[both], window.noise[both], window.usable[both], window.observed[cut])
+
+
+def stacked(own: Window, models: Sequence[Float]) -> Window:
+    """Images of all flavours, one after the other, on one window.
+
+    A model has no noise of its own: the same measurement on it is as uncertain as on the pixels that it was fitted
+    to. All of its pixels can be used.
+    """
+    everything = np.ones_like(own.usable)
+    count = len(models)
+    return Window(
+        own.box,
+        np.concatenate([own.flux, *models]),
+        np.concatenate([own.noise] * (count + 1)),
+        np.concatenate([own.usable, *[everything] * count]),
+        own.observed,
+    )
+
+
+def band_centroids(
+    window: Window, start: tuple[float, float], sigma: Float, config: MeasureConfig, noise: NoiseCorrelation
+) -> list[CentroidSet]:
+    """Centroids of all images of a stacked window, one set per flavour; ``sigma`` is that of the weights [px]."""
+    fit = gaussian_centroid(window, start, sigma, config, noise)
+    found = centroid_set(fit, start)
+    parts = np.split(np.arange(len(sigma)), len(sigma) // len(noise.xi))
+    return [CentroidSet(found.y[k], found.x[k], found.y_error[k], found.x_error[k], found.reasons[k]) for k in parts]
+
+
+def band_shapes(
+    window: Window, start: tuple[float, float], sigma: Float, config: MeasureConfig, noise: NoiseCorrelation
+) -> list[ShapeSet]:
+    """Adaptive moments of all images of a stacked window, one set per flavour.
+
+    They are first sought in a window of the PSF's size, which is enough for most; those that do not fit are sought in
+    all of it.
+    """
+    reach = int(np.ceil(2 * _SIGMAS * float(sigma.max())))
+    middle = Box((round(start[0]), round(start[1])), (1, 1)) if np.isfinite(start).all() else Box((0, 0), (1, 1))
+    small = cropped(window, middle.grow(reach))
+    fit = adaptive_moments(small, start, sigma, config, noise)
+    if small.box != window.box:
+        fit = _mended(window, fit, (start, sigma), config, noise)
+    found = shape_set(fit)
+    parts = np.split(np.arange(len(sigma)), len(sigma) // len(noise.xi))
+    return [ShapeSet(found.moments[k], found.errors[k], found.reasons[k]) for k in parts]
+
+
+def _mended(
+    window: Window,
+    fit: GaussianFit,
+    begin: tuple[tuple[float, float], Float],
+    config: MeasureConfig,
+    noise: NoiseCorrelation,
+) -> GaussianFit:
+    """Repeat, in the whole window, the fits whose weights reached the edge of a smaller one."""
+    start, sigma = begin
+    yy, yx, xx = fit.moments.T
+    longest = np.sqrt(np.maximum((yy + xx) / 2 + np.hypot((yy - xx) / 2, yx), 0.0))
+    wide = ~(longest <= 2 * sigma.max()) | (fit.reasons != 0)
+    if not wide.any():
+        return fit
+    again = adaptive_moments(window, start, sigma, config, noise)
+    pick = wide[:, None]
+    return GaussianFit(
+        np.where(pick, again.center, fit.center),
+        np.where(pick, again.moments, fit.moments),
+        np.where(pick[:, None], again.covariance, fit.covariance),
+        np.where(wide, again.reasons, fit.reasons),
+    )
+
+
+def common_ellipse(shape: ShapeSet, psf: ShapeSet, largest: float) -> Ellipse | None:
+    """Ellipse of one σ for all bands: mean of the trusted moments, weighted with their inverse variances.
+
+    Without any, the PSF's; None where there is no PSF either. The axes are between half a pixel and ``largest`` [px].
+    """
+    error = shape.errors[:, 0] + shape.errors[:, 2]
+    good = ~shape.flag & (error > 0)
+    if good.any():
+        weights = error[good] ** -2
+        moments = np.average(shape.moments[good], axis=0, weights=weights)
+    elif (~shape.flag).any():
+        moments = shape.moments[~shape.flag].mean(axis=0)
+    elif (~psf.flag).any():
+        moments = psf.moments[~psf.flag].mean(axis=0)
+    else:
+        return None
+    ellipse = Ellipse.from_moments(*(float(m) for m in moments))
+    a = float(np.clip(ellipse.a, 0.5, largest))
+    return replace(ellipse, a=a, b=float(np.clip(ellipse.b, 0.5, a)))
+
+
+def sizes(shape: ShapeSet, psf: ShapeSet, above: float) -> Sizes:
+    """Excess of an object's size over its PSF's in B bands; ``above`` is `MeasureConfig.extended_above`."""
+    flag = shape.flag | psf.flag
+    total, point = (s.moments[:, 0] + s.moments[:, 2] for s in (shape, psf))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(flag, np.nan, point / total)
+        # Ixx and Iyy of a round object scatter independently of each other.
+        error = ratio * np.hypot(shape.errors[:, 0], shape.errors[:, 2]) / total
+        chance = ndtr(np.where(error > 0, (1 - ratio - above) / error, np.sign(1 - ratio - above) * np.inf))
+    return Sizes(1 - ratio, error, np.where(flag, np.nan, chance), flag)
