@@ -50,8 +50,11 @@ def collect(window: Window, center: Float, moments: Float, index: IntArray) -> t
     residual : float64 array (n, 5)
         G = Σ w D q.
     """
-    weight, dy, dx = gaussian_weights(window, center[index], moments[index])
-    sums = _monomial_sums(weight * window.flux[index], dy, dx, 2)
+    if moments[index, 1].any():
+        weight, dy, dx = gaussian_weights(window, center[index], moments[index])
+        sums = _monomial_sums(weight * window.flux[index], dy, dx, 2)
+    else:
+        sums = _separable_sums(window, center[index], moments[index], index)
     linear = np.stack([sums[:, i, j] for i, j in _EXPONENTS[1:]], axis=1)
     linear[:, 2:] -= moments[index] / 2 * sums[:, 0, 0][:, None]
     return sums[:, 0, 0], linear
@@ -73,7 +76,7 @@ def propagate(
     index: IntArray,
     used: int,
     *,
-    correlation: NoiseCorrelation | None = None,
+    noise: tuple[NoiseCorrelation | None, IntArray | None] = (None, None),
 ) -> tuple[Float, Float, NDArray[np.bool_]]:
     """Newton's step from a near solution, and the covariance that noise gives it.
 
@@ -87,8 +90,8 @@ def propagate(
         Which images.
     used : int
         2: only the centre is free; 5: the shape too.
-    correlation : NoiseCorrelation, optional
-        Of B bands, of which the images are so many repetitions; default: white noise.
+    noise : tuple of NoiseCorrelation or None, int array (N,) or None
+        Correlation of the noise of B bands (None: white), and the band, modulo B, of each image (None: 0, 1, …).
 
     Returns
     -------
@@ -101,12 +104,14 @@ def propagate(
     """
     weight, dy, dx = gaussian_weights(window, center[index], moments[index])
     data = _gram(_monomial_sums(weight * window.flux[index], dy, dx, 4))
-    noise = _gram(_monomial_sums(weight**2 * window.noise[index], dy, dx, 4))
+    spread = _gram(_monomial_sums(weight**2 * window.noise[index], dy, dx, 4))
+    correlation, numbers = noise
     if correlation is not None and correlation.lags:
-        noise = noise + _correlated(weight * np.sqrt(window.noise[index]), dy, dx, index, correlation)
+        band = (index if numbers is None else numbers[index]) % len(correlation.xi)
+        spread = spread + _correlated(weight * np.sqrt(window.noise[index]), dy, dx, band, correlation)
     q, s = _polynomials(moments[index])
     jacobian = q @ data @ s.swapaxes(1, 2) - data[:, :1, :1] * np.diag([1, 1, 0.5, 0.5, 0.5])
-    scatter, residual = q @ noise @ q.swapaxes(1, 2), q @ data[:, :, 0, None]
+    scatter, residual = q @ spread @ q.swapaxes(1, 2), q @ data[:, :, 0, None]
     step, covariance = np.zeros((index.size, 5)), np.zeros((index.size, 5, 5))
     singular = np.zeros(index.size, dtype=bool)
     for k in range(index.size):
@@ -133,6 +138,16 @@ def gaussian_weights(window: Window, center: Float, moments: Float) -> tuple[Flo
     return np.exp(-exponent / 2), dy, dx
 
 
+def _separable_sums(window: Window, center: Float, moments: Float, index: IntArray) -> Float:
+    """Σ w D Δy^i Δx^j for i, j up to 2, where the axes of the weights are those of the image: (n, 3, 3)."""
+    sides = []
+    for axis, column in ((0, 0), (1, 2)):
+        delta = np.arange(window.box.shape[axis]) + (window.box.origin[axis] - center[:, axis, None])
+        profile = np.exp(-(delta**2) / (2 * moments[:, column, None]))
+        sides.append(np.stack([profile, profile * delta, profile * delta**2], axis=1))
+    return np.asarray(sides[0] @ window.flux[index] @ sides[1].swapaxes(1, 2))
+
+
 def _monomial_sums(image: Float, dy: Float, dx: Float, degree: int) -> Float:
     """Σ image Δy^i Δx^j for i, j up to ``degree``: (n, degree + 1, degree + 1)."""
     powers = np.arange(degree + 1)
@@ -140,13 +155,12 @@ def _monomial_sums(image: Float, dy: Float, dx: Float, degree: int) -> Float:
     return np.asarray(rows @ image @ columns)
 
 
-def _correlated(amplitude: Float, dy: Float, dx: Float, index: IntArray, correlation: NoiseCorrelation) -> Float:
+def _correlated(amplitude: Float, dy: Float, dx: Float, band: IntArray, correlation: NoiseCorrelation) -> Float:
     """Σ g(p) m_i(p) g(p + Δ) m_j(p + Δ) ξ(Δ) over lags other than 0, for the six monomials (n, 6, 6)."""
-    band = index % len(correlation.xi)
     i, j = _EXPONENTS.T
     rows, columns = dy[:, None, :] ** i[:, None], dx[:, None, :] ** j[:, None]
     maps = amplitude[:, None] * rows[:, :, :, None] * columns[:, :, None, :]
-    total = np.zeros((len(index), 6, 6))
+    total = np.zeros((len(band), 6, 6))
     for lag_y, lag_x, twice in correlation.lags:
         first, second = shifted(maps, lag_y, lag_x)
         flat = first.reshape(*first.shape[:2], -1), second.reshape(*second.shape[:2], -1)

@@ -10,7 +10,7 @@ import numpy as np
 from ..geometry import Box, Image
 from ..models import FactorizedComponent
 from ._weights import gaussian_weights
-from .shapes import cropped
+from .pixels import cropped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -76,6 +76,13 @@ class MeasureConfig(BaseModel):
     extended_above: float = Field(
         default=0.1, gt=0, lt=1, description="Excess of size 1 − T(PSF) / T above which a source counts as extended."
     )
+    share_error: float = Field(
+        default=0.15,
+        ge=0,
+        le=1,
+        description="How well the ratio of two templates is known, as a fraction, apart from their amplitudes: errors "
+        "of fluxes in blends grow with the light that two objects contest. Calibrated on simulated pairs.",
+    )
     noise_lag: int = Field(
         default=4, ge=0, le=16, description="Largest lag of the noise's autocorrelation; 0: noise is white [px]."
     )

@@ -62,6 +62,7 @@ def flux_covariances(measurer: ParentMeasurer, fluxes: Sequence[ChildFluxes]) ->
     if count > 1:
         cross = slopes @ errors.inverse @ overlaps.swapaxes(1, 2)
         psf = cross + cross.swapaxes(1, 2) + slopes @ errors.amplitudes @ slopes.swapaxes(1, 2)
+        psf -= measurer.config.share_error**2 * slopes * slopes.swapaxes(1, 2)
     for i, j in pairs:
         if i != j:
             psf[:, i, j] += _shared(fluxes[i].amplitude, fluxes[j].amplitude, measurer.scene.noise)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..geometry import Box
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from ..geometry import Box
 
     Float = NDArray[np.float64]
 
@@ -74,6 +74,14 @@ def ellipse_weights(center: tuple[float, float], ellipse: Ellipse, box: Box) -> 
     float64 array (h, w)
         In [0, 1].
     """
+    out = np.zeros(box.shape)
+    reach = int(np.ceil(ellipse.a)) + 2
+    near = Box((round(center[0]), round(center[1])), (1, 1)).grow(reach) & box
+    out[near.slices_in(box)] = _areas(center, ellipse, near)
+    return out
+
+
+def _areas(center: tuple[float, float], ellipse: Ellipse, box: Box) -> Float:
     dy, dx = _offsets(center, box)
     v, u = ellipse._coordinates(dy, dx)
     radius = np.hypot(u, v)

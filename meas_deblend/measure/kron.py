@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..geometry import Box
+from .pixels import cropped
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -104,9 +107,12 @@ def half_light_radii(window: Window, center: tuple[float, float], reach: float) 
     """
     import sep  # noqa: PLC0415 - a compiled library that only this needs
 
-    y, x = center[0] - window.box.origin[0], center[1] - window.box.origin[1]
     count = len(window.flux)
     radius, flag = np.full(count, np.nan), np.ones(count, dtype=bool)
+    if not np.isfinite(center).all():
+        return HalfLight(radius, radius, flag)
+    window = cropped(window, Box((round(center[0]), round(center[1])), (1, 1)).grow(int(np.ceil(reach)) + 1))
+    y, x = center[0] - window.box.origin[0], center[1] - window.box.origin[1]
     for k, image in enumerate(window.flux):
         if not image.any():
             continue

@@ -83,7 +83,7 @@ def gaussian_centroid(
         Its moments are those of the weights. A failed centroid is flagged and keeps its last place.
     """
     moments = np.stack([sigma**2, np.zeros_like(sigma), sigma**2], axis=1)
-    return _iterate(window, start, moments, config, correlation, adapt=False)
+    return _iterate(window, start, moments, config, (correlation, None), adapt=False)
 
 
 def adaptive_moments(
@@ -92,6 +92,7 @@ def adaptive_moments(
     sigma: NDArray[np.float64],
     config: MeasureConfig,
     correlation: NoiseCorrelation | None = None,
+    numbers: IntArray | None = None,
 ) -> GaussianFit:
     """Find adaptive moments: centre and shape of the best elliptical Gaussian weight, one per image.
 
@@ -106,7 +107,9 @@ def adaptive_moments(
     config : MeasureConfig
         Limits and iterations.
     correlation : NoiseCorrelation, optional
-        Of the noise; default: white.
+        Of the noise of B bands; default: white.
+    numbers : int array (N,), optional
+        Band of each image, modulo B; default: 0, 1, …
 
     Returns
     -------
@@ -114,7 +117,7 @@ def adaptive_moments(
         Moments of the image as it is, PSF included. For a Gaussian object they are its covariance.
     """
     moments = np.stack([sigma**2, np.zeros_like(sigma), sigma**2], axis=1)
-    return _iterate(window, start, moments, config, correlation, adapt=True)
+    return _iterate(window, start, moments, config, (correlation, numbers), adapt=True)
 
 
 def _iterate(
@@ -122,7 +125,7 @@ def _iterate(
     start: tuple[float, float],
     moments: NDArray[np.float64],
     config: MeasureConfig,
-    correlation: NoiseCorrelation | None,
+    noise: tuple[NoiseCorrelation | None, IntArray | None],
     *,
     adapt: bool,
 ) -> GaussianFit:
@@ -141,7 +144,7 @@ def _iterate(
         running[index[settled]] = False
         running[fit.reasons != 0] = False
     reasons = add_reason(fit.reasons, running, FlagReason.NOT_CONVERGED)
-    return _finish(window, replace(fit, reasons=reasons), config.max_lost_fraction, correlation, adapt=adapt)
+    return _finish(window, replace(fit, reasons=reasons), config.max_lost_fraction, noise, adapt=adapt)
 
 
 def _hopeless(window: Window, fit: GaussianFit) -> IntArray:
@@ -186,7 +189,12 @@ def _sensible(moments: NDArray[np.float64], window: Window) -> BoolArray:
 
 
 def _finish(
-    window: Window, fit: GaussianFit, max_lost: float, correlation: NoiseCorrelation | None, *, adapt: bool
+    window: Window,
+    fit: GaussianFit,
+    max_lost: float,
+    noise: tuple[NoiseCorrelation | None, IntArray | None],
+    *,
+    adapt: bool,
 ) -> GaussianFit:
     """Take a last step of Newton's method, propagate the noise, and look at what the weights lay on."""
     center, moments, reasons = fit.center.copy(), fit.moments.copy(), fit.reasons.copy()
@@ -194,7 +202,7 @@ def _finish(
     index = np.flatnonzero(reasons == 0)
     used = 5 if adapt else 2
     edge, masked = lost_fractions(window, center, moments, index)
-    last, covariance[index], singular = propagate(window, center, moments, index, used, correlation=correlation)
+    last, covariance[index], singular = propagate(window, center, moments, index, used, noise=noise)
     # Far from the solution the linear step may be wild; then the fixed-point result stands.
     size = np.sqrt((moments[index, 0] + moments[index, 2]) / 2)
     relative = np.abs(last) / np.stack([size, size, *[size**2] * 3], axis=1)

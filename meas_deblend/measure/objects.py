@@ -16,10 +16,10 @@ from .child import flux_position, joint_centroid
 from .fluxes import PsfCube, draw_psfs
 from .kron import KronRadius, half_light_radii, kron_radius
 from .linear import Apertures, Photometry, PsfWeights, aperture_stack, flux_weights
-from .pixels import Window
+from .pixels import Window, cropped
 from .plugins import get_measurement
 from .sdss_centroid import peak_centroids
-from .shapes import PsfShapes, band_centroids, band_shapes, common_ellipse, cropped, sizes, stacked
+from .shapes import PsfShapes, band_centroids, band_shapes, common_ellipse, sizes, stacked
 from .shares import SharedFluxes, TemplateErrors, template_errors
 from .values import FLAVORS, FlavorMeasurement, FluxTable, ModelFluxes, ObjectMeasurement
 
@@ -222,7 +222,7 @@ class _Job:
                 shape=shapes[k],
                 psf_shape=self.psf_shapes[k],
                 sizes=sizes(shapes[k], self.psf_shapes[k], self.config.extended_above),
-                half_light=half_light_radii(pixels, position, float(min(self.own.box.shape) // 2)),
+                half_light=half_light_radii(pixels, position, photometry[k].reach),
                 ellipse=photometry[k].ellipse,
                 kron=photometry[k].kron,
             )
@@ -264,7 +264,9 @@ class _Job:
             if k == 2 and stamp is not None:
                 seen = PsfWeights.of(_repeated(stamp, position, len(self.own.flux)), config.color_sigma, box)
             usable = self.own.usable if k == 0 else np.ones_like(self.own.usable)
-            out.append(_FlavorWeights(ellipse, kron, flux_weights(usable, seen, apertures, config.max_lost_fraction)))
+            weights = flux_weights(usable, seen, apertures, config.max_lost_fraction)
+            reach = min(box.shape) / 2 if pair[1] is None else min(pair[1].a, min(box.shape) / 2)
+            out.append(_FlavorWeights(ellipse, kron, weights, reach))
         return out
 
     def _fluxes(self, weights: Sequence[_FlavorWeights]) -> tuple[list[FluxTable], FluxTable, ChildFluxes]:
@@ -274,8 +276,9 @@ class _Job:
         terms = None
         if len(self.parent.shared.children) > 1:
             shared = SharedFluxes.of(self.child, self.parent.shared, self.parent.errors, self.own, photometry)
+            extra = shared.variance(self.parent.errors, self.child, self.config.share_error)
             # The expansion is of first order: it may not take away most of the noise.
-            variance = np.maximum(variance + shared.variance(self.parent.errors), 0.1 * variance)
+            variance = np.maximum(variance + extra, 0.1 * variance)
             terms = SharedFluxes(shared.members, shared.slopes[-2:-1], shared.overlaps[-2:-1])
         tables = [_table(photometry, photometry(self.own.flux), np.sqrt(variance))]
         spread = np.sqrt(np.maximum(self.parent.errors.amplitudes[:, self.child, self.child], 0.0))
@@ -311,11 +314,12 @@ class _Job:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _FlavorWeights:
-    """Ellipse, Kron radius and weights of one flavour."""
+    """Ellipse, Kron radius, weights, and long half-axis of the Kron aperture, of one flavour."""
 
     ellipse: Ellipse | None
     kron: KronRadius
     photometry: Photometry
+    reach: float
 
 
 def _table(photometry: Photometry, flux: Float, error: Float) -> FluxTable:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..geometry import BoolArray, FloatArray
     from ..image import MultibandExposure
 
-__all__ = ["ObjectPixels", "Window", "child_pixels", "image_pixels", "with_surroundings"]
+__all__ = ["ObjectPixels", "Window", "child_pixels", "cropped", "image_pixels", "with_surroundings"]
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,14 @@ class Window:
     noise: NDArray[np.float64]
     usable: BoolArray
     observed: BoolArray
+
+
+def cropped(window: Window, box: Box) -> Window:
+    """Part of a window."""
+    inner = window.box & box
+    cut = inner.slices_in(window.box)
+    both = (slice(None), *cut)
+    return Window(inner, window.flux[both], window.noise[both], window.usable[both], window.observed[cut])
 
 
 def child_pixels(exposure: MultibandExposure, child: Child) -> ObjectPixels:

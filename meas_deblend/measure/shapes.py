@@ -13,7 +13,7 @@ from ..image import ImagePsf
 from .child import CentroidSet, ShapeSet, centroid_set, psf_shape, shape_set
 from .ellipses import Ellipse
 from .moments import GaussianFit, adaptive_moments, gaussian_centroid
-from .pixels import Window
+from .pixels import Window, cropped
 from .values import Sizes
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-__all__ = ["PsfShapes", "band_centroids", "band_shapes", "common_ellipse", "cropped", "sizes", "stacked"]
+__all__ = ["PsfShapes", "band_centroids", "band_shapes", "common_ellipse", "sizes", "stacked"]
 
 # PSFs change little over as many pixels.
-_CELL = 64
+_CELL = 256
 # Out to as many σ a Gaussian weight is followed.
 _SIGMAS = 5.5
 
@@ -42,7 +42,7 @@ class PsfShapes:
     Parameters
     ----------
     psfs : sequence of Psf or None (B,)
-        Observed PSFs. Moments are taken in the middle of cells of 64 pixels, since PSFs change little over one.
+        Observed PSFs. Moments are taken in the middle of cells of 256 pixels, since PSFs change little over one.
     config : MeasureConfig
     """
 
@@ -78,14 +78,6 @@ def _for_model_psf(config: MeasureConfig) -> MeasureConfig:
     return config.model_copy(update={"fallback_sigma": 1.0})
 
 
-def cropped(window: Window, box: Box) -> Window:
-    """Part of a window."""
-    inner = window.box & box
-    cut = inner.slices_in(window.box)
-    both = (slice(None), *cut)
-    return Window(inner, window.flux[both], window.noise[both], window.usable[both], window.observed[cut])
-
-
 def stacked(own: Window, models: Sequence[Float]) -> Window:
     """Images of all flavours, one after the other, on one window.
 
@@ -118,42 +110,44 @@ def band_shapes(
 ) -> list[ShapeSet]:
     """Adaptive moments of all images of a stacked window, one set per flavour.
 
-    They are first sought in a window of the PSF's size, which is enough for most; those that do not fit are sought in
-    all of it.
+    They are first sought in a window of the PSF's size, which is enough for most; those that do not fit are sought
+    again, in windows that grow.
     """
-    reach = int(np.ceil(2 * _SIGMAS * float(sigma.max())))
     middle = Box((round(start[0]), round(start[1])), (1, 1)) if np.isfinite(start).all() else Box((0, 0), (1, 1))
-    small = cropped(window, middle.grow(reach))
-    fit = adaptive_moments(small, start, sigma, config, noise)
-    if small.box != window.box:
-        fit = _mended(window, fit, (start, sigma), config, noise)
-    found = shape_set(fit)
+    wanted, largest = np.arange(len(sigma)), float(sigma.max())
+    fit: GaussianFit | None = None
+    for sigmas in (8.0, 16.0, np.inf):
+        box = window.box if np.isinf(sigmas) else window.box & middle.grow(int(np.ceil(sigmas * largest)))
+        part = adaptive_moments(_images(cropped(window, box), wanted), start, sigma[wanted], config, noise, wanted)
+        fit = part if fit is None else _replaced(fit, part, wanted)
+        if box == window.box:
+            break
+        wanted = wanted[~(_SIGMAS * _longest(part.moments) <= sigmas * largest) | (part.reasons != 0)]
+        if not wanted.size:
+            break
+    found = shape_set(fit) if fit is not None else ShapeSet(np.zeros((0, 3)), np.zeros((0, 3)), wanted)
     parts = np.split(np.arange(len(sigma)), len(sigma) // len(noise.xi))
     return [ShapeSet(found.moments[k], found.errors[k], found.reasons[k]) for k in parts]
 
 
-def _mended(
-    window: Window,
-    fit: GaussianFit,
-    begin: tuple[tuple[float, float], Float],
-    config: MeasureConfig,
-    noise: NoiseCorrelation,
-) -> GaussianFit:
-    """Repeat, in the whole window, the fits whose weights reached the edge of a smaller one."""
-    start, sigma = begin
-    yy, yx, xx = fit.moments.T
-    longest = np.sqrt(np.maximum((yy + xx) / 2 + np.hypot((yy - xx) / 2, yx), 0.0))
-    wide = ~(longest <= 2 * sigma.max()) | (fit.reasons != 0)
-    if not wide.any():
-        return fit
-    again = adaptive_moments(window, start, sigma, config, noise)
-    pick = wide[:, None]
-    return GaussianFit(
-        np.where(pick, again.center, fit.center),
-        np.where(pick, again.moments, fit.moments),
-        np.where(pick[:, None], again.covariance, fit.covariance),
-        np.where(wide, again.reasons, fit.reasons),
-    )
+def _longest(moments: Float) -> Float:
+    """Longest axis of moments (N, 3) [px]."""
+    yy, yx, xx = moments.T
+    return np.asarray(np.sqrt(np.maximum((yy + xx) / 2 + np.hypot((yy - xx) / 2, yx), 0.0)))
+
+
+def _images(window: Window, index: NDArray[np.int64]) -> Window:
+    """Some images of a window."""
+    return Window(window.box, window.flux[index], window.noise[index], window.usable[index], window.observed)
+
+
+def _replaced(fit: GaussianFit, part: GaussianFit, index: NDArray[np.int64]) -> GaussianFit:
+    """Put the fits of the images ``index`` in the place of earlier ones."""
+    fields = {}
+    for name in ("center", "moments", "covariance", "reasons"):
+        fields[name] = getattr(fit, name).copy()
+        fields[name][index] = getattr(part, name)
+    return GaussianFit(**fields)
 
 
 def common_ellipse(shape: ShapeSet, psf: ShapeSet, largest: float) -> Ellipse | None:

@@ -8,7 +8,12 @@ A − 1 = G⁻¹ Σ T n / V with G_kl = Σ T_k T_l / V, and ∂f_i/∂A_k = Σ a
 
 with S_ij = Σ a_i ρ_i N a_j ρ_j, B_ik = Σ a_i ρ_i N T_k / V, G'_kl = Σ T_k N T_l / V², and N = √V ξ √V the noise's
 covariance; for white noise G' = G. C is the covariance of the amplitudes, so that of the models' fluxes is
-F_i F_j C_ij. The shapes of the templates count as known.
+F_i F_j C_ij.
+
+The shapes of the templates are not known either: what a model cannot follow, and what its constraints prefer, changes the
+ratio of two templates where they overlap. With a relative uncertainty η of that ratio, the same all over the overlap and
+independent from pair to pair, child i gains η Σ a ρ_i ρ_k D = −η J_ik on k, and k loses −η J_ki. So η² Σ_k J_ik² joins the
+variance, and −η² J_ik J_ki the covariance. η is calibrated on simulations (`MeasureConfig.share_error`).
 """
 
 from __future__ import annotations
@@ -76,12 +81,14 @@ class SharedFluxes:
     slopes: Float
     overlaps: Float
 
-    def variance(self, errors: TemplateErrors) -> Float:
+    def variance(self, errors: TemplateErrors, child: int, share_error: float) -> Float:
         """Return what the templates add to the variances (F, B); may be below 0."""
+        others = self.slopes[:, :, self.members != child]
         pick = np.ix_(np.arange(len(errors.inverse)), self.members, self.members)
         inverse, amplitudes = errors.inverse[pick], errors.amplitudes[pick]
         cross = np.einsum("fbk,bkl,fbl->fb", self.slopes, inverse, self.overlaps)
-        return np.asarray(2 * cross + np.einsum("fbk,bkl,fbl->fb", self.slopes, amplitudes, self.slopes))
+        fitted = np.einsum("fbk,bkl,fbl->fb", self.slopes, amplitudes, self.slopes)
+        return np.asarray(2 * cross + fitted + share_error**2 * (others**2).sum(axis=2))
 
     @classmethod
     def of(

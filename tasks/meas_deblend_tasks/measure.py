@@ -101,7 +101,7 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
             for measured, _ in results:
                 rows.add(measured)
             covariances += covariance_columns(model, flux_covariances(measurer, [c for _, c in results]), coadds)
-            quality = model_chi2(coadds, model)
+            quality = model_chi2(coadds, model, measurer.templates)
             bands = tuple(footprint_bands.get(model.id, ()))
             given = CatalogInputs(model, bands, quality.parent, quality.sources, tuple(shared.children))
             parents.append(parent_row(given))
