@@ -113,16 +113,16 @@ def propagate(
     jacobian = q @ data @ s.swapaxes(1, 2) - data[:, :1, :1] * np.diag([1, 1, 0.5, 0.5, 0.5])
     scatter, residual = q @ spread @ q.swapaxes(1, 2), q @ data[:, :, 0, None]
     step, covariance = np.zeros((index.size, 5)), np.zeros((index.size, 5, 5))
-    singular = np.zeros(index.size, dtype=bool)
-    for k in range(index.size):
-        block = jacobian[k, :used, :used]
-        # Written so that a matrix with NaN or infinity, of which there is no condition number, is singular too.
-        if not (np.isfinite(block).all() and np.linalg.cond(block) < 1e10):
-            singular[k], covariance[k] = True, np.nan
-            continue
-        inverse = np.linalg.inv(block)
-        step[k, :used] = -inverse @ residual[k, :used, 0]
-        covariance[k, :used, :used] = inverse @ scatter[k, :used, :used] @ inverse.T
+    block = jacobian[:, :used, :used]
+    # Written so that a matrix with NaN or infinity, of which there is no condition number, is singular too.
+    finite = np.isfinite(block).all(axis=(1, 2))
+    singular = ~finite
+    singular[finite] = ~(np.linalg.cond(block[finite]) < 1e10)
+    covariance[singular] = np.nan
+    good = ~singular
+    inverse = np.linalg.inv(block[good])
+    step[good, :used] = -(inverse @ residual[good, :used])[:, :, 0]
+    covariance[good, :used, :used] = inverse @ scatter[good, :used, :used] @ inverse.swapaxes(1, 2)
     return step, covariance, singular
 
 

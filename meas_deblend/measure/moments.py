@@ -158,26 +158,46 @@ def _hopeless(window: Window, fit: GaussianFit) -> IntArray:
 def _step(
     window: Window, fit: GaussianFit, index: IntArray, tolerance: float, *, adapt: bool
 ) -> tuple[GaussianFit, BoolArray]:
-    """One fixed-point step of the images ``index``: the centre by twice the weighted mean, M to 2 ⟨ΔΔᵀ⟩.
+    """One step of the images ``index``, exact for Gaussian objects of any width once the centre is close.
 
-    Both are exact for Gaussian objects as wide as the weight, and both are contractions for wider or narrower ones.
+    With ⟨⟩ the means under the weight, the centre goes by ⟨Δ⟩ / (1 − ⟨Δ²⟩ / M) along each axis, which is Newton's step,
+    and M becomes (⟨ΔΔᵀ⟩⁻¹ − M⁻¹)⁻¹. Where that is far from M, it becomes 2 ⟨ΔΔᵀ⟩ instead, which is slow but safe.
     """
     center, moments, reasons = fit.center.copy(), fit.moments.copy(), fit.reasons.copy()
     flux, residual = collect(window, center, moments, index)
     positive = flux > 0
     mean = np.where(positive[:, None], residual / np.where(positive, flux, 1.0)[:, None], 0.0)
-    size = np.sqrt((moments[index, 0] + moments[index, 2]) / 2)
-    step = np.clip(2 * mean[:, :2], -size[:, None], size[:, None])
+    old = moments[index]
+    size = np.sqrt((old[:, 0] + old[:, 2]) / 2)
+    second = mean[:, 2:] + old / 2
+    # Between those of a point and of something three times as wide as the weight.
+    remainder = np.clip(1 - second[:, ::2] / old[:, ::2], 0.25, 1.0)
+    step = np.clip(mean[:, :2] / remainder, -size[:, None], size[:, None])
     change = np.abs(step).max(axis=1) / size
     center[index] += step
     bad_size = np.zeros(index.size, dtype=bool)
     if adapt:
-        moments[index] += 2 * mean[:, 2:]
-        change = np.maximum(change, np.abs(2 * mean[:, 2:]).max(axis=1) / size**2)
-        bad_size = positive & ~_sensible(moments[index], window)
+        new = np.where(positive[:, None], _deconvolved(second, old), old)
+        moments[index] = new
+        change = np.maximum(change, np.abs(new - old).max(axis=1) / size**2)
+        bad_size = positive & ~_sensible(new, window)
     reasons[index] = add_reason(reasons[index], ~positive, FlagReason.NO_FLUX)
     reasons[index] = add_reason(reasons[index], bad_size, FlagReason.NOT_CONVERGED)
     return replace(fit, center=center, moments=moments, reasons=reasons), change < tolerance
+
+
+def _deconvolved(second: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Moments (N, 3) of what has the moments ``second`` under ``weight``, if it is Gaussian; else a damped step."""
+    (yy, yx, xx), (a, b, c) = second.T, weight.T
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        det, norm = yy * xx - yx**2, a * c - b**2
+        # Elements of the difference of the inverses.
+        p, q, r = xx / det - c / norm, -(yx / det - b / norm), yy / det - a / norm
+        inverse = p * r - q**2
+        exact = np.stack([r / inverse, -q / inverse, p / inverse], axis=1)
+        growth = (exact[:, 0] + exact[:, 2]) / (a + c)
+        usable = (det > 0) & (p > 0) & (inverse > 0) & (growth > 0.5) & (growth < 2)
+    return np.where(usable[:, None] & np.isfinite(exact), exact, 2 * second)
 
 
 def _sensible(moments: NDArray[np.float64], window: Window) -> BoolArray:
