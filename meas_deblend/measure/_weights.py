@@ -62,6 +62,8 @@ def collect(window: Window, center: Float, moments: Float, index: IntArray) -> t
 
 def lost_fractions(window: Window, center: Float, moments: Float, index: IntArray) -> tuple[Float, Float]:
     """Part of each weight (n,) that lies beyond the edge of the image, and part that lies on bad pixels of it."""
+    if window.usable[index].all():
+        return np.zeros(index.size), np.zeros(index.size)
     weight, _, _ = gaussian_weights(window, center[index], moments[index])
     total = weight.sum(axis=(1, 2))
     edge = (weight * ~window.observed).sum(axis=(1, 2))

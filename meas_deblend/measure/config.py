@@ -46,7 +46,7 @@ class MeasureConfig(BaseModel):
     )
     max_iterations: int = Field(default=100, ge=1, le=10000, description="Iterations of centroid and moments.")
     tolerance: float = Field(
-        default=1e-3,
+        default=5e-3,
         gt=0,
         le=0.01,
         description="Change per iteration, relative to the weight's size, that ends them; a last step of Newton's "
@@ -77,7 +77,7 @@ class MeasureConfig(BaseModel):
         default=0.1, gt=0, lt=1, description="Excess of size 1 − T(PSF) / T above which a source counts as extended."
     )
     share_error: float = Field(
-        default=0.15,
+        default=0.3,
         ge=0,
         le=1,
         description="How well the ratio of two templates is known, as a fraction, apart from their amplitudes: errors "

@@ -10,6 +10,8 @@ import numpy as np
 from ..geometry import Box
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Float = NDArray[np.float64]
@@ -45,17 +47,13 @@ class Ellipse:
 
     def radii(self, center: tuple[float, float], box: Box) -> Float:
         """Elliptical radius of the pixels of ``box`` (h, w), 1 on the ellipse itself."""
-        v, u = self._coordinates(*_offsets(center, box))
-        return np.asarray(np.hypot(u, v))
-
-    def _coordinates(self, dy: Float, dx: Float) -> tuple[Float, Float]:
-        """Offsets in the frame in which the ellipse is the unit circle."""
+        dy, dx = _offsets(center, box)
         cos, sin = np.cos(self.theta), np.sin(self.theta)
-        return np.asarray((dy * cos - dx * sin) / self.b), np.asarray((dx * cos + dy * sin) / self.a)
+        return np.asarray(np.hypot((dx * cos + dy * sin) / self.a, (dy * cos - dx * sin) / self.b))
 
 
-def ellipse_weights(center: tuple[float, float], ellipse: Ellipse, box: Box) -> Float:
-    """Fraction of each pixel's area inside an ellipse.
+def ellipse_weights(center: tuple[float, float], ellipses: Sequence[Ellipse], box: Box) -> Float:
+    """Fraction of each pixel's area inside ellipses around one centre.
 
     In the frame in which the ellipse is the unit circle pixels are parallelograms; what they share with it is the sum
     over their edges of what the triangles of the edge and the centre share with it, signed (Green's theorem).
@@ -64,37 +62,35 @@ def ellipse_weights(center: tuple[float, float], ellipse: Ellipse, box: Box) -> 
     ----------
     center : tuple of float
         ``(y, x)`` [px].
-    ellipse : Ellipse
+    ellipses : sequence of Ellipse (n,)
         May be larger than ``box``.
     box : Box
         Pixels that are asked for.
 
     Returns
     -------
-    float64 array (h, w)
+    float64 array (n, h, w)
         In [0, 1].
     """
-    out = np.zeros(box.shape)
-    reach = int(np.ceil(ellipse.a)) + 2
-    near = Box((round(center[0]), round(center[1])), (1, 1)).grow(reach) & box
-    out[near.slices_in(box)] = _areas(center, ellipse, near)
-    return out
-
-
-def _areas(center: tuple[float, float], ellipse: Ellipse, box: Box) -> Float:
-    dy, dx = _offsets(center, box)
-    v, u = ellipse._coordinates(dy, dx)
-    radius = np.hypot(u, v)
-    reach = np.sqrt(0.5) / ellipse.b + 1e-9
+    out = np.zeros((len(ellipses), *box.shape))
+    if not ellipses:
+        return out
+    a, b, cos, sin = np.array([(e.a, e.b, np.cos(e.theta), np.sin(e.theta)) for e in ellipses]).T[:, :, None, None]
+    near = Box((round(center[0]), round(center[1])), (1, 1)).grow(int(np.ceil(a.max())) + 2) & box
+    dy, dx = _offsets(center, near)
+    radius = np.hypot((dx * cos + dy * sin) / a, (dy * cos - dx * sin) / b)
+    reach = np.sqrt(0.5) / b + 1e-9
     area = (radius < 1 - reach).astype(np.float64)
-    rows, columns = np.nonzero((radius >= 1 - reach) & (radius <= 1 + reach))
+    which, rows, columns = np.nonzero(np.abs(radius - 1) <= reach)
     # Corners of those pixels, once around.
     y = dy[rows, 0][:, None] + np.array([-0.5, -0.5, 0.5, 0.5, -0.5])
     x = dx[0, columns][:, None] + np.array([-0.5, 0.5, 0.5, -0.5, -0.5])
-    q, p = ellipse._coordinates(y, x)
-    shared = _triangles(np.stack([p[:, :-1], q[:, :-1]]), np.stack([p[:, 1:], q[:, 1:]])).sum(axis=1)
-    area[rows, columns] = np.clip(ellipse.a * ellipse.b * shared, 0.0, 1.0)
-    return np.asarray(area)
+    a, b, cos, sin = (values[which, :, 0] for values in (a, b, cos, sin))
+    corners = np.stack([(x * cos + y * sin) / a, (y * cos - x * sin) / b])
+    shared = _triangles(corners[:, :, :-1], corners[:, :, 1:]).sum(axis=1)
+    area[which, rows, columns] = np.clip((a * b)[:, 0] * shared, 0.0, 1.0)
+    out[(slice(None), *near.slices_in(box))] = area
+    return out
 
 
 def _offsets(center: tuple[float, float], box: Box) -> tuple[Float, Float]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .ellipses import Ellipse, ellipse_weights
+from .ellipses import ellipse_weights
 from .matched import matched_weights
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..geometry import BoolArray, Box
+    from .ellipses import Ellipse
     from .fluxes import PsfCube
     from .noise import NoiseCorrelation
 
@@ -38,6 +39,10 @@ class Apertures:
 
     areas: Float
     cut: BoolArray
+
+    def some(self, index: Sequence[int]) -> Apertures:
+        """Return those of the given places."""
+        return Apertures(self.areas[list(index)], self.cut[list(index)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,18 +79,16 @@ class Photometry:
         return np.concatenate([shared, noise.variance(self.own * sigma)])
 
 
-def aperture_stack(
-    center: tuple[float, float], radii: Sequence[float], ellipses: Sequence[Ellipse | None], box: Box
-) -> Apertures:
-    """Circles and ellipses around ``center`` (y, x) [px] on ``box``; None stands for an aperture without a size."""
-    shapes = [*(Ellipse(radius, radius, 0.0) for radius in radii), *ellipses]
+def aperture_stack(center: tuple[float, float], shapes: Sequence[Ellipse | None], box: Box) -> Apertures:
+    """Ellipses around ``center`` (y, x) [px] on ``box``; None stands for an aperture without a size."""
     areas = np.full((len(shapes), *box.shape), np.nan)
     cut = np.ones(len(shapes), dtype=bool)
-    for k, shape in enumerate(shapes):
-        if shape is None or not np.isfinite(center).all():
-            continue
-        areas[k] = ellipse_weights(center, shape, box)
-        cut[k] = abs(areas[k].sum() - np.pi * shape.a * shape.b) > 1e-6 * np.pi * shape.a * shape.b
+    known = [k for k, shape in enumerate(shapes) if shape is not None and np.isfinite(center).all()]
+    ellipses = [shape for shape in shapes if shape is not None]
+    if known:
+        areas[known] = ellipse_weights(center, ellipses, box)
+        size = np.array([np.pi * ellipse.a * ellipse.b for ellipse in ellipses])
+        cut[known] = np.abs(areas[known].sum(axis=(1, 2)) - size) > 1e-6 * size
     return Apertures(areas, cut)
 
 

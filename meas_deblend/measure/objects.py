@@ -13,9 +13,10 @@ from ..image import ImagePsf
 from ..models import BlendModel, ParentModel, SourceModel, model_flux
 from .blendedness import ModelOverlap, gaussian_blendedness, model_overlaps, model_space
 from .child import flux_position, joint_centroid
+from .ellipses import Ellipse
 from .fluxes import PsfCube, draw_psfs
 from .kron import KronRadius, half_light_radii, kron_radius
-from .linear import Apertures, Photometry, PsfWeights, aperture_stack, flux_weights
+from .linear import Photometry, PsfWeights, aperture_stack, flux_weights
 from .pixels import Window, cropped
 from .plugins import get_measurement
 from .sdss_centroid import peak_centroids
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from .child import ShapeSet
     from .config import MeasureConfig
-    from .ellipses import Ellipse
     from .scene import Scene
 
     Float = NDArray[np.float64]
@@ -250,24 +250,31 @@ class _Job:
     def _photometry(self, position: tuple[float, float], shapes: Sequence[ShapeSet]) -> list[_FlavorWeights]:
         """Weights of the fluxes of each flavour; circles and PSFs are drawn once."""
         config, box = self.config, self.own.box
-        circles = aperture_stack(position, config.aperture_radii, (), box)
+        ellipses = [self._ellipse(k, shape, position) for k, shape in enumerate(shapes)]
+        circles = [Ellipse(radius, radius, 0.0) for radius in config.aperture_radii]
+        pairs = [_apertures(ellipse, kron, config) for ellipse, kron in ellipses]
+        drawn = aperture_stack(position, [*circles, *(shape for pair in pairs for shape in pair)], box)
         seen = PsfWeights.of(draw_psfs(self.parent.scene.exposure.psfs, position), config.color_sigma, box)
-        stamp, out = self.parent.parent.model_psf, []
-        for k, shape in enumerate(shapes):
-            ellipse = common_ellipse(shape, self.psf_shapes[k], min(box.shape) / 2)
-            kron = KronRadius(float("nan"), float("nan"), flag=True)
-            if ellipse is not None and np.isfinite(position).all():
-                kron = kron_radius(self._pixels(k), position, ellipse)
-            pair = _ellipses(ellipse, kron, config)
-            own = aperture_stack(position, (), pair, box)
-            apertures = Apertures(np.concatenate([circles.areas, own.areas]), np.append(circles.cut, own.cut))
+        stamp, count, out = self.parent.parent.model_psf, len(circles), []
+        for k, (ellipse, kron) in enumerate(ellipses):
             if k == 2 and stamp is not None:
                 seen = PsfWeights.of(_repeated(stamp, position, len(self.own.flux)), config.color_sigma, box)
             usable = self.own.usable if k == 0 else np.ones_like(self.own.usable)
+            apertures = drawn.some([*range(count), count + 2 * k, count + 2 * k + 1])
             weights = flux_weights(usable, seen, apertures, config.max_lost_fraction)
-            reach = min(box.shape) / 2 if pair[1] is None else min(pair[1].a, min(box.shape) / 2)
+            longest = pairs[k][1]
+            reach = min(box.shape) / 2 if longest is None else min(longest.a, min(box.shape) / 2)
             out.append(_FlavorWeights(ellipse, kron, weights, reach))
         return out
+
+    def _ellipse(
+        self, flavor: int, shape: ShapeSet, position: tuple[float, float]
+    ) -> tuple[Ellipse | None, KronRadius]:
+        """One σ of a flavour, and its Kron radius in units of that."""
+        ellipse = common_ellipse(shape, self.psf_shapes[flavor], min(self.own.box.shape) / 2)
+        if ellipse is None or not np.isfinite(position).all():
+            return ellipse, KronRadius(float("nan"), float("nan"), flag=True)
+        return ellipse, kron_radius(self._pixels(flavor), position, ellipse)
 
     def _fluxes(self, weights: Sequence[_FlavorWeights]) -> tuple[list[FluxTable], FluxTable, ChildFluxes]:
         """Fluxes of all flavours, those of the image as it is, and what covariances need."""
@@ -333,7 +340,7 @@ def _table(photometry: Photometry, flux: Float, error: Float) -> FluxTable:
     )
 
 
-def _ellipses(
+def _apertures(
     ellipse: Ellipse | None, kron: KronRadius, config: MeasureConfig
 ) -> tuple[Ellipse | None, Ellipse | None]:
     """Elliptical aperture, and Kron aperture."""

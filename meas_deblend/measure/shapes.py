@@ -116,7 +116,7 @@ def band_shapes(
     middle = Box((round(start[0]), round(start[1])), (1, 1)) if np.isfinite(start).all() else Box((0, 0), (1, 1))
     wanted, largest = np.arange(len(sigma)), float(sigma.max())
     fit: GaussianFit | None = None
-    for sigmas in (8.0, 16.0, np.inf):
+    for sigmas in (7.5, 16.0, np.inf):
         box = window.box if np.isinf(sigmas) else window.box & middle.grow(int(np.ceil(sigmas * largest)))
         part = adaptive_moments(_images(cropped(window, box), wanted), start, sigma[wanted], config, noise, wanted)
         fit = part if fit is None else _replaced(fit, part, wanted)
