@@ -3,6 +3,7 @@
 from .demo import demo
 from .evaluate import compare, evaluate
 from .inject import inject
+from .measure import measure
 from .run import run
 from .show import show_config, show_pipeline, show_tasks
 from .simulate import simulate
@@ -13,6 +14,7 @@ __all__ = [
     "demo",
     "evaluate",
     "inject",
+    "measure",
     "run",
     "show_config",
     "show_pipeline",

@@ -118,14 +118,13 @@ def propagate(
     block = jacobian[:, :used, :used]
     # Written so that a matrix with NaN or infinity, of which there is no condition number, is singular too.
     finite = np.isfinite(block).all(axis=(1, 2))
-    singular = ~finite
-    singular[finite] = ~(np.linalg.cond(block[finite]) < 1e10)
-    covariance[singular] = np.nan
-    good = ~singular
+    good = np.array(finite, dtype=bool)
+    good[finite] = np.linalg.cond(block[finite]) < 1e10
+    covariance[~good] = np.nan
     inverse = np.linalg.inv(block[good])
     step[good, :used] = -(inverse @ residual[good, :used])[:, :, 0]
     covariance[good, :used, :used] = inverse @ scatter[good, :used, :used] @ inverse.swapaxes(1, 2)
-    return step, covariance, singular
+    return step, covariance, ~good
 
 
 def gaussian_weights(window: Window, center: Float, moments: Float) -> tuple[Float, Float, Float]:

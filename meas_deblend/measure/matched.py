@@ -21,8 +21,8 @@ __all__ = ["matched_weights"]
 _FLOOR = 1e-4
 # Part of the aperture's power that may lie where the PSF has no signal.
 _LOST = 1e-3
-# Noise on small scales may be amplified so much over that on large ones. Wings of a PSF alone, which its transform shows
-# near k = 0, take a few percent; an aperture that is narrower than the PSF takes orders of magnitude.
+# Noise on small scales may be amplified so much over that on large ones. Wings of a PSF alone, which its transform
+# shows near k = 0, take a few percent; an aperture that is narrower than the PSF takes orders of magnitude.
 _AMPLIFIED = 1.5
 
 

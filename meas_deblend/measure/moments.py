@@ -92,6 +92,7 @@ def adaptive_moments(
     sigma: NDArray[np.float64],
     config: MeasureConfig,
     correlation: NoiseCorrelation | None = None,
+    *,
     numbers: IntArray | None = None,
 ) -> GaussianFit:
     """Find adaptive moments: centre and shape of the best elliptical Gaussian weight, one per image.

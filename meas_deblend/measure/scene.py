@@ -30,7 +30,8 @@ def detected_pixels(footprints: Iterable[Footprint], shape: tuple[int, int]) -> 
     """Pixels (y, x) that belong to a footprint."""
     out = np.zeros(shape, dtype=bool)
     for footprint in footprints:
-        out[footprint.box.slices_in(Box((0, 0), shape))] |= footprint.mask
+        here, there = footprint.box.overlap_slices(Box((0, 0), shape))
+        out[there] |= footprint.mask[here]
     return out
 
 

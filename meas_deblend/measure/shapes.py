@@ -118,7 +118,9 @@ def band_shapes(
     fit: GaussianFit | None = None
     for sigmas in (7.5, 16.0, np.inf):
         box = window.box if np.isinf(sigmas) else window.box & middle.grow(int(np.ceil(sigmas * largest)))
-        part = adaptive_moments(_images(cropped(window, box), wanted), start, sigma[wanted], config, noise, wanted)
+        part = adaptive_moments(
+            _images(cropped(window, box), wanted), start, sigma[wanted], config, noise, numbers=wanted
+        )
         fit = part if fit is None else _replaced(fit, part, wanted)
         if box == window.box:
             break
@@ -137,7 +139,7 @@ def _longest(moments: Float) -> Float:
 
 
 def _images(window: Window, index: NDArray[np.int64]) -> Window:
-    """Some images of a window."""
+    """Return some images of a window."""
     return Window(window.box, window.flux[index], window.noise[index], window.usable[index], window.observed)
 
 

@@ -10,10 +10,11 @@ with S_ij = Σ a_i ρ_i N a_j ρ_j, B_ik = Σ a_i ρ_i N T_k / V, G'_kl = Σ T_k
 covariance; for white noise G' = G. C is the covariance of the amplitudes, so that of the models' fluxes is
 F_i F_j C_ij.
 
-The shapes of the templates are not known either: what a model cannot follow, and what its constraints prefer, changes the
-ratio of two templates where they overlap. With a relative uncertainty η of that ratio, the same all over the overlap and
-independent from pair to pair, child i gains η Σ a ρ_i ρ_k D = −η J_ik on k, and k loses −η J_ki. So η² Σ_k J_ik² joins the
-variance, and −η² J_ik J_ki the covariance. η is calibrated on simulations (`MeasureConfig.share_error`).
+The shapes of the templates are not known either: what a model cannot follow, and what its constraints prefer, changes
+the ratio of two templates where they overlap. With a relative uncertainty η of that ratio, the same all over the
+overlap and independent from pair to pair, child i gains η Σ a ρ_i ρ_k D = −η J_ik on k, and k loses −η J_ki. So
+η² Σ_k J_ik² joins the variance, and −η² J_ik J_ki the covariance. η is calibrated on simulations
+(`MeasureConfig.share_error`).
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from meas_deblend.detect import Detections
+    from meas_deblend.geometry import Footprint
     from meas_deblend.image import MultibandExposure, SourceList
     from meas_deblend.models import ParentModel
 
@@ -78,6 +79,7 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
         parent_models: Sequence[ParentModel],
         children: Sequence[Apportioned],
         footprint_bands: Mapping[int, Sequence[str]],
+        footprints: Sequence[Footprint] | None = None,
     ) -> MeasureOutputs:
         """Measure all children; the same for models that come from a run and from a store.
 
@@ -88,9 +90,11 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
             One of each per parent, in the same order.
         footprint_bands : mapping of int to sequence of str
             Bands in which each parent was detected.
+        footprints : sequence of Footprint, optional
+            Of all parents of the patch, if only some are measured.
         """
         config = self.config.measurement
-        scene = self._scene(coadds, parent_models)
+        scene = self._scene(coadds, parent_models, footprints)
         psfs, rows = PsfShapes(coadds.psfs, config), MeasuredRows(coadds, config)
         objects: list[Row] = []
         parents: list[Row] = []
@@ -123,23 +127,35 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
         parent_models: Sequence[ParentModel],
         children: Sequence[Apportioned],
         positions: SourceList,
-    ) -> Any:
-        """Measure at given positions, each on the pixels of the nearest object: table "forced".
+        footprints: Sequence[Footprint] | None = None,
+    ) -> dict[str, Any]:
+        """Measure at given positions, each on the pixels of the nearest object: "forced" and "noise_correlation".
 
         Parameters
         ----------
-        coadds, parent_models, children
+        coadds, parent_models, children, footprints
             As for `measure`.
         positions : SourceList
             Where.
         """
-        scene = self._scene(coadds, parent_models)
-        return forced_table(scene, list(zip(parent_models, children, strict=True)), positions, self.config.measurement)
+        config = self.config.measurement
+        scene = self._scene(coadds, parent_models, footprints)
+        layout = catalog_layout(coadds, config)
+        return {
+            "forced": forced_table(scene, list(zip(parent_models, children, strict=True)), positions, config),
+            "noise_correlation": to_table("noise_correlation", noise_columns(scene.noise, coadds.bands), layout),
+        }
 
-    def _scene(self, coadds: MultibandExposure, parent_models: Sequence[ParentModel]) -> Scene:
+    def _scene(
+        self,
+        coadds: MultibandExposure,
+        parent_models: Sequence[ParentModel],
+        footprints: Sequence[Footprint] | None = None,
+    ) -> Scene:
         """Return the image, with its noise measured between the parents."""
         config = self.config.measurement
-        detected = detected_pixels((model.footprint for model in parent_models), coadds.box.shape)
+        given = [model.footprint for model in parent_models] if footprints is None else footprints
+        detected = detected_pixels(given, coadds.box.shape)
         noise = measure_noise(coadds, detected, config.noise_lag)
         for k, band in enumerate(coadds.bands):
             self.log.info(

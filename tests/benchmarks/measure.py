@@ -2,8 +2,8 @@
 
 usage: python tests/benchmarks/measure.py [objects]
 
-Objects are discs and stars in parents of one to four, with PSFs as stamps, as coadds have them. Printed: Y per object, and what
-10 000 objects would cost, for re-apportioning and for measuring.
+Objects are discs and stars in parents of one to four, with PSFs as stamps, as coadds have them. Printed: Y per object,
+and what 10 000 objects would cost, for re-apportioning and for measuring.
 """
 
 import sys

@@ -1,12 +1,13 @@
 """Pulls of catalog fluxes: (measured − the same estimator on the noiseless isolated truth) / error.
 
-usage: python tests/benchmarks/measure_pulls.py [isolated|pairs [white|correlated [fields]]]
+usage: python tests/benchmarks/measure_pulls.py [isolated|pairs [white|correlated [fields [first seed [FILE.npz]]]]]
+       python tests/benchmarks/measure_pulls.py report FILE.npz ...
 
-Each field has 100 cells of 52 × 52 pixels in r and i, with one source in each, or with two that are 5 to 12 pixels apart; a
-third of the sources are stars, the others Sérsic profiles; S/N from 10 to 500. The whole chain runs with the true positions
-given. Noise is white, or has Σξ = 2. kappa is the contamination of a source by its neighbour, Σ t (T − t) / Σ t², with t
-and T the noiseless images of source and cell. Printed per flux: number, mean and standard deviation of the pulls within 5,
-half the width between the 16th and 84th percentile, and the part beyond 5.
+Each field has 100 cells of 52 × 52 pixels in r and i, with one source in each, or with two that are 5 to 12 pixels
+apart; a third of the sources are stars, the others Sérsic profiles; S/N from 10 to 500. The whole chain runs with the
+true positions given. Noise is white, or has Σξ = 2. kappa is the contamination of a source by its neighbour,
+Σ t (T − t) / Σ t², with t and T the noiseless images of source and cell. Printed per flux: number, mean and standard
+deviation of the pulls within 5, half the width between the 16th and 84th percentile, and the part beyond 5.
 """
 
 import sys
@@ -14,7 +15,6 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
-from yardstick import yardstick
 
 import meas_deblend as md
 from meas_deblend.geometry import Box
@@ -150,11 +150,16 @@ def report(results: list[dict[str, np.ndarray]]) -> None:
             )
 
 
-def main(kind: str = "isolated", noise: str = "white", fields: int = 10, first: int = 1) -> None:
-    """Run and print."""
+def main(kind: str = "isolated", noise: str = "white", fields: int = 10, first: int = 1, file: str = "") -> None:
+    """Run and print; or print what runs have kept."""
     warnings.simplefilter("ignore")
-    report([run(kind, noise, seed) for seed in range(int(first), int(first) + int(fields))])
-    print(f"Y = {1e3 * yardstick():.3f} ms")
+    if kind == "report":
+        report([dict(np.load(name)) for name in sys.argv[2:]])
+        return
+    results = [run(kind, noise, seed) for seed in range(int(first), int(first) + int(fields))]
+    report(results)
+    if file:
+        np.savez(file, **{name: np.concatenate([one[name] for one in results]) for name in results[0]})
 
 
 if __name__ == "__main__":
