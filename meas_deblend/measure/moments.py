@@ -221,6 +221,8 @@ def _finish(
     center, moments, reasons = fit.center.copy(), fit.moments.copy(), fit.reasons.copy()
     covariance = fit.covariance.copy()
     index = np.flatnonzero(reasons == 0)
+    if not index.size:
+        return fit
     used = 5 if adapt else 2
     edge, masked = lost_fractions(window, center, moments, index)
     last, covariance[index], singular = propagate(window, center, moments, index, used, noise=noise)
