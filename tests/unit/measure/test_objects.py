@@ -171,7 +171,7 @@ def test_flavours_are_kept_apart():
     assert sharp.flag.all()
     # The neighbour is in the image, not in its own pixels.
     assert measured.undeblended.flux[1, 0] > own(measured).flux[1, 0] + 200
-    assert 0.05 < measured.blendedness[0] < 0.5
+    assert 0.005 < measured.blendedness[0] < 0.5
     assert 0 < measured.model_blendedness[0] < 0.3
     assert measured.joint_model_blendedness == pytest.approx(measured.model_blendedness[0])
     assert measured.masked_fraction[0] == 0
