@@ -8,7 +8,7 @@ all sums follow from those of the monomials.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -51,8 +51,10 @@ def collect(window: Window, center: Float, moments: Float, index: IntArray) -> t
         G = Σ w D q.
     """
     if moments[index, 1].any():
-        weight, dy, dx = gaussian_weights(window, center[index], moments[index])
-        sums = _monomial_sums(weight * window.flux[index], dy, dx, 2)
+        # Single precision is enough on the way: the last step, and all errors, are taken in double precision.
+        weight, dy, dx = gaussian_weights(window, center[index], moments[index], np.float32)
+        flux, unit = window.single
+        sums = _monomial_sums(weight * flux[index], dy, dx, 2) * unit[index, None, None]
     else:
         sums = _separable_sums(window, center[index], moments[index], index)
     linear = np.stack([sums[:, i, j] for i, j in _EXPONENTS[1:]], axis=1)
@@ -127,16 +129,21 @@ def propagate(
     return step, covariance, ~good
 
 
-def gaussian_weights(window: Window, center: Float, moments: Float) -> tuple[Float, Float, Float]:
+def gaussian_weights(
+    window: Window, center: Float, moments: Float, dtype: type[np.floating] = np.float64
+) -> tuple[Any, Any, Any]:
     """Weights (n, h, w) and the offsets Δy (n, h), Δx (n, w) of the window's rows and columns."""
     (y0, x0), (height, width) = window.box.origin, window.box.shape
     dy = np.arange(y0, y0 + height) - center[:, :1]
     dx = np.arange(x0, x0 + width) - center[:, 1:]
-    yy, yx, xx = (m[:, None, None] for m in moments.T)
-    y, x = dy[:, :, None], dx[:, None, :]
     # M⁻¹ written out: the exponent is −½ (xx y² − 2 yx y x + yy x²) / det M.
-    exponent = (xx * y**2 - 2 * yx * y * x + yy * x**2) / (yy * xx - yx**2)
-    return np.exp(-exponent / 2), dy, dx
+    yy, yx, xx = (moments / (-2 * (moments[:, 0] * moments[:, 2] - moments[:, 1] ** 2))[:, None]).T
+    across = np.asarray(-2 * yx[:, None] * dy, dtype=dtype)
+    dy, dx = np.asarray(dy, dtype=dtype), np.asarray(dx, dtype=dtype)
+    exponent = across[:, :, None] * dx[:, None, :]
+    exponent += np.asarray(xx[:, None] * dy**2, dtype=dtype)[:, :, None]
+    exponent += np.asarray(yy[:, None] * dx**2, dtype=dtype)[:, None, :]
+    return np.exp(exponent, out=exponent), dy, dx
 
 
 def _separable_sums(window: Window, center: Float, moments: Float, index: IntArray) -> Float:

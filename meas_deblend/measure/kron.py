@@ -116,7 +116,7 @@ def half_light_radii(window: Window, center: tuple[float, float], reach: float) 
     for k, image in enumerate(window.flux):
         if not image.any():
             continue
-        found, problem = sep.flux_radius(np.ascontiguousarray(image), [x], [y], [reach], 0.5, subpix=5)
+        found, problem = sep.flux_radius(np.ascontiguousarray(image), [x], [y], [reach], 0.5, subpix=3)
         if not problem[0] & ~sep.APER_TRUNC and 0 < found[0] < reach:
             radius[k], flag[k] = found[0], False
     return HalfLight(radius, _radius_errors(window, (y, x), radius, reach), flag)
@@ -126,12 +126,9 @@ def _radius_errors(window: Window, center: tuple[float, float], radius: Float, r
     """Noise of (flux within R − half of all), over the flux per pixel of radius at R."""
     height, width = window.box.shape
     distance = np.hypot(np.arange(height)[:, None] - center[0], np.arange(width)[None, :] - center[1])
-    everything = distance < reach
-    error = np.full(len(radius), np.nan)
-    for k in np.flatnonzero(np.isfinite(radius)):
-        half = (distance < radius[k]) - 0.5 * everything
-        ring = np.abs(distance - radius[k]) < 1.0
-        slope = window.flux[k][ring].sum() / 2.0
-        if slope > 0:
-            error[k] = np.sqrt((half**2 * window.noise[k]).sum()) / slope
-    return error
+    offset = distance - np.where(np.isfinite(radius), radius, np.inf)[:, None, None]
+    half = (offset < 0) - 0.5 * (distance < reach)
+    slope = np.einsum("byx,byx->b", np.abs(offset) < 1.0, window.flux) / 2.0
+    spread = np.sqrt(np.einsum("byx,byx,byx->b", half, half, window.noise))
+    known = np.isfinite(radius) & (slope > 0)
+    return np.where(known, spread / np.where(known, slope, 1.0), np.nan)

@@ -123,6 +123,11 @@ class PsfWeights:
         total = np.where(drawn.usable, drawn.cube.sum(axis=(1, 2)), np.nan)
         return cls(psf, total, matched, matchable)
 
+    def repeated(self, bands: int) -> PsfWeights:
+        """Return the weights of one PSF for so many bands."""
+        psf, matched = (np.repeat(cube, bands, axis=0) for cube in (self.psf, self.matched))
+        return PsfWeights(psf, np.repeat(self.total, bands), matched, np.repeat(self.matchable, bands))
+
 
 def flux_weights(usable: BoolArray, seen: PsfWeights, apertures: Apertures, max_lost: float) -> Photometry:
     """Weights of all fluxes of one object.

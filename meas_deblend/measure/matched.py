@@ -58,7 +58,7 @@ def matched_weights(drawn: PsfCube, sigma: float, box: Box) -> tuple[Float, Bool
     transform = fft.rfft2(drawn.cube, s=size)
     ky, kx = np.fft.fftfreq(size[0]), np.fft.rfftfreq(size[1])
     gaussian = 2 * np.pi * sigma**2 * np.exp(-2 * (np.pi * sigma) ** 2 * (ky[:, None] ** 2 + kx[None, :] ** 2))
-    power = np.abs(transform) ** 2
+    power = transform.real**2 + transform.imag**2
     floor = (_FLOOR * np.abs(drawn.cube.sum(axis=(1, 2), keepdims=True))) ** 2
     seen = power > np.maximum(floor, 1e-300)
     # 1 / P* keeps the PSF's own phase, so the weights lie where the PSF was drawn.

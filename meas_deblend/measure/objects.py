@@ -14,7 +14,7 @@ from ..models import BlendModel, ParentModel, SourceModel, model_flux
 from .blendedness import ModelOverlap, gaussian_blendedness, model_overlaps, model_space
 from .child import flux_position, joint_centroid
 from .ellipses import Ellipse
-from .fluxes import PsfCube, draw_psfs
+from .fluxes import draw_psfs
 from .kron import KronRadius, half_light_radii, kron_radius
 from .linear import Photometry, PsfWeights, aperture_stack, flux_weights
 from .pixels import Window, cropped
@@ -258,7 +258,8 @@ class _Job:
         stamp, count, out = self.parent.parent.model_psf, len(circles), []
         for k, (ellipse, kron) in enumerate(ellipses):
             if k == 2 and stamp is not None:
-                seen = PsfWeights.of(_repeated(stamp, position, len(self.own.flux)), config.color_sigma, box)
+                alone = draw_psfs([ImagePsf(np.asarray(stamp, dtype=np.float64))], position)
+                seen = PsfWeights.of(alone, config.color_sigma, box).repeated(len(self.own.flux))
             usable = self.own.usable if k == 0 else np.ones_like(self.own.usable)
             apertures = drawn.some([*range(count), count + 2 * k, count + 2 * k + 1])
             weights = flux_weights(usable, seen, apertures, config.max_lost_fraction)
@@ -379,8 +380,3 @@ def _masked_fraction(child: Child) -> Float:
     lost = child.masked.sum(axis=(1, 2))
     count = lost + (child.share > 0).sum(axis=(1, 2))
     return np.where(count > 0, lost / np.maximum(count, 1), np.nan)
-
-
-def _repeated(stamp: NDArray[np.floating], position: tuple[float, float], bands: int) -> PsfCube:
-    drawn = draw_psfs([ImagePsf(np.asarray(stamp, dtype=np.float64))], position)
-    return PsfCube(np.repeat(drawn.cube, bands, axis=0), drawn.box, np.repeat(drawn.usable, bands))

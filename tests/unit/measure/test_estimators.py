@@ -80,7 +80,7 @@ def test_kron_radius_is_seps():
 def test_half_light_radius_of_a_gaussian():
     image = gaussian(9.0, 0.0, 9.0)
     found = half_light_radii(window(np.stack([image, 0 * image]), 1e-8), CENTER, 20.0)
-    # Half of a Gaussian's light is within √(2 ln 2) σ; pixels at the circle's edge count by a grid of 5 × 5.
+    # Half of a Gaussian's light is within √(2 ln 2) σ; pixels at the circle's edge count by a grid of 3 × 3.
     assert found.radius[0] == pytest.approx(3 * np.sqrt(2 * np.log(2)), rel=0.01)
     assert list(found.flag) == [False, True]
     assert np.isnan(found.radius[1])
