@@ -94,6 +94,7 @@ def adaptive_moments(
     correlation: NoiseCorrelation | None = None,
     *,
     numbers: IntArray | None = None,
+    begin: GaussianFit | None = None,
 ) -> GaussianFit:
     """Find adaptive moments: centre and shape of the best elliptical Gaussian weight, one per image.
 
@@ -111,6 +112,8 @@ def adaptive_moments(
         Of the noise of B bands; default: white.
     numbers : int array (N,), optional
         Band of each image, modulo B; default: 0, 1, …
+    begin : GaussianFit, optional
+        Where fits in a smaller window ended; those that did not fail go on from there.
 
     Returns
     -------
@@ -118,7 +121,7 @@ def adaptive_moments(
         Moments of the image as it is, PSF included. For a Gaussian object they are its covariance.
     """
     moments = np.stack([sigma**2, np.zeros_like(sigma), sigma**2], axis=1)
-    return _iterate(window, start, moments, config, (correlation, numbers), adapt=True)
+    return _iterate(window, start, moments, config, (correlation, numbers), adapt=True, begin=begin)
 
 
 def _iterate(
@@ -129,12 +132,18 @@ def _iterate(
     noise: tuple[NoiseCorrelation | None, IntArray | None],
     *,
     adapt: bool,
+    begin: GaussianFit | None = None,
 ) -> GaussianFit:
     count = len(window.flux)
     center = np.tile(np.asarray(start, dtype=np.float64), (count, 1))
+    if begin is not None:
+        good = (begin.reasons == 0)[:, None]
+        center, moments = np.where(good, begin.center, center), np.where(good, begin.moments, moments)
     fit = GaussianFit(center, moments, np.full((count, 5, 5), np.nan), np.zeros(count, dtype=np.int64))
     fit = replace(fit, reasons=_hopeless(window, fit))
     running: BoolArray = np.asarray(fit.reasons == 0)
+    lead = np.arange(count) if window.same is None else window.same
+    running &= lead == np.arange(count)
     for _ in range(config.max_iterations):
         index = np.flatnonzero(running)
         if index.size == 0:
@@ -144,7 +153,12 @@ def _iterate(
         fit = replace(fit, reasons=add_reason(fit.reasons, wandered, FlagReason.WANDERED))
         running[index[settled]] = False
         running[fit.reasons != 0] = False
-    reasons = add_reason(fit.reasons, running, FlagReason.NOT_CONVERGED)
+    fit = replace(fit, reasons=add_reason(fit.reasons, running, FlagReason.NOT_CONVERGED))
+    if window.same is not None:
+        # Images that repeat another one have its solution, and errors of their own.
+        hopeful = np.where(_hopeless(window, fit) == 0, lead, np.arange(count))
+        fit = replace(fit, center=fit.center[hopeful], moments=fit.moments[hopeful], reasons=fit.reasons[hopeful])
+    reasons = fit.reasons
     return _finish(window, replace(fit, reasons=reasons), config.max_lost_fraction, noise, adapt=adapt)
 
 

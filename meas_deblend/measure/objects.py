@@ -10,7 +10,7 @@ import numpy as np
 from ..apportion import Apportioned, Child, render_templates
 from ..geometry import Box, Footprint, Image, Peak
 from ..image import ImagePsf
-from ..models import BlendModel, ParentModel, SourceModel, model_flux
+from ..models import BlendModel, FactorizedComponent, ParentModel, SourceModel, model_flux
 from .blendedness import ModelOverlap, gaussian_blendedness, model_overlaps, model_space
 from .child import flux_position, joint_centroid
 from .ellipses import Ellipse
@@ -205,7 +205,7 @@ class _Job:
         core = cropped(images, _around(start, int(np.ceil(5 * weight.max() + self.config.max_shift))))
         centroids = band_centroids(core, start, weight, self.config, noise)
         peaks = peak_centroids(core, start, weight, noise, self.config.max_shift)
-        shapes = band_shapes(images, start, sigma, self.config, noise)
+        shapes = band_shapes(replace(images, same=self._same()), start, sigma, self.config, noise)
         position = start
         if not self.target.forced:
             position = flux_position(joint_centroid(centroids[0], start), start, self.config)
@@ -239,6 +239,16 @@ class _Job:
             extra=self._extra(position),
         )
         return measured, covariance
+
+    def _same(self) -> NDArray[np.int64]:
+        """Images, of all flavours, that repeat another one: models of one component, before convolution."""
+        bands = len(self.own.flux)
+        same = np.arange(len(FLAVORS) * bands)
+        components = self.parent.parent.sources[self.child].components
+        if len(components) == 1 and isinstance(components[0], FactorizedComponent):
+            lit = 2 * bands + np.flatnonzero(components[0].spectrum > 0)
+            same[lit] = lit[0] if lit.size else 0
+        return same
 
     def _pixels(self, flavor: int) -> Window:
         """Images of one flavour; models have the noise of the object's own pixels."""

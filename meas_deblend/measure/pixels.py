@@ -114,6 +114,9 @@ class Window:
         Pixels that can be measured on: observed, and not bad.
     observed : bool array (h, w)
         Pixels of the image.
+    same : int array (B,), optional
+        For each image the first one that differs from it by a positive factor only, itself where there is none; the
+        shapes of such images are sought once.
     """
 
     box: Box
@@ -121,6 +124,7 @@ class Window:
     noise: NDArray[np.float64]
     usable: BoolArray
     observed: BoolArray
+    same: NDArray[np.int64] | None = None
 
     @cached_property
     def single(self) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -135,7 +139,8 @@ def cropped(window: Window, box: Box) -> Window:
     inner = window.box & box
     cut = inner.slices_in(window.box)
     both = (slice(None), *cut)
-    return Window(inner, window.flux[both], window.noise[both], window.usable[both], window.observed[cut])
+    planes = (window.flux[both], window.noise[both], window.usable[both])
+    return Window(inner, *planes, window.observed[cut], window.same)
 
 
 def child_pixels(exposure: MultibandExposure, child: Child) -> ObjectPixels:

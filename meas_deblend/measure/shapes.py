@@ -116,11 +116,11 @@ def band_shapes(
     middle = Box((round(start[0]), round(start[1])), (1, 1)) if np.isfinite(start).all() else Box((0, 0), (1, 1))
     wanted, largest = np.arange(len(sigma)), float(sigma.max())
     fit: GaussianFit | None = None
-    for sigmas in (7.5, 16.0, np.inf):
+    for sigmas in (7.5, 11.0, 18.0, np.inf):
         box = window.box if np.isinf(sigmas) else window.box & middle.grow(int(np.ceil(sigmas * largest)))
-        part = adaptive_moments(
-            _images(cropped(window, box), wanted), start, sigma[wanted], config, noise, numbers=wanted
-        )
+        begin = None if fit is None else _some(fit, wanted)
+        images = _images(cropped(window, box), wanted)
+        part = adaptive_moments(images, start, sigma[wanted], config, noise, numbers=wanted, begin=begin)
         fit = part if fit is None else _replaced(fit, part, wanted)
         if box == window.box:
             break
@@ -140,7 +140,17 @@ def _longest(moments: Float) -> Float:
 
 def _images(window: Window, index: NDArray[np.int64]) -> Window:
     """Return some images of a window."""
-    return Window(window.box, window.flux[index], window.noise[index], window.usable[index], window.observed)
+    same = None
+    if window.same is not None:
+        place = {int(k): n for n, k in enumerate(index)}
+        same = np.array([place.get(int(window.same[k]), n) for n, k in enumerate(index)])
+    planes = (window.flux[index], window.noise[index], window.usable[index])
+    return Window(window.box, *planes, window.observed, same)
+
+
+def _some(fit: GaussianFit, index: NDArray[np.int64]) -> GaussianFit:
+    """Return the fits of some images."""
+    return GaussianFit(fit.center[index], fit.moments[index], fit.covariance[index], fit.reasons[index])
 
 
 def _replaced(fit: GaussianFit, part: GaussianFit, index: NDArray[np.int64]) -> GaussianFit:

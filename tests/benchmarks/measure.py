@@ -25,7 +25,7 @@ from meas_deblend_tasks.measure import MeasureTask
 CELL, SIGMA = 60, 0.8
 
 
-def main(count: int = 200) -> None:
+def main(count: int = 1000) -> None:
     """Measure and print."""
     warnings.simplefilter("ignore")
     rng = np.random.default_rng(1)
@@ -36,7 +36,7 @@ def main(count: int = 200) -> None:
     side = int(np.ceil(np.sqrt(len(groups))))
     config = SkyConfig(bands=HSC_WIDE, shape=(CELL * side, CELL * side))
     sky = observe(sources_of(rng, groups, side, config), config)
-    psfs = tuple(ImagePsf(psf.image(0, 0).stamp) for psf in sky.exposure.psfs)
+    psfs = tuple(pad([ImagePsf(psf.image(0, 0).stamp) for psf in sky.exposure.psfs]))
     exposure = replace(sky.exposure, psfs=psfs)
     parents = parents_of(sky, groups, exposure)
     unit = yardstick()
