@@ -11,7 +11,8 @@ from .kron import HalfLight, KronRadius, half_light_radii, kron_radius
 from .matched import matched_weights
 from .moments import GaussianFit, adaptive_moments, gaussian_centroid
 from .noise import NoiseCorrelation, measure_noise, noise_field
-from .objects import ParentMeasurer, Target, measure_sky
+from .objects import ParentMeasurer, measure_sky
+from .one_object import Target
 from .pixels import ObjectPixels, Window, child_pixels, image_pixels, with_surroundings
 from .plugins import (
     MEASUREMENT_GROUP,
