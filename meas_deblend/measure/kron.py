@@ -119,7 +119,8 @@ def half_light_radii(window: Window, center: tuple[float, float], reach: float) 
         found, problem = sep.flux_radius(np.ascontiguousarray(image), [x], [y], [reach], 0.5, subpix=3)
         if not problem[0] & ~sep.APER_TRUNC and 0 < found[0] < reach:
             radius[k], flag[k] = found[0], False
-    return HalfLight(radius, _radius_errors(window, (y, x), radius, reach), flag)
+    error = _radius_errors(window, (y, x), radius, reach)
+    return HalfLight(radius, error, flag | ~np.isfinite(error))
 
 
 def _radius_errors(window: Window, center: tuple[float, float], radius: Float, reach: float) -> Float:
