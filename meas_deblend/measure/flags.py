@@ -32,8 +32,6 @@ class FlagReason(IntFlag):
     """The iterations did not settle on a size between a pixel and the window."""
     NON_FINITE = 128
     """The position or the result is not a finite number."""
-    NO_MODEL = 256
-    """There is no such model of the object."""
 
 
 def add_reason(reasons: IntArray, where: BoolArray, reason: FlagReason) -> IntArray:
