@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DeblendResult", "deblend"]
 
+_MADE = ("objects", "parents", "ledger", "flux_covariance", "noise_correlation")
+
 Settings = Mapping[str, Any] | str | Path | Layer
 
 
@@ -40,7 +42,7 @@ class DeblendResult:
 
     Parameters
     ----------
-    objects, parents, ledger, timings : astropy.table.Table
+    objects, parents, ledger, flux_covariance, noise_correlation, timings : astropy.table.Table
         Catalogs with units; their columns are described in the reference.
     models : access.Models
         Every model: ``.source(id)``, ``.blend(id)``, ``.write(path)``.
@@ -57,6 +59,8 @@ class DeblendResult:
     objects: Any
     parents: Any
     ledger: Any
+    flux_covariance: Any
+    noise_correlation: Any
     timings: Any
     models: Models | None
     parent_models: tuple[ParentModel, ...]
@@ -156,7 +160,7 @@ def _collect(
     from .access import Models  # noqa: PLC0415 - loads the numerics
 
     layout = _layout(coadds, pipeline, datasets)
-    tables = {name: datasets.get(name, None) for name in ("objects", "parents", "ledger")}
+    tables = {name: datasets.get(name, None) for name in _MADE}
     tables = {name: _empty(name, layout) if table is None else table for name, table in tables.items()}
     store = datasets.get("models")
     return DeblendResult(

@@ -59,6 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     _add_run(commands)
     _add_demo(commands)
+    _add_measure(commands)
     _add_show(commands)
     _add_simulate(commands)
     _add_evaluate(commands)
@@ -103,6 +104,30 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     _add_settings(demo, survey=False)
     _add_output(demo)
     demo.set_defaults(function="demo")
+
+
+def _add_measure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    measure = commands.add_parser(
+        "measure",
+        help="measure a run's objects again, or at other positions",
+        description="Make heavy footprints anew from the run's model store and measure them, with the run's settings "
+        "and those given here. In place, objects.parquet and flux_covariance.parquet are written anew; positions of "
+        "--sources go to forced.parquet.",
+    )
+    measure.add_argument("folder", metavar="DIR", help="folder that a run wrote")
+    measure.add_argument("--coadd", nargs="+", default=[], metavar="BAND=FILE",
+                         help="where image files are now (default: where the run read them)")  # fmt: skip
+    measure.add_argument("--sources", metavar="FILE", help="table (CSV, FITS, Parquet) of positions to measure at: "
+                         "columns x y (pixels, 0-based) or ra dec (degrees)")  # fmt: skip
+    measure.add_argument("--frame", help="frame of ra and dec in --sources (default: the table's column frame, else "
+                         "icrs)")  # fmt: skip
+    measure.add_argument("--id", nargs="+", type=int, default=[], metavar="ID", dest="ids",
+                         help="measure only these objects")  # fmt: skip
+    measure.add_argument("--allow-different", action="store_true",
+                         help="measure although the coadds are not those that the models were made from")  # fmt: skip
+    _add_layers(measure)
+    measure.add_argument("--out", metavar="DIR", help="folder for what is written (default: that of the run)")
+    measure.set_defaults(function="measure")
 
 
 def _add_show(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -12,7 +12,9 @@ from .components import pixels_of
 from .render import parent_pixels, render_templates
 
 if TYPE_CHECKING:
-    from ..geometry import BoolArray, Box, FloatArray
+    from collections.abc import Sequence
+
+    from ..geometry import BoolArray, Box, FloatArray, Image
     from ..image import MultibandExposure
     from ..models import ParentModel, SourceModel
 
@@ -35,7 +37,7 @@ class ModelChi2:
     sources: tuple[float, ...]
 
 
-def model_chi2(exposure: MultibandExposure, parent: ParentModel) -> ModelChi2:
+def model_chi2(exposure: MultibandExposure, parent: ParentModel, templates: Sequence[Image] | None = None) -> ModelChi2:
     """Compare the sum of all sources, as seen in each band, with the data.
 
     A (pixel, band) counts if it is usable, lies in the parent's footprint, and the model there, before convolution, is
@@ -46,6 +48,8 @@ def model_chi2(exposure: MultibandExposure, parent: ParentModel) -> ModelChi2:
     exposure : MultibandExposure
         With the bands of ``parent.psfs``, in their order.
     parent : ParentModel
+    templates : sequence of Image, optional
+        What `render_templates` drew of the parent on any frame that holds its footprint; default: drawn here.
 
     Returns
     -------
@@ -54,8 +58,9 @@ def model_chi2(exposure: MultibandExposure, parent: ParentModel) -> ModelChi2:
     box = parent.footprint.box & exposure.box
     images, variance, bad = parent_pixels(exposure, box)
     model = np.zeros(images.shape)
-    for template in render_templates(parent, box):
-        model[(slice(None), *template.box.slices_in(box))] += template.array
+    for template in render_templates(parent, box) if templates is None else templates:
+        here, there = template.box.overlap_slices(box)
+        model[(slice(None), *there)] += template.array[(slice(None), *here)]
     usable = ~bad & parent.footprint.on(box)
     deviation = np.zeros(images.shape)
     # Variances as small as 1e-40 are usable, and their ratio is not to overflow single precision.

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from ..scarlet import Kernels
     from .values import Apportioned
 
+# Parents of one patch often have the same PSFs; their kernels are made once.
+_KEPT = 8
+_KERNELS: dict[tuple[object, ...], Kernels] = {}
+
 __all__ = ["parent_pixels", "reapportion_parent", "render_templates"]
 
 
@@ -63,14 +67,27 @@ def _kernels(parent: ParentModel) -> Kernels:
     """Difference kernels of the parent's bands."""
     if parent.model_psf is None:
         raise ModelError(f"parent {parent.id} has factorized components but no model PSF to draw them with")
+    key = (_content(parent.psfs), _content(parent.model_psf), parent.kernel_floor)
+    if key not in _KERNELS:
+        while len(_KERNELS) >= _KEPT:
+            _KERNELS.pop(next(iter(_KERNELS)), None)
+        _KERNELS[key] = _made_kernels(parent, parent.model_psf)
+    return _KERNELS[key]
+
+
+def _content(array: FloatArray) -> tuple[tuple[int, ...], str, bytes]:
+    return array.shape, array.dtype.str, array.tobytes()
+
+
+def _made_kernels(parent: ParentModel, model_psf: FloatArray) -> Kernels:
     # In double precision: far from a source all templates are faint, and their ratios are not to be rounding noise.
     psfs = parent.psfs.astype(np.float64)
     missing = ~np.isfinite(psfs).all(axis=(1, 2))
     # The kernel of the model PSF itself is a single 1 in the middle.
     box = Box((-(psfs.shape[1] // 2), -(psfs.shape[2] // 2)), (psfs.shape[1], psfs.shape[2]))
-    h, w = parent.model_psf.shape
-    psfs[missing] = Image(parent.model_psf, Box((-(h // 2), -(w // 2)), (h, w))).project(box).array
-    return prepare_kernels(psfs, parent.model_psf, floor=parent.kernel_floor)
+    h, w = model_psf.shape
+    psfs[missing] = Image(model_psf, Box((-(h // 2), -(w // 2)), (h, w))).project(box).array
+    return prepare_kernels(psfs, model_psf, floor=parent.kernel_floor)
 
 
 def _render(components: Sequence[Component], kernels: Kernels | None, bands: int, frame: Box) -> Image:

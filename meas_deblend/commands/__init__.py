@@ -3,6 +3,7 @@
 from .demo import demo
 from .evaluate import compare, evaluate
 from .inject import inject
+from .measure import measure
 from .models import models_convert, models_extract, models_info, models_merge, models_verify
 from .run import run
 from .show import show_config, show_pipeline, show_tasks
@@ -14,6 +15,7 @@ __all__ = [
     "demo",
     "evaluate",
     "inject",
+    "measure",
     "models_convert",
     "models_extract",
     "models_info",

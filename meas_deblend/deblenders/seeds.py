@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..apportion import pixels_of
 from ..geometry import Box, Image
 from ..models import TemplateComponent
 
@@ -40,7 +41,9 @@ def seeds_from_models(parents: Sequence[Parent], models: Sequence[ParentModel]) 
 
 
 def _with_seeds(parent: Parent, model: ParentModel | None) -> Parent:
-    components = {s.peak.id: s.components for s in model.sources} if model is not None else {}
+    sources = () if model is None else model.sources
+    model_psf = None if model is None else model.model_psf
+    components = {s.peak.id: [pixels_of(c, model_psf) for c in s.components] for s in sources}
     seeds = tuple(seed_of_components(components.get(peak.id, ())) for peak in parent.footprint.peaks)
     return replace(parent, seeds=seeds)
 

@@ -8,19 +8,22 @@ all sums follow from those of the monomials.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from .noise import shifted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..geometry import IntArray
+    from .noise import NoiseCorrelation
     from .pixels import Window
 
     Float = NDArray[np.float64]
 
-__all__ = ["collect", "lost_fractions", "propagate"]
+__all__ = ["collect", "gaussian_weights", "lost_fractions", "propagate"]
 
 # Exponents (of Δy, of Δx) of the monomials 1, y, x, yy, yx, xx in which q and s are written.
 _EXPONENTS = np.array([(0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2)])
@@ -47,8 +50,13 @@ def collect(window: Window, center: Float, moments: Float, index: IntArray) -> t
     residual : float64 array (n, 5)
         G = Σ w D q.
     """
-    weight, dy, dx = _weights(window, center[index], moments[index])
-    sums = _monomial_sums(weight * window.flux[index], dy, dx, 2)
+    if moments[index, 1].any():
+        # Single precision is enough on the way: the last step, and all errors, are taken in double precision.
+        weight, dy, dx = gaussian_weights(window, center[index], moments[index], np.float32)
+        flux, unit = window.single
+        sums = _monomial_sums(weight * flux[index], dy, dx, 2) * unit[index, None, None]
+    else:
+        sums = _separable_sums(window, center[index], moments[index], index)
     linear = np.stack([sums[:, i, j] for i, j in _EXPONENTS[1:]], axis=1)
     linear[:, 2:] -= moments[index] / 2 * sums[:, 0, 0][:, None]
     return sums[:, 0, 0], linear
@@ -56,7 +64,9 @@ def collect(window: Window, center: Float, moments: Float, index: IntArray) -> t
 
 def lost_fractions(window: Window, center: Float, moments: Float, index: IntArray) -> tuple[Float, Float]:
     """Part of each weight (n,) that lies beyond the edge of the image, and part that lies on bad pixels of it."""
-    weight, _, _ = _weights(window, center[index], moments[index])
+    if window.usable[index].all():
+        return np.zeros(index.size), np.zeros(index.size)
+    weight, _, _ = gaussian_weights(window, center[index], moments[index])
     total = weight.sum(axis=(1, 2))
     edge = (weight * ~window.observed).sum(axis=(1, 2))
     unusable = (weight * ~window.usable[index]).sum(axis=(1, 2))
@@ -64,7 +74,13 @@ def lost_fractions(window: Window, center: Float, moments: Float, index: IntArra
 
 
 def propagate(
-    window: Window, center: Float, moments: Float, index: IntArray, used: int
+    window: Window,
+    center: Float,
+    moments: Float,
+    index: IntArray,
+    used: int,
+    *,
+    noise: tuple[NoiseCorrelation | None, IntArray | None] = (None, None),
 ) -> tuple[Float, Float, NDArray[np.bool_]]:
     """Newton's step from a near solution, and the covariance that noise gives it.
 
@@ -78,6 +94,8 @@ def propagate(
         Which images.
     used : int
         2: only the centre is free; 5: the shape too.
+    noise : tuple of NoiseCorrelation or None, int array (N,) or None
+        Correlation of the noise of B bands (None: white), and the band, modulo B, of each image (None: 0, 1, …).
 
     Returns
     -------
@@ -88,36 +106,54 @@ def propagate(
     singular : bool array (n,)
         J has no usable inverse.
     """
-    weight, dy, dx = _weights(window, center[index], moments[index])
+    weight, dy, dx = gaussian_weights(window, center[index], moments[index])
     data = _gram(_monomial_sums(weight * window.flux[index], dy, dx, 4))
-    noise = _gram(_monomial_sums(weight**2 * window.noise[index], dy, dx, 4))
+    spread = _gram(_monomial_sums(weight**2 * window.noise[index], dy, dx, 4))
+    correlation, numbers = noise
+    if correlation is not None and correlation.lags:
+        band = (index if numbers is None else numbers[index]) % len(correlation.xi)
+        spread = spread + _correlated(weight * np.sqrt(window.noise[index]), dy, dx, band, correlation)
     q, s = _polynomials(moments[index])
     jacobian = q @ data @ s.swapaxes(1, 2) - data[:, :1, :1] * np.diag([1, 1, 0.5, 0.5, 0.5])
-    scatter, residual = q @ noise @ q.swapaxes(1, 2), q @ data[:, :, 0, None]
+    scatter, residual = q @ spread @ q.swapaxes(1, 2), q @ data[:, :, 0, None]
     step, covariance = np.zeros((index.size, 5)), np.zeros((index.size, 5, 5))
-    singular = np.zeros(index.size, dtype=bool)
-    for k in range(index.size):
-        block = jacobian[k, :used, :used]
-        # Written so that a matrix with NaN or infinity, of which there is no condition number, is singular too.
-        if not (np.isfinite(block).all() and np.linalg.cond(block) < 1e10):
-            singular[k], covariance[k] = True, np.nan
-            continue
-        inverse = np.linalg.inv(block)
-        step[k, :used] = -inverse @ residual[k, :used, 0]
-        covariance[k, :used, :used] = inverse @ scatter[k, :used, :used] @ inverse.T
-    return step, covariance, singular
+    block = jacobian[:, :used, :used]
+    # Written so that a matrix with NaN or infinity, of which there is no condition number, is singular too.
+    finite = np.isfinite(block).all(axis=(1, 2))
+    good = np.array(finite, dtype=bool)
+    good[finite] = np.linalg.cond(block[finite]) < 1e10
+    covariance[~good] = np.nan
+    inverse = np.linalg.inv(block[good])
+    step[good, :used] = -(inverse @ residual[good, :used])[:, :, 0]
+    covariance[good, :used, :used] = inverse @ scatter[good, :used, :used] @ inverse.swapaxes(1, 2)
+    return step, covariance, ~good
 
 
-def _weights(window: Window, center: Float, moments: Float) -> tuple[Float, Float, Float]:
+def gaussian_weights(
+    window: Window, center: Float, moments: Float, dtype: type[np.floating] = np.float64
+) -> tuple[Any, Any, Any]:
     """Weights (n, h, w) and the offsets Δy (n, h), Δx (n, w) of the window's rows and columns."""
     (y0, x0), (height, width) = window.box.origin, window.box.shape
     dy = np.arange(y0, y0 + height) - center[:, :1]
     dx = np.arange(x0, x0 + width) - center[:, 1:]
-    yy, yx, xx = (m[:, None, None] for m in moments.T)
-    y, x = dy[:, :, None], dx[:, None, :]
     # M⁻¹ written out: the exponent is −½ (xx y² − 2 yx y x + yy x²) / det M.
-    exponent = (xx * y**2 - 2 * yx * y * x + yy * x**2) / (yy * xx - yx**2)
-    return np.exp(-exponent / 2), dy, dx
+    yy, yx, xx = (moments / (-2 * (moments[:, 0] * moments[:, 2] - moments[:, 1] ** 2))[:, None]).T
+    across = np.asarray(-2 * yx[:, None] * dy, dtype=dtype)
+    dy, dx = np.asarray(dy, dtype=dtype), np.asarray(dx, dtype=dtype)
+    exponent = across[:, :, None] * dx[:, None, :]
+    exponent += np.asarray(xx[:, None] * dy**2, dtype=dtype)[:, :, None]
+    exponent += np.asarray(yy[:, None] * dx**2, dtype=dtype)[:, None, :]
+    return np.exp(exponent, out=exponent), dy, dx
+
+
+def _separable_sums(window: Window, center: Float, moments: Float, index: IntArray) -> Float:
+    """Σ w D Δy^i Δx^j for i, j up to 2, where the axes of the weights are those of the image: (n, 3, 3)."""
+    sides = []
+    for axis, column in ((0, 0), (1, 2)):
+        delta = np.arange(window.box.shape[axis]) + (window.box.origin[axis] - center[:, axis, None])
+        profile = np.exp(-(delta**2) / (2 * moments[:, column, None]))
+        sides.append(np.stack([profile, profile * delta, profile * delta**2], axis=1))
+    return np.asarray(sides[0] @ window.flux[index] @ sides[1].swapaxes(1, 2))
 
 
 def _monomial_sums(image: Float, dy: Float, dx: Float, degree: int) -> Float:
@@ -125,6 +161,19 @@ def _monomial_sums(image: Float, dy: Float, dx: Float, degree: int) -> Float:
     powers = np.arange(degree + 1)
     rows, columns = dy[:, None, :] ** powers[:, None], dx[:, :, None] ** powers
     return np.asarray(rows @ image @ columns)
+
+
+def _correlated(amplitude: Float, dy: Float, dx: Float, band: IntArray, correlation: NoiseCorrelation) -> Float:
+    """Σ g(p) m_i(p) g(p + Δ) m_j(p + Δ) ξ(Δ) over lags other than 0, for the six monomials (n, 6, 6)."""
+    i, j = _EXPONENTS.T
+    rows, columns = dy[:, None, :] ** i[:, None], dx[:, None, :] ** j[:, None]
+    maps = amplitude[:, None] * rows[:, :, :, None] * columns[:, :, None, :]
+    total = np.zeros((len(band), 6, 6))
+    for lag_y, lag_x, twice in correlation.lags:
+        first, second = shifted(maps, lag_y, lag_x)
+        flat = first.reshape(*first.shape[:2], -1), second.reshape(*second.shape[:2], -1)
+        total += (twice / 2)[band, None, None] * (flat[0] @ flat[1].swapaxes(1, 2))
+    return total + total.swapaxes(1, 2)
 
 
 def _gram(sums: Float) -> Float:

@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from .moments import GaussianFit
     from .pixels import ObjectPixels
 
-__all__ = ["CentroidSet", "Measurement", "ShapeSet", "measure_child"]
+__all__ = [
+    "CentroidSet",
+    "Measurement",
+    "ShapeSet",
+    "centroid_set",
+    "flux_position",
+    "joint_centroid",
+    "measure_child",
+    "psf_shape",
+    "shape_set",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,20 +153,20 @@ def measure_child(
 def _measure(
     pixels: ObjectPixels, psfs: Sequence[Psf | None], center: tuple[float, float], config: MeasureConfig
 ) -> Measurement:
-    psf_shape = _psf_shape(psfs, center, config)
-    sigma = np.sqrt((psf_shape.moments[:, 0] + psf_shape.moments[:, 2]) / 2)
-    sigma = np.where(psf_shape.flag, config.fallback_sigma, sigma)
+    psf_moments = psf_shape(psfs, center, config)
+    sigma = np.sqrt((psf_moments.moments[:, 0] + psf_moments.moments[:, 2]) / 2)
+    sigma = np.where(psf_moments.flag, config.fallback_sigma, sigma)
     weight = config.weight_scale * sigma
     core = pixels.window(_core_box(center, float(weight.max()), config))
-    centroid = _centroids(gaussian_centroid(core, center, weight, config), center)
-    joint = _joint(centroid, center)
+    centroid = centroid_set(gaussian_centroid(core, center, weight, config), center)
+    joint = joint_centroid(centroid, center)
     whole = pixels.window(_whole_box(pixels, core.box, config))
     return Measurement(
-        fluxes=measure_fluxes(pixels, psfs, _position(joint, center, config), config),
+        fluxes=measure_fluxes(pixels, psfs, flux_position(joint, center, config), config),
         centroid=centroid,
         joint_centroid=joint,
-        shape=_shapes(adaptive_moments(whole, center, sigma, config)),
-        psf_shape=psf_shape,
+        shape=shape_set(adaptive_moments(whole, center, sigma, config)),
+        psf_shape=psf_moments,
         masked_fraction=pixels.masked_fraction,
     )
 
@@ -177,7 +187,7 @@ def _whole_box(pixels: ObjectPixels, core: Box, config: MeasureConfig) -> Box:
     return Box((y, x), (1, 1)).grow(min(reach, config.window_radius))
 
 
-def _joint(centroid: CentroidSet, center: tuple[float, float]) -> CentroidSet:
+def joint_centroid(centroid: CentroidSet, center: tuple[float, float]) -> CentroidSet:
     """Mean of the bands' trusted centroids, weighted with their inverse variances; in arrays of one element."""
     good = ~centroid.flag & (centroid.y_error > 0) & (centroid.x_error > 0)
     if not good.any():
@@ -191,14 +201,16 @@ def _joint(centroid: CentroidSet, center: tuple[float, float]) -> CentroidSet:
     return CentroidSet(y, x, error_y, error_x, np.zeros(1, dtype=np.int64))
 
 
-def _position(joint: CentroidSet, center: tuple[float, float], config: MeasureConfig) -> tuple[float, float]:
+def flux_position(joint: CentroidSet, center: tuple[float, float], config: MeasureConfig) -> tuple[float, float]:
+    """Return where fluxes are measured: at the joint centroid if it is wanted and certain enough, else ``center``."""
     good = config.position == "centroid" and not joint.flag[0]
     if good and max(joint.y_error[0], joint.x_error[0]) <= config.max_position_error:
         return float(joint.y[0]), float(joint.x[0])
     return center
 
 
-def _psf_shape(psfs: Sequence[Psf | None], center: tuple[float, float], config: MeasureConfig) -> ShapeSet:
+def psf_shape(psfs: Sequence[Psf | None], center: tuple[float, float], config: MeasureConfig) -> ShapeSet:
+    """Moments of PSFs, drawn at a position (y, x) [px]."""
     drawn = draw_psfs(psfs, center)
     stamp, box = drawn.cube, drawn.box
     if box.is_empty:
@@ -207,10 +219,11 @@ def _psf_shape(psfs: Sequence[Psf | None], center: tuple[float, float], config: 
     everywhere = np.broadcast_to(drawn.usable[:, None, None], stamp.shape)
     window = Window(box, stamp, np.zeros_like(stamp), everywhere, np.ones(box.shape, dtype=bool))
     fit = adaptive_moments(window, center, np.full(len(psfs), config.fallback_sigma), config)
-    return _shapes(replace(fit, reasons=np.where(drawn.usable, fit.reasons, int(FlagReason.NO_PSF))))
+    return shape_set(replace(fit, reasons=np.where(drawn.usable, fit.reasons, int(FlagReason.NO_PSF))))
 
 
-def _centroids(fit: GaussianFit, start: tuple[float, float]) -> CentroidSet:
+def centroid_set(fit: GaussianFit, start: tuple[float, float]) -> CentroidSet:
+    """Centroids of N images, where they were started if the fit failed."""
     variance = np.diagonal(fit.covariance, axis1=1, axis2=2)[:, :2]
     reasons, failed = _settle(fit.reasons, np.concatenate([fit.center, variance], axis=1))
     y, x = np.where(failed, start[0], fit.center[:, 0]), np.where(failed, start[1], fit.center[:, 1])
@@ -218,7 +231,8 @@ def _centroids(fit: GaussianFit, start: tuple[float, float]) -> CentroidSet:
     return CentroidSet(y, x, error[:, 0], error[:, 1], reasons)
 
 
-def _shapes(fit: GaussianFit) -> ShapeSet:
+def shape_set(fit: GaussianFit) -> ShapeSet:
+    """Moments of N images, NaN where the fit failed."""
     variance = np.diagonal(fit.covariance, axis1=1, axis2=2)[:, 2:]
     reasons, failed = _settle(fit.reasons, np.concatenate([fit.moments, variance], axis=1))
     moments = np.where(failed[:, None], np.nan, fit.moments)

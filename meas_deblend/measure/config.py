@@ -46,9 +46,49 @@ class MeasureConfig(BaseModel):
     )
     max_iterations: int = Field(default=100, ge=1, le=10000, description="Iterations of centroid and moments.")
     tolerance: float = Field(
-        default=1e-3,
+        default=5e-3,
         gt=0,
         le=0.01,
         description="Change per iteration, relative to the weight's size, that ends them; a last step of Newton's "
         "method makes the result better by orders of magnitude.",
+    )
+    match_radius: float = Field(
+        default=2.0,
+        gt=0,
+        le=100,
+        description="A forced position is measured on the pixels of the nearest object within this distance; farther "
+        "from all objects, on the sky with all of them replaced by noise [px].",
+    )
+    ellipse_scale: float = Field(
+        default=3.0, gt=0, le=20, description="Semi-axes of the elliptical aperture, in units of the object's own σ."
+    )
+    kron_factor: float = Field(default=2.5, gt=0, le=10, description="Semi-axes of the Kron aperture, in Kron radii.")
+    kron_minimum: float = Field(
+        default=3.5, gt=0, le=20, description="They are at least this many times the object's own σ."
+    )
+    color_sigma: float = Field(
+        default=3.0,
+        gt=0.5,
+        le=50,
+        description="σ of the Gaussian aperture above the atmosphere of gaapFlux, in all bands; it must be wider than "
+        "the PSFs, or the flux is flagged [px].",
+    )
+    extended_above: float = Field(
+        default=0.1, gt=0, lt=1, description="Excess of size 1 − T(PSF) / T above which a source counts as extended."
+    )
+    share_error: float = Field(
+        default=0.3,
+        ge=0,
+        le=1,
+        description="How well the ratio of two templates is known, as a fraction, apart from their amplitudes: errors "
+        "of fluxes in blends grow with the light that two objects contest. Calibrated on simulated pairs.",
+    )
+    noise_lag: int = Field(
+        default=4, ge=0, le=16, description="Largest lag of the noise's autocorrelation; 0: noise is white [px]."
+    )
+    noise_seed: int = Field(
+        default=0, ge=0, description="Seed, with the object's identifier, of the noise that replaces its neighbours."
+    )
+    plugins: tuple[str, ...] = Field(
+        default=(), description="Names of measurements of installed plug-ins that are made besides."
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import fft
 
 from ..exceptions import MeasDeblendError
 from ..geometry import Box, Image
+from ..image import ImagePsf
 from .apertures import aperture_weights
 from .flags import FlagReason, add_reason
 
@@ -91,6 +94,9 @@ def draw_psfs(psfs: Sequence[Psf | None], position: tuple[float, float]) -> PsfC
     A PSF that is missing, is not defined there (it raises the package's errors or a ValueError), is not finite or
     has no positive sum is marked as unusable.
     """
+    together = _drawn_together(psfs, position)
+    if together is not None:
+        return together
     stamps = [_draw(psf, position) for psf in psfs]
     boxes = [box for _, box in stamps]
     frame = boxes[0]
@@ -100,6 +106,19 @@ def draw_psfs(psfs: Sequence[Psf | None], position: tuple[float, float]) -> PsfC
     for image, (stamp, box) in zip(cube, stamps, strict=True):
         image[box.slices_in(frame)] = stamp
     return PsfCube(cube, frame, np.array([stamp.size > 0 for stamp, _ in stamps]))
+
+
+def _drawn_together(psfs: Sequence[Psf | None], position: tuple[float, float]) -> PsfCube | None:
+    """Stamps of one size, moved by `image.shift_stamp`'s rule in one transform; None for all other PSFs."""
+    stamps = [psf.stamp for psf in psfs if isinstance(psf, ImagePsf)]
+    if len(stamps) < len(psfs) or len({stamp.shape for stamp in stamps}) != 1 or not np.isfinite(position).all():
+        return None
+    (height, width), pixel = stamps[0].shape, [math.floor(p + 0.5) for p in position]
+    dy, dx = (p - whole for p, whole in zip(position, pixel, strict=True))
+    phase = np.exp(-2j * np.pi * dy * fft.fftfreq(height))[:, None] * np.exp(-2j * np.pi * dx * fft.rfftfreq(width))
+    cube = fft.irfft2(fft.rfft2(np.stack(stamps)) * phase, s=(height, width))
+    box = Box((pixel[0] - height // 2, pixel[1] - width // 2), (height, width))
+    return PsfCube(cube, box, np.ones(len(stamps), dtype=bool))
 
 
 def _draw(psf: Psf | None, position: tuple[float, float]) -> tuple[NDArray[np.float64], Box]:

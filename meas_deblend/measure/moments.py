@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..geometry import BoolArray, IntArray
     from .config import MeasureConfig
+    from .noise import NoiseCorrelation
     from .pixels import Window
 
 __all__ = ["GaussianFit", "adaptive_moments", "gaussian_centroid"]
@@ -52,7 +53,11 @@ class GaussianFit:
 
 
 def gaussian_centroid(
-    window: Window, start: tuple[float, float], sigma: NDArray[np.float64], config: MeasureConfig
+    window: Window,
+    start: tuple[float, float],
+    sigma: NDArray[np.float64],
+    config: MeasureConfig,
+    correlation: NoiseCorrelation | None = None,
 ) -> GaussianFit:
     """Find centroids under round Gaussian weights of fixed size, one per image.
 
@@ -69,6 +74,8 @@ def gaussian_centroid(
         σ of the weights [px].
     config : MeasureConfig
         Limits and iterations.
+    correlation : NoiseCorrelation, optional
+        Of the noise; default: white.
 
     Returns
     -------
@@ -76,11 +83,18 @@ def gaussian_centroid(
         Its moments are those of the weights. A failed centroid is flagged and keeps its last place.
     """
     moments = np.stack([sigma**2, np.zeros_like(sigma), sigma**2], axis=1)
-    return _iterate(window, start, moments, config, adapt=False)
+    return _iterate(window, start, moments, config, (correlation, None), adapt=False)
 
 
 def adaptive_moments(
-    window: Window, start: tuple[float, float], sigma: NDArray[np.float64], config: MeasureConfig
+    window: Window,
+    start: tuple[float, float],
+    sigma: NDArray[np.float64],
+    config: MeasureConfig,
+    correlation: NoiseCorrelation | None = None,
+    *,
+    numbers: IntArray | None = None,
+    begin: GaussianFit | None = None,
 ) -> GaussianFit:
     """Find adaptive moments: centre and shape of the best elliptical Gaussian weight, one per image.
 
@@ -94,6 +108,12 @@ def adaptive_moments(
         σ of the round weight to start from [px].
     config : MeasureConfig
         Limits and iterations.
+    correlation : NoiseCorrelation, optional
+        Of the noise of B bands; default: white.
+    numbers : int array (N,), optional
+        Band of each image, modulo B; default: 0, 1, …
+    begin : GaussianFit, optional
+        Where fits in a smaller window ended; those that did not fail go on from there.
 
     Returns
     -------
@@ -101,17 +121,29 @@ def adaptive_moments(
         Moments of the image as it is, PSF included. For a Gaussian object they are its covariance.
     """
     moments = np.stack([sigma**2, np.zeros_like(sigma), sigma**2], axis=1)
-    return _iterate(window, start, moments, config, adapt=True)
+    return _iterate(window, start, moments, config, (correlation, numbers), adapt=True, begin=begin)
 
 
 def _iterate(
-    window: Window, start: tuple[float, float], moments: NDArray[np.float64], config: MeasureConfig, *, adapt: bool
+    window: Window,
+    start: tuple[float, float],
+    moments: NDArray[np.float64],
+    config: MeasureConfig,
+    noise: tuple[NoiseCorrelation | None, IntArray | None],
+    *,
+    adapt: bool,
+    begin: GaussianFit | None = None,
 ) -> GaussianFit:
     count = len(window.flux)
     center = np.tile(np.asarray(start, dtype=np.float64), (count, 1))
+    if begin is not None:
+        good = (begin.reasons == 0)[:, None]
+        center, moments = np.where(good, begin.center, center), np.where(good, begin.moments, moments)
     fit = GaussianFit(center, moments, np.full((count, 5, 5), np.nan), np.zeros(count, dtype=np.int64))
     fit = replace(fit, reasons=_hopeless(window, fit))
     running: BoolArray = np.asarray(fit.reasons == 0)
+    lead = np.arange(count) if window.same is None else window.same
+    running &= lead == np.arange(count)
     for _ in range(config.max_iterations):
         index = np.flatnonzero(running)
         if index.size == 0:
@@ -121,8 +153,13 @@ def _iterate(
         fit = replace(fit, reasons=add_reason(fit.reasons, wandered, FlagReason.WANDERED))
         running[index[settled]] = False
         running[fit.reasons != 0] = False
-    reasons = add_reason(fit.reasons, running, FlagReason.NOT_CONVERGED)
-    return _finish(window, replace(fit, reasons=reasons), config.max_lost_fraction, adapt=adapt)
+    fit = replace(fit, reasons=add_reason(fit.reasons, running, FlagReason.NOT_CONVERGED))
+    if window.same is not None:
+        # Images that repeat another one have its solution, and errors of their own.
+        hopeful = np.where(_hopeless(window, fit) == 0, lead, np.arange(count))
+        fit = replace(fit, center=fit.center[hopeful], moments=fit.moments[hopeful], reasons=fit.reasons[hopeful])
+    reasons = fit.reasons
+    return _finish(window, replace(fit, reasons=reasons), config.max_lost_fraction, noise, adapt=adapt)
 
 
 def _hopeless(window: Window, fit: GaussianFit) -> IntArray:
@@ -136,26 +173,46 @@ def _hopeless(window: Window, fit: GaussianFit) -> IntArray:
 def _step(
     window: Window, fit: GaussianFit, index: IntArray, tolerance: float, *, adapt: bool
 ) -> tuple[GaussianFit, BoolArray]:
-    """One fixed-point step of the images ``index``: the centre by twice the weighted mean, M to 2 ⟨ΔΔᵀ⟩.
+    """One step of the images ``index``, exact for Gaussian objects of any width once the centre is close.
 
-    Both are exact for Gaussian objects as wide as the weight, and both are contractions for wider or narrower ones.
+    With ⟨⟩ the means under the weight, the centre goes by ⟨Δ⟩ / (1 − ⟨Δ²⟩ / M) along each axis, which is Newton's step,
+    and M becomes (⟨ΔΔᵀ⟩⁻¹ − M⁻¹)⁻¹. Where that is far from M, it becomes 2 ⟨ΔΔᵀ⟩ instead, which is slow but safe.
     """
     center, moments, reasons = fit.center.copy(), fit.moments.copy(), fit.reasons.copy()
     flux, residual = collect(window, center, moments, index)
     positive = flux > 0
     mean = np.where(positive[:, None], residual / np.where(positive, flux, 1.0)[:, None], 0.0)
-    size = np.sqrt((moments[index, 0] + moments[index, 2]) / 2)
-    step = np.clip(2 * mean[:, :2], -size[:, None], size[:, None])
+    old = moments[index]
+    size = np.sqrt((old[:, 0] + old[:, 2]) / 2)
+    second = mean[:, 2:] + old / 2
+    # Between those of a point and of something three times as wide as the weight.
+    remainder = np.clip(1 - second[:, ::2] / old[:, ::2], 0.25, 1.0)
+    step = np.clip(mean[:, :2] / remainder, -size[:, None], size[:, None])
     change = np.abs(step).max(axis=1) / size
     center[index] += step
     bad_size = np.zeros(index.size, dtype=bool)
     if adapt:
-        moments[index] += 2 * mean[:, 2:]
-        change = np.maximum(change, np.abs(2 * mean[:, 2:]).max(axis=1) / size**2)
-        bad_size = positive & ~_sensible(moments[index], window)
+        new = np.where(positive[:, None], _deconvolved(second, old), old)
+        moments[index] = new
+        change = np.maximum(change, np.abs(new - old).max(axis=1) / size**2)
+        bad_size = positive & ~_sensible(new, window)
     reasons[index] = add_reason(reasons[index], ~positive, FlagReason.NO_FLUX)
     reasons[index] = add_reason(reasons[index], bad_size, FlagReason.NOT_CONVERGED)
     return replace(fit, center=center, moments=moments, reasons=reasons), change < tolerance
+
+
+def _deconvolved(second: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Moments (N, 3) of what has the moments ``second`` under ``weight``, if it is Gaussian; else a damped step."""
+    (yy, yx, xx), (a, b, c) = second.T, weight.T
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        det, norm = yy * xx - yx**2, a * c - b**2
+        # Elements of the difference of the inverses.
+        p, q, r = xx / det - c / norm, -(yx / det - b / norm), yy / det - a / norm
+        inverse = p * r - q**2
+        exact = np.stack([r / inverse, -q / inverse, p / inverse], axis=1)
+        growth = (exact[:, 0] + exact[:, 2]) / (a + c)
+        usable = (det > 0) & (p > 0) & (inverse > 0) & (growth > 0.5) & (growth < 2)
+    return np.where(usable[:, None] & np.isfinite(exact), exact, 2 * second)
 
 
 def _sensible(moments: NDArray[np.float64], window: Window) -> BoolArray:
@@ -166,14 +223,23 @@ def _sensible(moments: NDArray[np.float64], window: Window) -> BoolArray:
     return np.asarray((mean - half_difference > _SMALLEST) & (mean + half_difference < largest))
 
 
-def _finish(window: Window, fit: GaussianFit, max_lost: float, *, adapt: bool) -> GaussianFit:
+def _finish(
+    window: Window,
+    fit: GaussianFit,
+    max_lost: float,
+    noise: tuple[NoiseCorrelation | None, IntArray | None],
+    *,
+    adapt: bool,
+) -> GaussianFit:
     """Take a last step of Newton's method, propagate the noise, and look at what the weights lay on."""
     center, moments, reasons = fit.center.copy(), fit.moments.copy(), fit.reasons.copy()
     covariance = fit.covariance.copy()
     index = np.flatnonzero(reasons == 0)
+    if not index.size:
+        return fit
     used = 5 if adapt else 2
     edge, masked = lost_fractions(window, center, moments, index)
-    last, covariance[index], singular = propagate(window, center, moments, index, used)
+    last, covariance[index], singular = propagate(window, center, moments, index, used, noise=noise)
     # Far from the solution the linear step may be wild; then the fixed-point result stands.
     size = np.sqrt((moments[index, 0] + moments[index, 2]) / 2)
     relative = np.abs(last) / np.stack([size, size, *[size**2] * 3], axis=1)

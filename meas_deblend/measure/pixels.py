@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..geometry import BoolArray, FloatArray
     from ..image import MultibandExposure
 
-__all__ = ["ObjectPixels", "Window", "child_pixels", "image_pixels", "with_surroundings"]
+__all__ = ["ObjectPixels", "Window", "child_pixels", "cropped", "image_pixels", "with_surroundings"]
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,9 @@ class Window:
         Pixels that can be measured on: observed, and not bad.
     observed : bool array (h, w)
         Pixels of the image.
+    same : int array (B,), optional
+        For each image the first one that differs from it by a positive factor only, itself where there is none; the
+        shapes of such images are sought once.
     """
 
     box: Box
@@ -121,6 +124,23 @@ class Window:
     noise: NDArray[np.float64]
     usable: BoolArray
     observed: BoolArray
+    same: NDArray[np.int64] | None = None
+
+    @cached_property
+    def single(self) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Flux in single precision, in units of each image's largest absolute value, and that value (B,)."""
+        largest = np.abs(self.flux).max(axis=(1, 2), initial=0.0)
+        unit = np.where(np.isfinite(largest) & (largest > 0), largest, 1.0)
+        return (self.flux / unit[:, None, None]).astype(np.float32), unit
+
+
+def cropped(window: Window, box: Box) -> Window:
+    """Part of a window."""
+    inner = window.box & box
+    cut = inner.slices_in(window.box)
+    both = (slice(None), *cut)
+    planes = (window.flux[both], window.noise[both], window.usable[both])
+    return Window(inner, *planes, window.observed[cut], window.same)
 
 
 def child_pixels(exposure: MultibandExposure, child: Child) -> ObjectPixels:

@@ -6,6 +6,7 @@ pyarrow and astropy are loaded when something that needs them is first used, not
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ._measured_columns import FLAVOR_PREFIXES
 from .checks import check_table, declaration
 from .columns import CatalogLayout, Column, TableDeclaration, aperture_name, flux_factor, flux_unit
 from .declarations import OBJECT_FLAGS, TABLES
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .tables import arrow_schema, read_table, to_table, write_table
 
 __all__ = [
+    "FLAVOR_PREFIXES",
     "OBJECT_FLAGS",
     "OUTCOMES",
     "REASONS",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from ._measured_columns import BAND_MEASUREMENTS, OBJECT_MEASUREMENTS
 from .columns import Column
 
-__all__ = ["MODEL_FLAGS", "OBJECT_COLUMNS", "outcome_columns"]
+__all__ = ["FORCED_COLUMNS", "MODEL_FLAGS", "OBJECT_COLUMNS", "outcome_columns"]
 
-_AXES = ("xx", "yy", "xy")
+_NEW = "1.2.0"
 
 
 def outcome_columns(parent: str) -> tuple[Column, ...]:
@@ -178,89 +181,39 @@ _BANDS = (
     ),
 )
 
-_MEASURED = (
-    Column(
-        "{band}_psfFlux",
-        "float64",
-        "flux",
-        "Flux of the PSF fitted to its pixels in {band}.",
-        "measure",
-        nullable=True,
-    ),
-    Column("{band}_psfFluxErr", "float64", "flux", "Standard deviation of {band}_psfFlux.", "measure", nullable=True),
-    Column(
-        "{band}_psfFlux_flag",
-        "bool",
-        "",
-        "{band}_psfFlux could not be measured, or too much of its pixels is masked or beyond the edge.",
-        "measure",
-    ),
-    Column(
-        "{band}_{aperture}Flux",
-        "float64",
-        "flux",
-        "Flux of its pixels within {radius} pixels of x, y in {band}.",
-        "measure",
-        nullable=True,
-    ),
-    Column(
-        "{band}_{aperture}FluxErr",
-        "float64",
-        "flux",
-        "Standard deviation of {band}_{aperture}Flux.",
-        "measure",
-        nullable=True,
-    ),
-    Column(
-        "{band}_{aperture}Flux_flag",
-        "bool",
-        "",
-        "{band}_{aperture}Flux could not be measured, or too much of the aperture is masked or beyond the edge.",
-        "measure",
-    ),
-    Column("{band}_centroid_x", "float64", "pix", "Column of its centroid in {band}.", "measure", nullable=True),
-    Column("{band}_centroid_y", "float64", "pix", "Row of its centroid in {band}.", "measure", nullable=True),
-    *(
-        Column(
-            f"{{band}}_centroid_{axis}Err",
-            "float64",
-            "pix",
-            f"Standard deviation of {{band}}_centroid_{axis}.",
-            "measure",
-            nullable=True,
-        )
-        for axis in "xy"
-    ),
-    Column(
-        "{band}_centroid_flag",
-        "bool",
-        "",
-        "The centroid in {band} is not to be trusted; it may be where the measurement was started.",
-        "measure",
-    ),
-    *(
-        Column(
-            f"{{band}}_i{axes}",
-            "float64",
-            "pix2",
-            f"Adaptive second moment {axes} in {{band}}, PSF included.",
-            "measure",
-            nullable=True,
-        )
-        for axes in _AXES
-    ),
-    *(
-        Column(
-            f"{{band}}_i{axes}Err",
-            "float64",
-            "pix2",
-            f"Standard deviation of {{band}}_i{axes}.",
-            "measure",
-            nullable=True,
-        )
-        for axes in _AXES
-    ),
-    Column("{band}_shape_flag", "bool", "", "The moments in {band} are not to be trusted.", "measure"),
+OBJECT_COLUMNS: tuple[Column, ...] = (
+    *_IDENTITY,
+    *_TREE,
+    *_OUTCOME,
+    *MODEL_FLAGS,
+    *_POINT_SOURCE,
+    *_BANDS,
+    *BAND_MEASUREMENTS,
+    *OBJECT_MEASUREMENTS,
 )
 
-OBJECT_COLUMNS: tuple[Column, ...] = _IDENTITY + _TREE + _OUTCOME + MODEL_FLAGS + _POINT_SOURCE + _BANDS + _MEASURED
+FORCED_COLUMNS: tuple[Column, ...] = (
+    Column("forcedId", "int64", "", "Row of the catalog of positions that was given, from 1.", "measure", since=_NEW),
+    Column("sourceName", "string", "", "Its name in that catalog; else its row.", "measure", since=_NEW),
+    Column(
+        "objectId",
+        "int64",
+        "",
+        "Object on whose pixels it was measured; 0 where none was near: then all objects were replaced by noise.",
+        "measure",
+        since=_NEW,
+    ),
+    Column(
+        "objectDistance",
+        "float64",
+        "pix",
+        "Distance to the nearest object; NaN where there are none.",
+        "measure",
+        nullable=True,
+        since=_NEW,
+    ),
+    *(replace(column, since=_NEW) for column in _IDENTITY if column.name in ("x", "y", "coord_ra", "coord_dec")),
+    *(replace(column, since=_NEW) for column in _BANDS if column.name.endswith("_maskedFraction")),
+    *(replace(column, since=_NEW) for column in (*BAND_MEASUREMENTS, *OBJECT_MEASUREMENTS)),
+)
+"""Columns of positions at which objects were measured on request."""

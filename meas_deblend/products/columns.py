@@ -14,7 +14,7 @@ from .versions import version_numbers
 
 __all__ = ["TABLE_VERSION", "CatalogLayout", "Column", "TableDeclaration", "aperture_name", "flux_factor", "flux_unit"]
 
-TABLE_VERSION = "1.1.0"
+TABLE_VERSION = "1.2.0"
 """Version of the tables that are written; each column knows since which version there is it."""
 
 Dtype = Literal["int32", "int64", "float32", "float64", "bool", "string"]
@@ -71,6 +71,8 @@ class Column:
         Whether a row may have no value (NaN). Only floats: integers, flags and strings always have one.
     since : str
         Version of the tables that had it first.
+    reference : str
+        Where the definition comes from; "" where the meaning says it all.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Column:
     set_by: str
     nullable: bool = False
     since: str = "1.0.0"
+    reference: str = ""
 
     def __post_init__(self) -> None:
         if self.nullable and not self.dtype.startswith("float"):
@@ -113,17 +116,21 @@ class TableDeclaration:
     key : tuple of str
         Columns whose values together occur once.
     columns : tuple of Column
+    has_plugins : bool
+        Whether plug-ins may add columns (`CatalogLayout.extra`).
     """
 
     name: str
     meaning: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
+    has_plugins: bool = False
 
     def unfold(self, layout: CatalogLayout, version: str = TABLE_VERSION) -> tuple[Column, ...]:
         """Columns of the table for one data set: families unfolded, units filled in; those that ``version`` had."""
         newest = version_numbers(version)
-        declared = (column for column in self.columns if version_numbers(column.since) <= newest)
+        families = (*self.columns, *layout.extra) if self.has_plugins else self.columns
+        declared = (column for column in families if version_numbers(column.since) <= newest)
         return tuple(column for family in declared for column in layout.unfold(family))
 
 
@@ -141,6 +148,8 @@ class CatalogLayout:
         Radii of circular apertures, pixels.
     image_unit : str
         Unit of the pixels.
+    extra : tuple of Column
+        Columns of plug-ins, which come after those that are declared.
 
     Raises
     ------
@@ -152,6 +161,7 @@ class CatalogLayout:
     flux_units: tuple[str, ...] = ()
     aperture_radii: tuple[float, ...] = ()
     image_unit: str = "count"
+    extra: tuple[Column, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.flux_units:
@@ -170,10 +180,11 @@ class CatalogLayout:
         zeropoints: tuple[float | None, ...],
         aperture_radii: tuple[float, ...] = (),
         image_unit: str = "count",
+        extra: tuple[Column, ...] = (),
     ) -> CatalogLayout:
         """Layout whose flux units follow from the zero points, one per band."""
         units = tuple(flux_unit(zeropoint, image_unit) for zeropoint in zeropoints)
-        return cls(bands, units, aperture_radii, image_unit)
+        return cls(bands, units, aperture_radii, image_unit, extra)
 
     def unfold(self, column: Column) -> tuple[Column, ...]:
         """Return the columns that a declared one stands for: bands outside, apertures inside."""

@@ -6,7 +6,7 @@ the first pixel being (0, 0). A flag's meaning is what ``True`` says.
 
 from __future__ import annotations
 
-from ._object_columns import OBJECT_COLUMNS, outcome_columns
+from ._object_columns import FORCED_COLUMNS, OBJECT_COLUMNS, outcome_columns
 from .columns import Column, TableDeclaration
 from .vocabulary import REASON_FLAGS, REASONS
 
@@ -121,9 +121,81 @@ _OBJECTS = TableDeclaration(
     meaning="One row per object, deblended or isolated: a set without duplicates.",
     key=("objectId",),
     columns=OBJECT_COLUMNS,
+    has_plugins=True,
 )
 
-TABLES: dict[str, TableDeclaration] = {table.name: table for table in (_OBJECTS, _PARENTS, _LEDGER, _TIMINGS)}
+_FORCED = TableDeclaration(
+    name="forced",
+    meaning="One row per position that was given, measured there and nowhere else.",
+    key=("forcedId",),
+    columns=FORCED_COLUMNS,
+    has_plugins=True,
+)
+
+_COVARIANCE = TableDeclaration(
+    name="flux_covariance",
+    meaning="Covariance of the fluxes of two objects of a parent in a band, each pair once, a not after b; pairs that "
+    "share no pixel are left out.",
+    key=("parent", "band", "a", "b"),
+    columns=(
+        Column("parent", "int64", "", "Identifier of the parent, an isolated object's own.", "measure", since="1.2.0"),
+        Column("band", "string", "", "Band.", "measure", since="1.2.0"),
+        Column("a", "int64", "", "objectId of one.", "measure", since="1.2.0"),
+        Column("b", "int64", "", "objectId of the other; the same for a variance.", "measure", since="1.2.0"),
+        Column(
+            "cov",
+            "float64",
+            "",
+            "Covariance of {band}_psfFlux of a and b, in the square of its unit.",
+            "measure",
+            nullable=True,
+            since="1.2.0",
+            reference="Σ a_i ρ_i N a_j ρ_j with what the templates add in first order",
+        ),
+        Column(
+            "modelCov",
+            "float64",
+            "",
+            "Covariance of {band}_modelFlux of a and b, in the square of its unit; NaN without models.",
+            "measure",
+            nullable=True,
+            since="1.2.0",
+        ),
+    ),
+)
+
+_NOISE = TableDeclaration(
+    name="noise_correlation",
+    meaning="Autocorrelation of the noise of each band, measured on the sky between the parents.",
+    key=("band", "dy", "dx"),
+    columns=(
+        Column("band", "string", "", "Band.", "measure", since="1.2.0"),
+        Column("dy", "int32", "pix", "Lag in rows.", "measure", since="1.2.0"),
+        Column("dx", "int32", "pix", "Lag in columns.", "measure", since="1.2.0"),
+        Column(
+            "xi",
+            "float64",
+            "",
+            "Correlation ξ of the noise of two pixels at this lag: 1 at (0, 0), 0 where none is significant.",
+            "measure",
+            since="1.2.0",
+            reference="Casertano et al. 2000, AJ 120, 2747, appendix A",
+        ),
+        Column(
+            "variance_ratio",
+            "float64",
+            "",
+            "Variance of the sky's pixels over what the variance plane says; told, not applied.",
+            "measure",
+            since="1.2.0",
+        ),
+        Column("pixels", "int64", "", "Pixels of sky; 0: too few, noise counts as white.", "measure", since="1.2.0"),
+    ),
+)
+
+TABLES: dict[str, TableDeclaration] = {
+    table.name: table for table in (_OBJECTS, _PARENTS, _LEDGER, _TIMINGS, _FORCED, _COVARIANCE, _NOISE)
+}
 
 OBJECT_FLAGS: frozenset[str] = frozenset(
     column.name for column in OBJECT_COLUMNS if column.is_flag and not column.per_band

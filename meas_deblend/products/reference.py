@@ -33,10 +33,13 @@ def columns_markdown() -> str:
 
 
 def _table_section(table: TableDeclaration) -> str:
-    rows = [(f"`{c.name}`", c.dtype, c.unit, c.meaning, c.set_by, "NaN" if c.nullable else "") for c in table.columns]
+    rows = [
+        (f"`{c.name}`", c.dtype, c.unit, c.meaning, c.reference, c.set_by, "NaN" if c.nullable else "")
+        for c in table.columns
+    ]
     key = " and ".join(f"`{name}`" for name in table.key)
     head = f"## {table.name}\n\n{table.meaning} A row is identified by {key}.\n\n"
-    return head + _grid(("column", "type", "unit", "meaning", "set by", "no value"), rows)
+    return head + _grid(("column", "type", "unit", "meaning", "reference", "set by", "no value"), rows)
 
 
 def _vocabulary(title: str, names: Sequence[str], rows: Iterable[tuple[str, str]]) -> str:

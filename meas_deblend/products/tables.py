@@ -15,18 +15,16 @@ from astropy.units import Unit
 from .._atomic import atomic_write
 from ..exceptions import InputError, ModelError
 from .checks import declaration, typed_columns
-from .columns import TABLE_VERSION, CatalogLayout
+from .columns import TABLE_VERSION, CatalogLayout, Column
 from .versions import check_header, header
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .columns import Column
-
 __all__ = ["READABLE_TABLES", "TABLE_TYPE", "arrow_schema", "read_table", "to_table", "write_table"]
 
 TABLE_TYPE = "meas_deblend.table"
-READABLE_TABLES = ("1.0.0", TABLE_VERSION)
+READABLE_TABLES = ("1.0.0", "1.1.0", TABLE_VERSION)
 """Versions that can be read, oldest first: the newer ones only added columns."""
 
 _ARROW = {
@@ -141,11 +139,14 @@ def read_table(path: Path) -> Table:
 
 def _layout(stored: Mapping[str, Any]) -> CatalogLayout:
     bands, units, radii = (tuple(stored[key]) for key in ("bands", "flux_units", "aperture_radii"))
-    return CatalogLayout(bands, units, radii, stored["image_unit"])
+    extra = tuple(Column(**column) for column in stored.get("extra", ()))
+    return CatalogLayout(bands, units, radii, stored["image_unit"], extra)
 
 
 def _field(column: Column) -> pa.Field:
     about = {"unit": column.unit, "description": column.meaning}
+    if column.reference:
+        about["reference"] = column.reference
     return pa.field(column.name, _ARROW[column.dtype], nullable=False, metadata=about)
 
 

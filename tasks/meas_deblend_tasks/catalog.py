@@ -11,12 +11,12 @@ from meas_deblend.models import BlendModel, ParentModel, SourceModel, model_flux
 from meas_deblend.products import OBJECT_FLAGS, REASON_FLAGS, REASONS, CatalogLayout, declaration, flux_factor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from meas_deblend.apportion import LedgerRow
+    from meas_deblend.apportion import Child, LedgerRow
     from meas_deblend.image import MultibandExposure
 
-__all__ = ["CatalogInputs", "Row", "columns_of", "ledger_columns", "object_rows", "parent_row"]
+__all__ = ["CatalogInputs", "Row", "ledger_columns", "object_rows", "parent_row", "rows_of"]
 
 Row = dict[str, Any]
 
@@ -35,18 +35,18 @@ class CatalogInputs:
         Reduced χ² of the joint model over the parent; NaN where there is no model.
     source_chi2 : tuple of float
         The same over the pixels of each source's own model.
-    measured : tuple of mapping of str to value
-        Per source the measured columns, already in catalog units.
+    children : tuple of Child
+        Re-apportioned pixels of each source.
     """
 
     model: ParentModel
     footprint_bands: tuple[str, ...]
     chi2: float
     source_chi2: tuple[float, ...]
-    measured: tuple[Mapping[str, Any], ...]
+    children: tuple[Child, ...]
 
 
-def columns_of(table: str, rows: Sequence[Row], layout: CatalogLayout) -> dict[str, list[Any]]:
+def rows_of(table: str, rows: Sequence[Row], layout: CatalogLayout) -> dict[str, list[Any]]:
     """Turn rows into the declared columns of a table; also right for no row at all."""
     return {column.name: [row[column.name] for row in rows] for column in declaration(table).unfold(layout)}
 
@@ -84,14 +84,15 @@ def object_rows(given: CatalogInputs, exposure: MultibandExposure) -> list[Row]:
     model = given.model
     blend_of = {source.id: blend for blend in model.blends for source in blend.sources}
     rows = []
-    for source, chi2, measured in zip(model.sources, given.source_chi2, given.measured, strict=True):
+    for source, chi2, child in zip(model.sources, given.source_chi2, given.children, strict=True):
         row = _identity(model, source) | _outcome(model) | _fit(blend_of[source.id], source)
         row |= {"deblend_chi2": chi2, "deblend_noModel": not source.components}
         row |= {flag: flag in source.flags for flag in OBJECT_FLAGS if flag not in row}
         for k, band in enumerate(exposure.bands):
             row |= _per_band(source, band, k, flux_factor(exposure.zeropoints[k]))
             row[f"merge_footprint_{band}"] = band in given.footprint_bands
-        rows.append(row | dict(measured))
+            row[f"{band}_zeroFlux"] = not bool((child.share[k] > 0).any())
+        rows.append(row)
     return rows
 
 

@@ -10,9 +10,11 @@ __all__ = [
     "CHILDREN",
     "COADDS",
     "DETECTIONS",
+    "FLUX_COVARIANCE",
     "LEDGER",
     "MARKED_COADDS",
     "MODELS",
+    "NOISE",
     "OBJECTS",
     "PARENTS",
     "PARENT_MODELS",
@@ -55,3 +57,5 @@ MODELS = _of_patch("models", "MemoryStore", "Every model, PSF and footprint.")
 OBJECTS = _of_patch("objects", "Table", "One row per object.")
 PARENTS = _of_patch("parents", "Table", "One row per parent.")
 LEDGER = _of_patch("ledger", "Table", "One row per parent and band.")
+FLUX_COVARIANCE = _of_patch("flux_covariance", "Table", "One row per pair of children of a parent, and band.")
+NOISE = _of_patch("noise_correlation", "Table", "Autocorrelation of each band's noise.")

@@ -9,16 +9,28 @@ from pydantic import Field
 
 from meas_deblend.apportion import Apportioned, model_chi2
 from meas_deblend.framework import Config, Connections, PipelineTask, progress
-from meas_deblend.measure import MeasureConfig, child_pixels, measure_child
-from meas_deblend.products import CatalogLayout, to_table
+from meas_deblend.measure import (
+    MeasureConfig,
+    ParentMeasurer,
+    PsfShapes,
+    Scene,
+    detected_pixels,
+    flux_covariances,
+    measure_noise,
+)
+from meas_deblend.products import to_table
 
-from .catalog import CatalogInputs, columns_of, ledger_columns, object_rows, parent_row
-from .datasets import CHILDREN, COADDS, DETECTIONS, LEDGER, OBJECTS, PARENT_MODELS, PARENTS
-from .measured import measured_row, with_sky_positions
+from .catalog import CatalogInputs, ledger_columns, object_rows, parent_row, rows_of
+from .datasets import CHILDREN, COADDS, DETECTIONS, FLUX_COVARIANCE, LEDGER, NOISE, OBJECTS, PARENT_MODELS, PARENTS
+from .measured import MeasuredRows
+from .measured_tables import catalog_layout, covariance_columns, forced_table, joined, noise_columns
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from meas_deblend.detect import Detections
-    from meas_deblend.image import MultibandExposure
+    from meas_deblend.geometry import Footprint
+    from meas_deblend.image import MultibandExposure, SourceList
     from meas_deblend.models import ParentModel
 
     from .catalog import Row
@@ -29,7 +41,7 @@ __all__ = ["MeasureOutputs", "MeasureTask", "MeasureTaskConfig"]
 class MeasureTaskConfig(Config):
     """What is measured."""
 
-    measurement: MeasureConfig = Field(MeasureConfig(), description="Apertures, centroid and moments.")
+    measurement: MeasureConfig = Field(MeasureConfig(), description="Fluxes, centroids, shapes and their errors.")
 
 
 @dataclass(frozen=True)
@@ -39,13 +51,16 @@ class MeasureOutputs:
     objects: Any
     parents: Any
     ledger: Any
+    flux_covariance: Any
+    noise_correlation: Any
 
 
 class MeasureTask(PipelineTask[MeasureTaskConfig]):
-    """Measure every child on its re-apportioned pixels, in every band, and fill the catalogs."""
+    """Measure every child on its re-apportioned pixels and on its models, in every band, and fill the catalogs."""
 
     connections: ClassVar[Connections] = Connections(
-        inputs=(COADDS, DETECTIONS, PARENT_MODELS, CHILDREN), outputs=(OBJECTS, PARENTS, LEDGER)
+        inputs=(COADDS, DETECTIONS, PARENT_MODELS, CHILDREN),
+        outputs=(OBJECTS, PARENTS, LEDGER, FLUX_COVARIANCE, NOISE),
     )
 
     def run(
@@ -56,35 +71,94 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
         children: tuple[Apportioned, ...],
     ) -> MeasureOutputs:
         """Measure all children."""
+        return self.measure(coadds, parent_models, children, detections.footprint_bands)
+
+    def measure(
+        self,
+        coadds: MultibandExposure,
+        parent_models: Sequence[ParentModel],
+        children: Sequence[Apportioned],
+        footprint_bands: Mapping[int, Sequence[str]],
+        footprints: Sequence[Footprint] | None = None,
+    ) -> MeasureOutputs:
+        """Measure all children; the same for models that come from a run and from a store.
+
+        Parameters
+        ----------
+        coadds : MultibandExposure
+        parent_models, children
+            One of each per parent, in the same order.
+        footprint_bands : mapping of int to sequence of str
+            Bands in which each parent was detected.
+        footprints : sequence of Footprint, optional
+            Of all parents of the patch, if only some are measured.
+        """
+        config = self.config.measurement
+        scene = self._scene(coadds, parent_models, footprints)
+        psfs, rows = PsfShapes(coadds.psfs, config), MeasuredRows(coadds, config)
         objects: list[Row] = []
         parents: list[Row] = []
-        pairs = list(zip(parent_models, children, strict=True))
-        for model, shared in progress(pairs, description="parents"):
-            quality = model_chi2(coadds, model)
-            given = CatalogInputs(
-                model,
-                tuple(detections.footprint_bands.get(model.id, ())),
-                quality.parent,
-                quality.sources,
-                self._measured(coadds, model, shared),
-            )
+        covariances: list[Row] = []
+        for model, shared in progress(list(zip(parent_models, children, strict=True)), description="parents"):
+            measurer = ParentMeasurer(scene, model, shared, psfs, config)
+            results = [measurer.measure(k) for k in range(len(model.sources))]
+            for measured, _ in results:
+                rows.add(measured)
+            covariances += covariance_columns(model, flux_covariances(measurer, [c for _, c in results]), coadds)
+            quality = model_chi2(coadds, model, measurer.templates)
+            bands = tuple(footprint_bands.get(model.id, ()))
+            given = CatalogInputs(model, bands, quality.parent, quality.sources, tuple(shared.children))
             parents.append(parent_row(given))
             objects.extend(object_rows(given, coadds))
-        radii = self.config.measurement.aperture_radii
-        layout = CatalogLayout.of_bands(coadds.bands, coadds.zeropoints, radii, coadds.units)
+        layout = catalog_layout(coadds, config)
         ledger = [row for shared in children for row in shared.ledger]
         self.log.info("measured %d objects in %d bands", len(objects), len(coadds.bands))
         return MeasureOutputs(
-            objects=to_table("objects", columns_of("objects", with_sky_positions(objects, coadds), layout), layout),
-            parents=to_table("parents", columns_of("parents", parents, layout), layout),
+            objects=to_table("objects", joined("objects", objects, rows, coadds, layout), layout),
+            parents=to_table("parents", rows_of("parents", parents, layout), layout),
             ledger=to_table("ledger", ledger_columns(ledger), layout),
+            flux_covariance=to_table("flux_covariance", rows_of("flux_covariance", covariances, layout), layout),
+            noise_correlation=to_table("noise_correlation", noise_columns(scene.noise, coadds.bands), layout),
         )
 
-    def _measured(self, coadds: MultibandExposure, model: ParentModel, shared: Apportioned) -> tuple[Row, ...]:
-        """Measured columns of all sources of a parent, in the order of its peaks."""
-        rows = []
-        for source, child in zip(model.sources, shared.children, strict=True):
-            pixels = child_pixels(coadds, child)
-            measured = measure_child(pixels, coadds.psfs, source.peak.center, self.config.measurement)
-            rows.append(measured_row(measured, child, coadds, self.config.measurement.aperture_radii))
-        return tuple(rows)
+    def measure_at(
+        self,
+        coadds: MultibandExposure,
+        parent_models: Sequence[ParentModel],
+        children: Sequence[Apportioned],
+        positions: SourceList,
+        footprints: Sequence[Footprint] | None = None,
+    ) -> dict[str, Any]:
+        """Measure at given positions, each on the pixels of the nearest object: "forced" and "noise_correlation".
+
+        Parameters
+        ----------
+        coadds, parent_models, children, footprints
+            As for `measure`.
+        positions : SourceList
+            Where.
+        """
+        config = self.config.measurement
+        scene = self._scene(coadds, parent_models, footprints)
+        layout = catalog_layout(coadds, config)
+        return {
+            "forced": forced_table(scene, list(zip(parent_models, children, strict=True)), positions, config),
+            "noise_correlation": to_table("noise_correlation", noise_columns(scene.noise, coadds.bands), layout),
+        }
+
+    def _scene(
+        self,
+        coadds: MultibandExposure,
+        parent_models: Sequence[ParentModel],
+        footprints: Sequence[Footprint] | None = None,
+    ) -> Scene:
+        """Return the image, with its noise measured between the parents."""
+        config = self.config.measurement
+        given = [model.footprint for model in parent_models] if footprints is None else footprints
+        detected = detected_pixels(given, coadds.box.shape)
+        noise = measure_noise(coadds, detected, config.noise_lag)
+        for k, band in enumerate(coadds.bands):
+            self.log.info(
+                "band %s: Σξ = %.3f, sky / plane variance %.3f", band, noise.xi[k].sum(), noise.variance_ratio[k]
+            )
+        return Scene(coadds, detected, noise, config.noise_seed)

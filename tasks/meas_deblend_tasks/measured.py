@@ -1,46 +1,136 @@
-"""From one child's measurement to its catalog columns."""
+"""From one object's measurement to its catalog columns."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from meas_deblend.image import pixel_to_sky
-from meas_deblend.products import aperture_name, flux_factor
+from meas_deblend.products import FLAVOR_PREFIXES, aperture_name, flux_factor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from meas_deblend.apportion import Child
+    from numpy.typing import NDArray
+
     from meas_deblend.image import MultibandExposure
-    from meas_deblend.measure import FluxSet, Measurement, ShapeSet
+    from meas_deblend.measure import FlavorMeasurement, FluxTable, MeasureConfig, ObjectMeasurement, ShapeSet
 
     from .catalog import Row
 
-__all__ = ["measured_row", "with_sky_positions"]
+    Float = NDArray[np.float64]
+
+__all__ = ["MeasuredRows", "with_sky_positions"]
+
+_MAGNITUDES = ("psf", "kron", "gaap")
 
 
-def measured_row(measured: Measurement, child: Child, exposure: MultibandExposure, radii: tuple[float, ...]) -> Row:
-    """Measured columns of one object; fluxes in nJy where the zero point is known."""
-    y, x = measured.fluxes.position
-    row: Row = {"x": x, "y": y}
-    for k, band in enumerate(exposure.bands):
-        factor = flux_factor(exposure.zeropoints[k])
-        row |= _flux(f"{band}_psfFlux", measured.fluxes.psf, k, factor)
-        for radius, flux in zip(radii, measured.fluxes.apertures, strict=True):
-            row |= _flux(f"{band}_{aperture_name(radius)}Flux", flux, k, factor)
-        row |= {
-            f"{band}_zeroFlux": not bool((child.share[k] > 0).any()),
-            f"{band}_maskedFraction": measured.masked_fraction[k],
-            f"{band}_centroid_x": measured.centroid.x[k],
-            f"{band}_centroid_y": measured.centroid.y[k],
-            f"{band}_centroid_xErr": measured.centroid.x_error[k],
-            f"{band}_centroid_yErr": measured.centroid.y_error[k],
-            f"{band}_centroid_flag": bool(measured.centroid.flag[k]),
-            **_moments(f"{band}_", measured.shape, k),
-        }
-    return row
+class MeasuredRows:
+    """Measured columns of many objects, gathered as one array of numbers per object.
+
+    Parameters
+    ----------
+    exposure : MultibandExposure
+        Bands and zero points: fluxes go into the catalog in nJy where the zero point is known.
+    config : MeasureConfig
+        Names the apertures.
+    """
+
+    def __init__(self, exposure: MultibandExposure, config: MeasureConfig) -> None:
+        self._bands = exposure.bands
+        self._factor = np.array([flux_factor(z) for z in exposure.zeropoints])
+        self._known = np.array([z is not None for z in exposure.zeropoints])
+        apertures = tuple(aperture_name(radius) for radius in config.aperture_radii)
+        self._fluxes = tuple(f"{name}Flux" for name in (*apertures, "ellipse", "kron", "psf", "gaap"))
+        self._names: tuple[str, ...] = ()
+        self._rows: list[Float] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, measured: ObjectMeasurement) -> None:
+        """Add an object."""
+        pairs = list(self._values(measured))
+        if not self._names:
+            self._names = tuple(name for name, _ in pairs)
+        self._rows.append(np.concatenate([np.ravel(value) for _, value in pairs], dtype=np.float64))
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Columns by name; those of flags are boolean. Empty without any object."""
+        out: dict[str, NDArray[Any]] = {}
+        if not self._rows:
+            return out
+        values, at = np.stack(self._rows, axis=1), 0
+        for name in self._names:
+            named = [name.replace("{band}", band) for band in self._bands] if "{band}" in name else [name]
+            for column in named:
+                is_flag = column.endswith("_flag")
+                out[column] = values[at].astype(bool) if is_flag else values[at]
+                at += 1
+        return out
+
+    def _values(self, measured: ObjectMeasurement) -> Iterator[tuple[str, Any]]:
+        """Names, with ``{band}`` where there is a value per band, and values."""
+        y, x = measured.position
+        yield from (("x", x), ("y", y), ("{band}_maskedFraction", measured.masked_fraction))
+        for name, flavor in measured.flavors.items():
+            yield from self._flavor(FLAVOR_PREFIXES[name], flavor)
+        own = measured.flavors["reapportioned"].fluxes
+        yield from self._derived(own)
+        yield from self._undeblended(own, measured.undeblended)
+        yield "{band}_blendedness", measured.blendedness
+        yield "{band}_deblend_blendedness", measured.model_blendedness
+        yield "deblend_blendedness", measured.joint_model_blendedness
+        yield "{band}_modelFluxErr", measured.model.error * self._factor
+        yield "{band}_modelFlux_flag", measured.model.flag
+        yield from ((f"{{band}}_{name}", value) for name, value in measured.extra.items())
+
+    def _flavor(self, prefix: str, flavor: FlavorMeasurement) -> Iterator[tuple[str, Any]]:
+        name, table = f"{{band}}_{prefix}", flavor.fluxes
+        for k, flux in enumerate(self._fluxes):
+            yield f"{name}{flux}", table.flux[k] * self._factor
+            yield f"{name}{flux}Err", table.error[k] * self._factor
+            yield f"{name}{flux}_flag", table.flag[k]
+        for kind, y, x, y_error, x_error, flag in (
+            ("centroid", *_centroid(flavor)),
+            ("sdssCentroid", *flavor.peak.center.T, *flavor.peak.error.T, flavor.peak.reasons != 0),
+        ):
+            yield from ((f"{name}{kind}_x", x), (f"{name}{kind}_y", y))
+            yield from ((f"{name}{kind}_xErr", x_error), (f"{name}{kind}_yErr", y_error), (f"{name}{kind}_flag", flag))
+        yield from _moments(name, flavor.shape)
+        if prefix != "convolved_":
+            yield from ((f"{name}i{axes}PSF", v) for axes, v in zip(("yy", "xy", "xx"), flavor.psf_shape.moments.T))
+            yield f"{name}psfShape_flag", flavor.psf_shape.flag
+        yield f"{name}halfLightRadius", flavor.half_light.radius
+        yield f"{name}halfLightRadiusErr", flavor.half_light.error
+        yield f"{name}halfLightRadius_flag", flavor.half_light.flag
+        yield f"{name}sizeExcess", flavor.sizes.excess
+        yield f"{name}sizeExcessErr", flavor.sizes.error
+        yield f"{name}extendedness", flavor.sizes.extendedness
+        yield f"{name}extendedness_flag", flavor.sizes.flag
+        yield from _ellipse(prefix, flavor)
+
+    def _derived(self, own: FluxTable) -> Iterator[tuple[str, Any]]:
+        psf = self._fluxes.index("psfFlux")
+        yield "{band}_psfInstFlux", own.flux[psf]
+        yield "{band}_psfInstFluxErr", own.error[psf]
+        yield "{band}_psfInstFlux_flag", own.flag[psf]
+        for kind in _MAGNITUDES:
+            k = self._fluxes.index(f"{kind}Flux")
+            good = self._known & (own.flux[k] > 0)
+            flux = np.where(good, own.flux[k] * self._factor, np.nan)
+            yield f"{{band}}_{kind}Mag", 31.4 - 2.5 * np.log10(flux)
+            yield f"{{band}}_{kind}MagErr", 2.5 / np.log(10) * own.error[k] * self._factor / flux
+        for k, flux_name in enumerate(self._fluxes[:-2]):
+            yield f"{{band}}_{flux_name}_apCorr", own.correction[k]
+
+    def _undeblended(self, own: FluxTable, whole: FluxTable) -> Iterator[tuple[str, Any]]:
+        for k, flux in enumerate(self._fluxes):
+            name = f"{{band}}_undeblended_{flux}"
+            yield name, whole.flux[k] * self._factor
+            yield f"{name}Err", whole.error[k] * self._factor
+            yield f"{name}Diff", (whole.flux[k] - own.flux[k]) * self._factor
 
 
 def with_sky_positions(rows: Sequence[Row], exposure: MultibandExposure) -> list[Row]:
@@ -53,16 +143,31 @@ def with_sky_positions(rows: Sequence[Row], exposure: MultibandExposure) -> list
     return [row | {"coord_ra": ra, "coord_dec": dec} for row, (ra, dec) in zip(rows, positions, strict=True)]
 
 
-def _moments(prefix: str, shape: ShapeSet, k: int) -> Row:
-    names = ("iyy", "ixy", "ixx")
-    values = {prefix + name: value for name, value in zip(names, shape.moments[k], strict=True)}
-    errors = {f"{prefix}{name}Err": value for name, value in zip(names, shape.errors[k], strict=True)}
-    return values | errors | {f"{prefix}shape_flag": bool(shape.flag[k])}
+def _centroid(flavor: FlavorMeasurement) -> tuple[Any, ...]:
+    found = flavor.centroid
+    return found.y, found.x, found.y_error, found.x_error, found.flag
 
 
-def _flux(name: str, flux: FluxSet, k: int, factor: float) -> Row:
-    return {
-        name: flux.flux[k] * factor,
-        f"{name}Err": flux.error[k] * factor,
-        f"{name}_flag": bool(flux.flag[k]),
-    }
+def _moments(name: str, shape: ShapeSet) -> Iterator[tuple[str, Any]]:
+    yy, xy, xx = shape.moments.T
+    yy_error, xy_error, xx_error = shape.errors.T
+    yield from ((f"{name}ixx", xx), (f"{name}iyy", yy), (f"{name}ixy", xy))
+    yield from ((f"{name}ixxErr", xx_error), (f"{name}iyyErr", yy_error), (f"{name}ixyErr", xy_error))
+    yield f"{name}shape_flag", shape.flag
+    total = xx + yy
+    e1, e2 = (xx - yy) / total, 2 * xy / total
+    yield f"{name}e1", e1
+    # Ixx, Iyy and Ixy of a round object scatter independently of each other.
+    yield f"{name}e1Err", 2 * np.hypot(yy * xx_error, xx * yy_error) / total**2
+    yield f"{name}e2", e2
+    yield f"{name}e2Err", np.hypot(2 * xy_error, e2 * np.hypot(xx_error, yy_error)) / total
+
+
+def _ellipse(prefix: str, flavor: FlavorMeasurement) -> Iterator[tuple[str, Any]]:
+    ellipse = flavor.ellipse
+    yield f"{prefix}ellipse_a", np.nan if ellipse is None else ellipse.a
+    yield f"{prefix}ellipse_b", np.nan if ellipse is None else ellipse.b
+    yield f"{prefix}ellipse_theta", np.nan if ellipse is None else np.rad2deg(ellipse.theta)
+    yield f"{prefix}kronRadius", flavor.kron.value
+    yield f"{prefix}kronRadiusErr", flavor.kron.error
+    yield f"{prefix}kronRadius_flag", flavor.kron.flag

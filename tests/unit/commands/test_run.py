@@ -13,7 +13,7 @@ from meas_deblend.deblenders.blend_fit import BlendFitter
 from meas_deblend.products import file_sha256, read_run_record, read_table
 from meas_deblend_tasks.apportion import ApportionTask
 
-TABLES = ("objects", "parents", "ledger", "timings")
+TABLES = ("objects", "parents", "ledger", "flux_covariance", "noise_correlation", "timings")
 LABELS = ("detect", "deconvolve", "single_band", "multi_band", "apportion", "persist", "measure")
 
 
@@ -139,7 +139,10 @@ def test_an_output_folder_in_use_is_refused(quick, tmp_path):
     (folder / "notes.txt").write_text("mine")
     code, _, said = quick()
     assert code == 2
-    assert "out: the output folder is in use, it holds config, ledger.parquet, models.parquet, ...; choose" in said.err
+    assert (
+        "out: the output folder is in use, it holds config, flux_covariance.parquet, ledger.parquet, ...; choose"
+        in said.err
+    )
     assert (folder / "run.json").read_bytes() == before
     code, _, _ = quick("--overwrite")
     assert code == 0

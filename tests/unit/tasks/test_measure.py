@@ -23,7 +23,7 @@ from meas_deblend_tasks.deblend import (
 from meas_deblend_tasks.detect import DetectTask, DetectTaskConfig
 from meas_deblend_tasks.measure import MeasureTask, MeasureTaskConfig
 
-TABLES = ("objects", "parents", "ledger")
+TABLES = ("objects", "parents", "ledger", "flux_covariance", "noise_correlation")
 
 
 def test_tables_are_as_declared(chain):
@@ -40,7 +40,7 @@ def test_tables_are_as_declared(chain):
 
 def test_without_any_parent_the_tables_are_empty_and_complete(chain):
     empty = MeasureTask().run(chain.coadds, chain.detections, (), ())
-    for name in TABLES:
+    for name in TABLES[:4]:
         table, full = getattr(empty, name), getattr(chain.catalogs, name)
         assert len(table) == 0
         assert table.colnames == full.colnames
@@ -95,11 +95,11 @@ def test_apertures_are_those_of_the_settings(chain):
     )
     assert {"i_ap02_5Flux", "i_ap40Flux"} <= set(wide.objects.colnames)
     assert "i_ap03Flux" not in wide.objects.colnames
-    # All pixels of a child of the pair lie within 40 pixels: the flux is their sum, on whose unit the
-    # catalog and the ledger agree.
+    # All pixels of a child of the pair lie within 40 pixels; around them are sky and noise. Catalog and ledger agree on
+    # the unit.
     factor = flux_factor(chain.coadds.zeropoints[0])
     total = chain.apportioned.children[1].children[0].flux[0].sum(dtype=np.float64)
-    assert wide.objects["r_ap40Flux"][1] == pytest.approx(total * factor, rel=1e-6)
+    assert abs(wide.objects["r_ap40Flux"][1] - total * factor) < 5 * wide.objects["r_ap40FluxErr"][1]
     peaks = [source.peak.center for model in chain.deblended.parent_models for source in model.sources]
     assert list(zip(wide.objects["y"], wide.objects["x"], strict=True)) == peaks
 
@@ -250,7 +250,9 @@ def test_what_has_no_model_has_no_flux(variants):
     assert np.array_equal(rows["i_zeroFlux"], lost)
     assert np.isnan(rows["i_modelFlux"][lost]).all()
     assert np.isfinite(rows["i_modelFlux"][~lost]).all()
-    assert (rows["i_psfFlux"][lost] == 0).all()
+    # Its place holds noise, as that of its neighbours does for others.
+    assert (np.abs(rows["i_psfFlux"][lost]) < 5 * rows["i_psfFluxErr"][lost]).all()
+    assert np.isnan(rows["i_convolved_psfFlux"][lost]).all()
 
 
 def test_a_band_without_psf_is_told(variants):
@@ -263,3 +265,51 @@ def test_a_band_without_psf_is_told(variants):
 def test_children_and_models_must_match(chain):
     with pytest.raises(ValueError, match="zip"):
         MeasureTask().run(chain.coadds, chain.detections, chain.deblended.parent_models, chain.apportioned.children[:2])
+
+
+def test_covariances_belong_to_the_errors_of_the_catalog(chain):
+    objects, covariance = chain.catalogs.objects, chain.catalogs.flux_covariance
+    row_of = {int(identifier): row for row, identifier in enumerate(objects["objectId"])}
+    assert (covariance["a"] <= covariance["b"]).all()
+    for row in covariance:
+        a, b = row_of[int(row["a"])], row_of[int(row["b"])]
+        errors = [objects[f"{row['band']}_psfFluxErr"][k] for k in (a, b)]
+        assert abs(row["cov"]) <= errors[0] * errors[1] * (1 + 1e-9)
+        if a == b:
+            assert row["cov"] == pytest.approx(errors[0] ** 2)
+            assert row["modelCov"] == pytest.approx(objects[f"{row['band']}_modelFluxErr"][a] ** 2, rel=1e-5)
+    assert len(covariance[covariance["a"] == covariance["b"]]) == len(objects) * len(small_sky.BANDS)
+    # Neighbours in a parent take light from each other.
+    pair = chain.deblended.parent_models[1]
+    off = covariance[(covariance["parent"] == pair.id) & (covariance["a"] != covariance["b"])]
+    assert len(off) == len(small_sky.BANDS)
+    assert (off["cov"] < 0).all()
+
+
+def test_fluxes_counts_and_magnitudes_agree(chain):
+    objects = chain.catalogs.objects
+    for band, zeropoint in zip(small_sky.BANDS, chain.coadds.zeropoints, strict=True):
+        counts, flux = objects[f"{band}_psfInstFlux"], objects[f"{band}_psfFlux"]
+        np.testing.assert_allclose(flux, counts * flux_factor(zeropoint))
+        np.testing.assert_allclose(objects[f"{band}_psfMag"], zeropoint - 2.5 * np.log10(counts), rtol=1e-6)
+        relative = objects[f"{band}_psfFluxErr"] / flux
+        np.testing.assert_allclose(objects[f"{band}_psfMagErr"], 2.5 / np.log(10) * relative, rtol=1e-5)
+        difference = objects[f"{band}_undeblended_psfFlux"] - flux
+        np.testing.assert_allclose(objects[f"{band}_undeblended_psfFluxDiff"], difference)
+        isolated = objects["parentObjectId"] == 0
+        np.testing.assert_allclose(difference[isolated], 0, atol=1e-3 * flux[isolated][0])
+
+
+def test_noise_is_told_for_every_band_and_lag(chain):
+    noise = chain.catalogs.noise_correlation
+    lag = MeasureConfig().noise_lag
+    assert len(noise) == len(small_sky.BANDS) * (2 * lag + 1) ** 2
+    assert (noise["xi"][(noise["dy"] == 0) & (noise["dx"] == 0)] == 1).all()
+    assert (np.abs(noise["variance_ratio"] - 1) < 0.15).all()
+
+
+def test_sizes_tell_stars_from_galaxies(chain):
+    truth, objects = small_sky.sky().truth, chain.catalogs.objects
+    for row in objects:
+        star = truth["is_star"][int(np.argmin(np.hypot(truth["x"] - row["x"], truth["y"] - row["y"])))]
+        assert row["i_extendedness"] == pytest.approx(0.0 if star else 1.0, abs=0.05)

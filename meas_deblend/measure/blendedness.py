@@ -1,0 +1,133 @@
+"""How much of what is seen at an object is its neighbours': by its pixels, and by its model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..geometry import Box, Image
+from ..models import FactorizedComponent
+from ._weights import gaussian_weights
+from .pixels import cropped
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ..models import ParentModel, SourceModel
+    from .child import ShapeSet
+    from .pixels import Window
+
+    Float = NDArray[np.float64]
+
+__all__ = ["ModelOverlap", "gaussian_blendedness", "model_overlaps", "model_space"]
+
+_SIGMAS = 5.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelOverlap:
+    """1 − Σ m² / Σ m T of one source; 0 alone, close to 1 under brighter ones.
+
+    Parameters
+    ----------
+    bands : float64 array (B,)
+        Per band; NaN without model or flux.
+    joint : float
+        With sums over all bands.
+    """
+
+    bands: Float
+    joint: float
+
+
+def model_space(source: SourceModel, bands: int) -> Image | None:
+    """Model (B, h, w) in the resolution of the model PSF; None without one, as for templates, which are as seen."""
+    components = [c for c in source.components if isinstance(c, FactorizedComponent)]
+    if not components or len(components) != len(source.components):
+        return None
+    box = components[0].box
+    for component in components[1:]:
+        box |= component.box
+    cube = np.zeros((bands, *box.shape))
+    for component in components:
+        part = component.spectrum[:, None, None].astype(np.float64) * component.morph
+        cube[(slice(None), *component.box.slices_in(box))] += part
+    return Image(cube, box)
+
+
+def model_overlaps(parent: ParentModel, models: Sequence[Image | None]) -> tuple[ModelOverlap, ...]:
+    """How much of each model lies under those that it was fitted with.
+
+    Parameters
+    ----------
+    parent : ParentModel
+    models : sequence of Image or None
+        By `model_space`, in the order of ``parent.sources``; templates take the place of missing ones.
+    """
+    bands = len(parent.psfs)
+    images = [m if m is not None else _template(s, bands) for s, m in zip(parent.sources, models, strict=True)]
+    place = {source.id: k for k, source in enumerate(parent.sources)}
+    nothing = ModelOverlap(np.full(bands, np.nan), float("nan"))
+    out = [nothing] * len(images)
+    for blend in parent.blends:
+        members = [place[source.id] for source in blend.sources]
+        box = Box(parent.footprint.box.origin, (0, 0))
+        for k in members:
+            box |= images[k].box
+        total = np.zeros((bands, *box.shape))
+        for k in members:
+            if not images[k].box.is_empty:
+                total[(slice(None), *images[k].box.slices_in(box))] += images[k].array
+        for k in members:
+            if not images[k].box.is_empty:
+                out[k] = _overlap(images[k].array, total[(slice(None), *images[k].box.slices_in(box))])
+    return tuple(out)
+
+
+def _overlap(model: NDArray[np.floating], total: Float) -> ModelOverlap:
+    square, product = (model**2).sum(axis=(1, 2)), (model * total).sum(axis=(1, 2))
+    bands = np.where(product > 0, 1 - square / np.where(product > 0, product, 1.0), np.nan)
+    whole = float(product.sum())
+    return ModelOverlap(bands, 1 - float(square.sum()) / whole if whole > 0 else float("nan"))
+
+
+def _template(source: SourceModel, bands: int) -> Image:
+    box = Box((source.peak.y, source.peak.x), (0, 0))
+    for component in source.components:
+        box |= component.box
+    cube = np.zeros((bands, *box.shape))
+    for component in source.components:
+        where = (slice(None), *component.box.slices_in(box))
+        if isinstance(component, FactorizedComponent):
+            cube[where] += component.spectrum[:, None, None] * component.morph
+        else:
+            cube[where] += component.cube
+    return Image(cube, box)
+
+
+def gaussian_blendedness(
+    own: Window, whole: Window, position: tuple[float, float], shape: ShapeSet, psf: ShapeSet
+) -> Float:
+    """1 − Σ w D(own pixels) / Σ w D(image) per band (B,), under the Gaussian of the object's adaptive moments.
+
+    Bosch et al. (2018, PASJ 70, S5), section 4.9.11. Where the object has no trusted moments, the PSF's are taken;
+    NaN where there are none either, or where the image has no positive flux there.
+    """
+    moments = np.where(shape.flag[:, None], psf.moments, shape.moments)
+    index = np.flatnonzero(np.isfinite(moments).all(axis=1))
+    out = np.full(len(moments), np.nan)
+    if not index.size or not np.isfinite(position).all():
+        return out
+    reach = int(np.ceil(_SIGMAS * np.sqrt(np.abs(moments[index]).max())))
+    near = Box((round(position[0]), round(position[1])), (1, 1)).grow(reach)
+    child, image = cropped(own, near), cropped(whole, near)
+    if child.box.is_empty:
+        return out
+    weight = gaussian_weights(child, np.tile(position, (len(moments), 1))[index], moments[index])[0]
+    mine, all_of_it = (np.einsum("byx,byx->b", weight, w.flux[index]) for w in (child, image))
+    out[index] = np.where(all_of_it > 0, 1 - mine / np.where(all_of_it > 0, all_of_it, 1.0), np.nan)
+    return out

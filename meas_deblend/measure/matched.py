@@ -1,0 +1,73 @@
+"""Gaussian apertures above the atmosphere: fluxes whose ratios are colours, whatever the seeing of each band."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import fft
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..geometry import BoolArray, Box
+    from .fluxes import PsfCube
+
+    Float = NDArray[np.float64]
+
+__all__ = ["matched_weights"]
+
+# Transforms of PSFs below this part of their sum are noise of the drawing; nothing is divided by less.
+_FLOOR = 1e-4
+# Part of the aperture's power that may lie where the PSF has no signal.
+_LOST = 1e-3
+# Noise on small scales may be amplified so much over that on large ones. Wings of a PSF alone, which its transform
+# shows near k = 0, take a few percent; an aperture that is narrower than the PSF takes orders of magnitude.
+_AMPLIFIED = 1.5
+
+
+def matched_weights(drawn: PsfCube, sigma: float, box: Box) -> tuple[Float, BoolArray]:
+    """Pixel weights whose sum sees an object through a Gaussian before any PSF.
+
+    With I the sky before the PSF P, the Gaussian-aperture flux is ∫ I W, W(r) = exp(−r² / 2 σ²) (Kuijken 2008, A&A
+    482, 1053). As Σ a (P ∗ I) = Σ I (a ⋆ P), the weights a with a ⋆ P = W measure it in any seeing: in Fourier space
+    a = W / P*. Different bands so see the same part of an object. For a point source the flux is its total flux; for
+    others it is smaller, but colours are those of the light under W.
+
+    Parameters
+    ----------
+    drawn : PsfCube
+        PSFs (B, h, w) at the object's position.
+    sigma : float
+        σ of W; wider than the PSFs [px].
+    box : Box
+        Where the weights are wanted.
+
+    Returns
+    -------
+    weights : float64 array (B, h, w)
+        0 in bands without a PSF.
+    usable : bool array (B,)
+        False without a PSF, or where W is no wider than the PSF, so that no weights see the sky through it.
+    """
+    weights = np.zeros((len(drawn.cube), *box.shape))
+    if drawn.box.is_empty:
+        return weights, np.zeros(len(drawn.cube), dtype=bool)
+    reach = int(np.ceil(4 * sigma))
+    size = [fft.next_fast_len(side + 2 * reach, real=True) for side in drawn.box.shape]
+    transform = fft.rfft2(drawn.cube, s=size)
+    ky, kx = np.fft.fftfreq(size[0]), np.fft.rfftfreq(size[1])
+    gaussian = 2 * np.pi * sigma**2 * np.exp(-2 * (np.pi * sigma) ** 2 * (ky[:, None] ** 2 + kx[None, :] ** 2))
+    power = transform.real**2 + transform.imag**2
+    floor = (_FLOOR * np.abs(drawn.cube.sum(axis=(1, 2), keepdims=True))) ** 2
+    seen = power > np.maximum(floor, 1e-300)
+    # 1 / P* keeps the PSF's own phase, so the weights lie where the PSF was drawn.
+    ratio = np.divide(transform, power, out=np.zeros_like(transform), where=seen)
+    lost = (gaussian**2 * ~seen).sum(axis=(1, 2)) > _LOST * (gaussian**2).sum()
+    spectrum = ratio * gaussian
+    amplified = np.abs(spectrum).max(axis=(1, 2)) > _AMPLIFIED * np.abs(spectrum[:, 0, 0])
+    out = np.roll(fft.irfft2(spectrum, s=size), (reach, reach), axis=(1, 2))
+    where = drawn.box.grow(reach)
+    here, there = where.overlap_slices(box)
+    weights[(slice(None), *there)] = out[(slice(None), *here)]
+    return weights, np.asarray(drawn.usable & ~lost & ~amplified)

@@ -1,0 +1,106 @@
+"""All measurements of all objects of a parent, on three flavours of pixels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..apportion import Apportioned, Child, render_templates
+from ..geometry import Box, Footprint, Image, Peak
+from ..models import BlendModel, ParentModel, SourceModel, model_flux
+from .blendedness import ModelOverlap, model_overlaps, model_space
+from .one_object import ChildFluxes, ObjectJob, Target
+from .shapes import PsfShapes
+from .shares import TemplateErrors, template_errors
+from .values import ModelFluxes, ObjectMeasurement
+
+if TYPE_CHECKING:
+    from .config import MeasureConfig
+    from .scene import Scene
+
+__all__ = ["ParentMeasurer", "measure_sky"]
+
+
+class ParentMeasurer:
+    """Measures the objects of one parent.
+
+    Parameters
+    ----------
+    scene : Scene
+        The image and its noise.
+    parent : ParentModel
+    shared : Apportioned
+        Its children, in the order of ``parent.sources``.
+    psfs : PsfShapes
+        Of the same exposure; shared between parents.
+    config : MeasureConfig
+    """
+
+    def __init__(
+        self, scene: Scene, parent: ParentModel, shared: Apportioned, psfs: PsfShapes, config: MeasureConfig
+    ) -> None:
+        self.scene, self.parent, self.shared, self.psfs, self.config = scene, parent, shared, psfs, config
+        stamp = parent.psfs.shape[1:]
+        frame = parent.footprint.box.grow((stamp[0] // 2, stamp[1] // 2)) & scene.exposure.box
+        self.templates = render_templates(parent, frame)
+        self.models = tuple(model_space(source, len(parent.psfs)) for source in parent.sources)
+        self.overlaps: tuple[ModelOverlap, ...] = model_overlaps(parent, self.models)
+        self.errors: TemplateErrors = template_errors(scene, self.templates, parent.footprint.box)
+        if len(shared.children) != len(parent.sources):
+            raise ValueError(f"{len(shared.children)} children for {len(parent.sources)} sources of parent {parent.id}")
+
+    def measure(self, child: int, target: Target | None = None) -> tuple[ObjectMeasurement, ChildFluxes]:
+        """Measure one object.
+
+        Parameters
+        ----------
+        child : int
+            Its place in ``parent.sources``.
+        target : Target, optional
+            Where; default: at its own centroid.
+
+        Returns
+        -------
+        ObjectMeasurement
+            Trouble on the sky never raises: what could not be measured is flagged.
+        ChildFluxes
+            For covariances.
+        """
+        source = self.parent.sources[child]
+        target = target if target is not None else Target(source.peak.center, source.id)
+        # Values near the largest float may overflow; what comes of it is flagged.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return ObjectJob.prepare(self, child, target).run()
+
+    def model_fluxes(self, child: int) -> ModelFluxes:
+        """Total flux of an object's model, and its error."""
+        source: SourceModel = self.parent.sources[child]
+        flux = np.array([model_flux(source, k) for k in range(len(self.parent.psfs))])
+        variance = self.errors.amplitudes[:, child, child]
+        error = np.where(variance > 0, np.abs(flux) * np.sqrt(np.maximum(variance, 0.0)), np.nan)
+        return ModelFluxes(flux, error, ~(np.isfinite(flux) & np.isfinite(error)))
+
+
+def measure_sky(scene: Scene, target: Target, psfs: PsfShapes, config: MeasureConfig) -> ObjectMeasurement:
+    """Measure a place where no object is, with all objects replaced by noise; there are no models there.
+
+    Parameters
+    ----------
+    scene : Scene
+    target : Target
+    psfs : PsfShapes
+        Of the same exposure.
+    config : MeasureConfig
+    """
+    bands = len(scene.exposure.bands)
+    at = target.center if np.isfinite(target.center).all() else (0.0, 0.0)
+    peak = Peak(0, round(at[0]), round(at[1]))
+    nothing = Box((peak.y, peak.x), (0, 0))
+    empty = np.zeros((bands, 0, 0))
+    source = SourceModel(target.number, peak, ())
+    footprint = Footprint(nothing, np.zeros((0, 0), dtype=bool), (peak,))
+    parent = ParentModel(0, footprint, (BlendModel(0, nothing, (source,)),), np.zeros((bands, 1, 1), np.float32))
+    child = Child(nothing, empty, empty, empty.astype(bool))
+    shared = Apportioned((child,), Image(empty, nothing), Image(empty, nothing), ())
+    return ParentMeasurer(scene, parent, shared, psfs, config).measure(0, target)[0]

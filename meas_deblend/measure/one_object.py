@@ -1,0 +1,313 @@
+"""One object on the way: its images, the weights of its fluxes, and all that is measured on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..geometry import Box, Image
+from ..image import ImagePsf
+from ..models import FactorizedComponent
+from .blendedness import gaussian_blendedness
+from .child import flux_position, joint_centroid
+from .ellipses import Ellipse
+from .fluxes import draw_psfs
+from .kron import KronRadius, half_light_radii, kron_radius
+from .linear import Photometry, PsfWeights, aperture_stack, flux_weights
+from .pixels import Window, cropped
+from .plugins import get_measurement
+from .sdss_centroid import PeakCentroids, peak_centroids
+from .shapes import band_centroids, band_shapes, common_ellipse, sizes, stacked
+from .shares import SharedFluxes
+from .values import FLAVORS, FlavorMeasurement, FluxTable, ObjectMeasurement
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from ..apportion import Child
+    from .child import ShapeSet
+    from .config import MeasureConfig
+    from .objects import ParentMeasurer
+
+    Float = NDArray[np.float64]
+
+__all__ = ["ChildFluxes", "ObjectJob", "Target"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is measured, and where.
+
+    Parameters
+    ----------
+    center : tuple of float
+        Where to look for it, ``(y, x)`` [px].
+    number : int
+        Identifier, which seeds the noise that replaces its neighbours.
+    forced : bool
+        Fluxes are measured exactly at ``center``.
+    """
+
+    center: tuple[float, float]
+    number: int
+    forced: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChildFluxes:
+    """What the covariance of one child's PSF flux with others is made from; see `shares`.
+
+    Parameters
+    ----------
+    amplitude : Image
+        a ρ √V (B, h, w), where pixels are the child's or sky.
+    variance : float64 array (B,)
+        Of the PSF flux.
+    terms : SharedFluxes or None
+        Sums of the PSF flux alone (F = 1); None in a parent with one child.
+    """
+
+    amplitude: Image
+    variance: Float
+    terms: SharedFluxes | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectJob:
+    """One object, with the images that it is measured on.
+
+    ``models`` are its cubes in the observed seeing and in that of the model PSF, None without such a model.
+    """
+
+    parent: ParentMeasurer
+    child: int
+    target: Target
+    whole: Window
+    own: Window
+    models: tuple[Float | None, Float | None]
+    psf_shapes: tuple[ShapeSet, ShapeSet, ShapeSet]
+
+    @classmethod
+    def prepare(cls, parent: ParentMeasurer, child: int, target: Target) -> ObjectJob:
+        """Cut everything out."""
+        config, scene = parent.config, parent.scene
+        mine: Child = parent.shared.children[child]
+        box = _window_box(target.center, mine.box, config)
+        whole = scene.whole(box)
+        own = scene.isolated(whole, mine, target.number)
+        template, model = parent.templates[child], parent.models[child]
+        convolved = None if template.box.is_empty else np.asarray(template.project(box).array, np.float64)
+        deconvolved = None if model is None else np.asarray(model.project(box).array, np.float64)
+        at = target.center if np.isfinite(target.center).all() else (0.0, 0.0)
+        observed = parent.psfs.observed(*at)
+        stamp = parent.parent.model_psf
+        sharp = observed if stamp is None else parent.psfs.model(stamp)
+        return cls(parent, child, target, whole, own, (convolved, deconvolved), (observed, observed, sharp))
+
+    @property
+    def config(self) -> MeasureConfig:
+        """Options."""
+        return self.parent.config
+
+    def run(self) -> tuple[ObjectMeasurement, ChildFluxes]:
+        """Measure."""
+        start, noise = self.target.center, self.parent.scene.noise
+        images = stacked(self.own, [np.zeros_like(self.own.flux) if m is None else m for m in self.models])
+        sigma = np.concatenate([_sigma(shape, self.config) for shape in self.psf_shapes])
+        weight = np.tile(self.config.weight_scale * sigma[: len(self.own.flux)], len(FLAVORS))
+        core = cropped(images, _around(start, int(np.ceil(5 * weight.max() + self.config.max_shift))))
+        centroids = band_centroids(core, start, weight, self.config, noise)
+        peaks = peak_centroids(core, start, weight, noise, self.config.max_shift)
+        shapes = band_shapes(replace(images, same=self._same()), start, sigma, self.config, noise)
+        position = start
+        if not self.target.forced:
+            position = flux_position(joint_centroid(centroids[0], start), start, self.config)
+        photometry = self._photometry(position, shapes)
+        tables, undeblended, covariance = self._fluxes(photometry)
+        flavors = {}
+        for k, name in enumerate(FLAVORS):
+            part = slice(k * len(self.own.flux), (k + 1) * len(self.own.flux))
+            flavors[name] = FlavorMeasurement(
+                fluxes=tables[k],
+                centroid=centroids[k],
+                peak=PeakCentroids(peaks.center[part], peaks.error[part], peaks.reasons[part]),
+                shape=shapes[k],
+                psf_shape=self.psf_shapes[k],
+                sizes=sizes(shapes[k], self.psf_shapes[k], self.config.extended_above),
+                half_light=half_light_radii(self._pixels(k), position, photometry[k].reach),
+                ellipse=photometry[k].ellipse,
+                kron=photometry[k].kron,
+            )
+        return self._measurement(position, flavors, undeblended), covariance
+
+    def _measurement(
+        self, position: tuple[float, float], flavors: Mapping[str, FlavorMeasurement], undeblended: FluxTable
+    ) -> ObjectMeasurement:
+        """Add what is measured once for all flavours."""
+        overlap, shape = self.parent.overlaps[self.child], flavors[FLAVORS[0]].shape
+        return ObjectMeasurement(
+            position=position,
+            flavors=flavors,
+            undeblended=undeblended,
+            model=self.parent.model_fluxes(self.child),
+            blendedness=gaussian_blendedness(self.own, self.whole, position, shape, self.psf_shapes[0]),
+            model_blendedness=overlap.bands,
+            joint_model_blendedness=overlap.joint,
+            masked_fraction=_masked_fraction(self.parent.shared.children[self.child]),
+            extra=self._extra(position),
+        )
+
+    def _same(self) -> NDArray[np.int64]:
+        """Images, of all flavours, that repeat another one: models of one component, before convolution."""
+        bands = len(self.own.flux)
+        same = np.arange(len(FLAVORS) * bands)
+        components = self.parent.parent.sources[self.child].components
+        if len(components) == 1 and isinstance(components[0], FactorizedComponent):
+            lit = 2 * bands + np.flatnonzero(components[0].spectrum > 0)
+            same[lit] = lit[0] if lit.size else 0
+        return same
+
+    def _pixels(self, flavor: int) -> Window:
+        """Images of one flavour; models have the noise of the object's own pixels."""
+        if flavor == 0:
+            return self.own
+        cube = self.models[flavor - 1]
+        return replace(self.own, flux=np.zeros_like(self.own.flux) if cube is None else cube)
+
+    def _photometry(self, position: tuple[float, float], shapes: Sequence[ShapeSet]) -> list[_FlavorWeights]:
+        """Weights of the fluxes of each flavour; circles and PSFs are drawn once."""
+        config, box = self.config, self.own.box
+        ellipses = [self._ellipse(k, shape, position) for k, shape in enumerate(shapes)]
+        circles = [Ellipse(radius, radius, 0.0) for radius in config.aperture_radii]
+        pairs = [_apertures(ellipse, kron, config) for ellipse, kron in ellipses]
+        drawn = aperture_stack(position, [*circles, *(shape for pair in pairs for shape in pair)], box)
+        seen = PsfWeights.of(draw_psfs(self.parent.scene.exposure.psfs, position), config.color_sigma, box)
+        stamp, count, out = self.parent.parent.model_psf, len(circles), []
+        for k, (ellipse, kron) in enumerate(ellipses):
+            if k == 2 and stamp is not None:
+                alone = draw_psfs([ImagePsf(np.asarray(stamp, dtype=np.float64))], position)
+                seen = PsfWeights.of(alone, config.color_sigma, box).repeated(len(self.own.flux))
+            usable = self.own.usable if k == 0 else np.ones_like(self.own.usable)
+            apertures = drawn.some([*range(count), count + 2 * k, count + 2 * k + 1])
+            weights = flux_weights(usable, seen, apertures, config.max_lost_fraction)
+            longest = pairs[k][1]
+            reach = min(box.shape) / 2 if longest is None else min(longest.a, min(box.shape) / 2)
+            out.append(_FlavorWeights(ellipse, kron, weights, reach))
+        return out
+
+    def _ellipse(
+        self, flavor: int, shape: ShapeSet, position: tuple[float, float]
+    ) -> tuple[Ellipse | None, KronRadius]:
+        """One σ of a flavour, and its Kron radius in units of that."""
+        ellipse = common_ellipse(shape, self.psf_shapes[flavor], min(self.own.box.shape) / 2)
+        if ellipse is None or not np.isfinite(position).all():
+            return ellipse, KronRadius(float("nan"), float("nan"), flag=True)
+        return ellipse, kron_radius(self._pixels(flavor), position, ellipse)
+
+    def _fluxes(self, weights: Sequence[_FlavorWeights]) -> tuple[list[FluxTable], FluxTable, ChildFluxes]:
+        """Fluxes of all flavours, those of the image as it is, and what covariances need."""
+        noise, photometry = self.parent.scene.noise, weights[0].photometry
+        variance = photometry.variance(np.sqrt(self.own.noise), noise)
+        terms = None
+        if len(self.parent.shared.children) > 1:
+            shared = SharedFluxes.of(self.child, self.parent.shared, self.parent.errors, self.own, photometry)
+            extra = shared.variance(self.parent.errors, self.child, self.config.share_error)
+            # The expansion is of first order: it may not take away most of the noise.
+            variance = np.maximum(variance + extra, 0.1 * variance)
+            terms = SharedFluxes(shared.members, shared.slopes[-2:-1], shared.overlaps[-2:-1])
+        tables = [_table(photometry, photometry(self.own.flux), np.sqrt(variance))]
+        spread = np.sqrt(np.maximum(self.parent.errors.amplitudes[:, self.child, self.child], 0.0))
+        for flavor, cube in zip(weights[1:], self.models, strict=True):
+            flux = np.full(variance.shape, np.nan) if cube is None else flavor.photometry(cube)
+            error = np.where(spread > 0, np.abs(flux) * spread, np.nan)
+            tables.append(_table(flavor.photometry, flux, error))
+        whole = np.sqrt(photometry.variance(np.sqrt(self.whole.noise), noise))
+        undeblended = _table(photometry, photometry(self.whole.flux), whole)
+        amplitude = photometry.own[0] * np.sqrt(np.where(self._common(), self.own.noise, 0.0))
+        return tables, undeblended, ChildFluxes(Image(amplitude, self.own.box), variance[-2], terms)
+
+    def _common(self) -> NDArray[np.bool_]:
+        """Pixels (B, h, w) whose noise other objects see too: not those that were replaced."""
+        out = np.zeros(self.own.flux.shape, dtype=bool)
+        here, there = self.parent.scene.exposure.box.overlap_slices(self.own.box)
+        out[(slice(None), *there)] = ~self.parent.scene.detected[here]
+        child = self.parent.shared.children[self.child]
+        mine, at = child.box.overlap_slices(self.own.box)
+        out[(slice(None), *at)] |= child.share[(slice(None), *mine)] > 0
+        return out
+
+    def _extra(self, position: tuple[float, float]) -> dict[str, Float]:
+        """Return what plug-ins measure on the re-apportioned pixels."""
+        if not self.config.plugins:
+            return {}
+        drawn = draw_psfs(self.parent.scene.exposure.psfs, position)
+        out: dict[str, Float] = {}
+        for name in self.config.plugins:
+            out |= get_measurement(name).checked(self.own, drawn, position)
+        return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _FlavorWeights:
+    """Ellipse, Kron radius, weights, and long half-axis of the Kron aperture, of one flavour."""
+
+    ellipse: Ellipse | None
+    kron: KronRadius
+    photometry: Photometry
+    reach: float
+
+
+def _table(photometry: Photometry, flux: Float, error: Float) -> FluxTable:
+    broken = ~(np.isfinite(flux) & np.isfinite(error)) | (photometry.flags & ~np.isfinite(photometry.corrections))
+    broken[-2:] |= photometry.flags[-2:] & ~photometry.own.any(axis=(2, 3))
+    return FluxTable(
+        np.where(broken, np.nan, flux),
+        np.where(broken, np.nan, error),
+        photometry.flags | broken,
+        photometry.corrections,
+    )
+
+
+def _apertures(
+    ellipse: Ellipse | None, kron: KronRadius, config: MeasureConfig
+) -> tuple[Ellipse | None, Ellipse | None]:
+    """Elliptical aperture, and Kron aperture."""
+    if ellipse is None:
+        return None, None
+    factor = config.kron_minimum if kron.flag else max(config.kron_factor * kron.value, config.kron_minimum)
+    return ellipse.scaled(config.ellipse_scale), ellipse.scaled(factor)
+
+
+def _around(center: tuple[float, float], reach: int) -> Box:
+    if not np.isfinite(center).all():
+        return Box((0, 0), (1, 1))
+    return Box((round(center[0]), round(center[1])), (1, 1)).grow(reach)
+
+
+def _window_box(center: tuple[float, float], child: Box, config: MeasureConfig) -> Box:
+    """Pixels that an object is measured on: its own, its apertures', within the window's radius."""
+    needed = max(*config.aperture_radii, 4 * config.color_sigma, 10.0) + config.max_shift + 1
+    if not np.isfinite(center).all():
+        return Box((0, 0), (1, 1)).grow(int(needed))
+    reach = 0
+    if not child.is_empty:
+        (y, x), (y0, x0), (y1, x1) = center, child.origin, child.stop
+        reach = round(max(abs(y - y0), abs(y1 - 1 - y), abs(x - x0), abs(x1 - 1 - x)))
+    return _around(center, int(np.ceil(max(needed, min(reach, config.window_radius)))))
+
+
+def _sigma(shape: ShapeSet, config: MeasureConfig) -> Float:
+    """σ of a round weight as wide as the PSF (B,)."""
+    sigma = np.sqrt((shape.moments[:, 0] + shape.moments[:, 2]) / 2)
+    return np.where(shape.flag, config.fallback_sigma, sigma)
+
+
+def _masked_fraction(child: Child) -> Float:
+    """Part of a child's pixels that is not usable (B,); NaN without pixels."""
+    lost = child.masked.sum(axis=(1, 2))
+    count = lost + (child.share > 0).sum(axis=(1, 2))
+    return np.where(count > 0, lost / np.maximum(count, 1), np.nan)

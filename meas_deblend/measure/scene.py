@@ -1,0 +1,108 @@
+"""The image around one object, with everything else replaced by noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..geometry import Box
+from .noise import noise_field
+from .pixels import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from ..apportion import Child
+    from ..geometry import BoolArray, Footprint
+    from ..image import MultibandExposure
+    from .noise import NoiseCorrelation
+
+    Float = NDArray[np.float64]
+
+__all__ = ["Scene", "detected_pixels"]
+
+
+def detected_pixels(footprints: Iterable[Footprint], shape: tuple[int, int]) -> BoolArray:
+    """Pixels (y, x) that belong to a footprint."""
+    out = np.zeros(shape, dtype=bool)
+    for footprint in footprints:
+        here, there = footprint.box.overlap_slices(Box((0, 0), shape))
+        out[there] |= footprint.mask[here]
+    return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """What objects are measured on.
+
+    Parameters
+    ----------
+    exposure : MultibandExposure
+        B bands; it is never changed, so nothing has to be put back after a measurement.
+    detected : bool array (y, x)
+        Pixels of all detected parents.
+    noise : NoiseCorrelation
+        How the noise of its pixels is correlated.
+    seed : int
+        With an object's identifier, the seed of the noise that replaces its neighbours.
+    """
+
+    exposure: MultibandExposure
+    detected: BoolArray
+    noise: NoiseCorrelation
+    seed: int = 0
+
+    def whole(self, box: Box) -> Window:
+        """Return the image as it is, not deblended, on ``box``, which may reach beyond its edge."""
+        bands, (height, width) = len(self.exposure.bands), box.shape
+        flux, noise = np.zeros((bands, height, width)), np.zeros((bands, height, width))
+        usable = np.zeros(flux.shape, dtype=bool)
+        observed = np.zeros(box.shape, dtype=bool)
+        here, there = self.exposure.box.overlap_slices(box)
+        observed[there] = True
+        cut, to = (slice(None), *here), (slice(None), *there)
+        images, variance = self.exposure.images[cut], self.exposure.variance[cut]
+        bad = self.exposure.mask_planes.any_set(self.exposure.mask[cut])
+        good = ~bad & np.isfinite(images) & np.isfinite(variance) & (variance > 0)
+        usable[to] = good
+        flux[to], noise[to] = np.where(good, images, 0.0), np.where(good, variance, 0.0)
+        return Window(box, flux, noise, usable, observed)
+
+    def isolated(self, whole: Window, child: Child | None, number: int) -> Window:
+        """Return the image with only one object on it.
+
+        Pixels of which the object has a share hold its part of the data, with the variance ρ² V. Sky, which belongs to
+        no parent, stays as it is. All other pixels of parents hold noise of variance V, correlated like that of the
+        image: light of neighbours goes, and apertures see neither holes nor edges of templates.
+
+        Parameters
+        ----------
+        whole : Window
+            By `whole`.
+        child : Child, optional
+            The object's pixels; None for a place without an object.
+        number : int
+            The object's identifier, at least 0.
+        """
+        free = np.zeros(whole.box.shape, dtype=bool)
+        here, there = self.exposure.box.overlap_slices(whole.box)
+        free[there] = ~self.detected[here]
+        share = np.where(free, 1.0, np.zeros(whole.flux.shape))
+        flux = np.where(free, whole.flux, 0.0)
+        if child is not None:
+            (mine, at) = child.box.overlap_slices(whole.box)
+            cut, to = (slice(None), *mine), (slice(None), *at)
+            claimed = child.share[cut] > 0
+            share[to] = np.where(claimed, child.share[cut], share[to])
+            flux[to] = np.where(claimed & whole.usable[to], child.flux[cut], flux[to])
+        noise = share**2 * whole.noise
+        replaced = (share == 0) & whole.usable
+        if replaced.any():
+            drawn = noise_field(self.noise, whole.box.shape, (self.seed, number))
+            flux = np.where(replaced, np.sqrt(whole.noise) * drawn, flux)
+            noise = np.where(replaced, whole.noise, noise)
+        return Window(whole.box, flux, noise, whole.usable, whole.observed)

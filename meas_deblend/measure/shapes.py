@@ -1,0 +1,195 @@
+"""Adaptive moments and centroids of all flavours of an object at once, and of its PSFs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import ndtr
+
+from ..geometry import Box
+from ..image import ImagePsf
+from .child import CentroidSet, ShapeSet, centroid_set, psf_shape, shape_set
+from .ellipses import Ellipse
+from .moments import GaussianFit, adaptive_moments, gaussian_centroid
+from .pixels import Window, cropped
+from .values import Sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ..geometry import FloatArray
+    from ..image import Psf
+    from .config import MeasureConfig
+    from .noise import NoiseCorrelation
+
+    Float = NDArray[np.float64]
+
+__all__ = ["PsfShapes", "band_centroids", "band_shapes", "common_ellipse", "sizes", "stacked"]
+
+# PSFs change little over as many pixels.
+_CELL = 256
+# Out to as many σ a Gaussian weight is followed.
+_SIGMAS = 5.5
+
+
+class PsfShapes:
+    """Moments of PSFs, each measured once.
+
+    Parameters
+    ----------
+    psfs : sequence of Psf or None (B,)
+        Observed PSFs. Moments are taken in the middle of cells of 256 pixels, since PSFs change little over one.
+    config : MeasureConfig
+    """
+
+    def __init__(self, psfs: Sequence[Psf | None], config: MeasureConfig) -> None:
+        self._psfs, self._config = psfs, config
+        self._observed: dict[tuple[int, int], ShapeSet] = {}
+        self._models: dict[bytes, ShapeSet] = {}
+
+    def observed(self, y: float, x: float) -> ShapeSet:
+        """Moments of the B observed PSFs near a position [px]."""
+        cell = int(y // _CELL), int(x // _CELL)
+        if cell not in self._observed:
+            middle = tuple(float(c * _CELL + _CELL // 2) for c in cell)
+            self._observed[cell] = psf_shape(self._psfs, (middle[0], middle[1]), self._config)
+        return self._observed[cell]
+
+    def model(self, stamp: FloatArray) -> ShapeSet:
+        """Moments of a model PSF, repeated for B bands."""
+        key = stamp.tobytes()
+        if key not in self._models:
+            alone = psf_shape([ImagePsf(np.asarray(stamp, dtype=np.float64))], (0.0, 0.0), _for_model_psf(self._config))
+            count = len(self._psfs)
+            self._models[key] = ShapeSet(
+                np.repeat(alone.moments, count, axis=0),
+                np.repeat(alone.errors, count, axis=0),
+                np.repeat(alone.reasons, count),
+            )
+        return self._models[key]
+
+
+def _for_model_psf(config: MeasureConfig) -> MeasureConfig:
+    """Return settings with which the moments of a model PSF, which is about a pixel wide, are found."""
+    return config.model_copy(update={"fallback_sigma": 1.0})
+
+
+def stacked(own: Window, models: Sequence[Float]) -> Window:
+    """Images of all flavours, one after the other, on one window.
+
+    A model has no noise of its own: the same measurement on it is as uncertain as on the pixels that it was fitted
+    to. All of its pixels can be used.
+    """
+    everything = np.ones_like(own.usable)
+    count = len(models)
+    return Window(
+        own.box,
+        np.concatenate([own.flux, *models]),
+        np.concatenate([own.noise] * (count + 1)),
+        np.concatenate([own.usable, *[everything] * count]),
+        own.observed,
+    )
+
+
+def band_centroids(
+    window: Window, start: tuple[float, float], sigma: Float, config: MeasureConfig, noise: NoiseCorrelation
+) -> list[CentroidSet]:
+    """Centroids of all images of a stacked window, one set per flavour; ``sigma`` is that of the weights [px]."""
+    fit = gaussian_centroid(window, start, sigma, config, noise)
+    found = centroid_set(fit, start)
+    parts = np.split(np.arange(len(sigma)), len(sigma) // len(noise.xi))
+    return [CentroidSet(found.y[k], found.x[k], found.y_error[k], found.x_error[k], found.reasons[k]) for k in parts]
+
+
+def band_shapes(
+    window: Window, start: tuple[float, float], sigma: Float, config: MeasureConfig, noise: NoiseCorrelation
+) -> list[ShapeSet]:
+    """Adaptive moments of all images of a stacked window, one set per flavour.
+
+    They are first sought in a window of the PSF's size, which is enough for most; those that do not fit are sought
+    again, in windows that grow.
+    """
+    middle = Box((round(start[0]), round(start[1])), (1, 1)) if np.isfinite(start).all() else Box((0, 0), (1, 1))
+    wanted, largest = np.arange(len(sigma)), float(sigma.max())
+    fit: GaussianFit | None = None
+    for sigmas in (7.5, 11.0, 18.0, np.inf):
+        box = window.box if np.isinf(sigmas) else window.box & middle.grow(int(np.ceil(sigmas * largest)))
+        begin = None if fit is None else _some(fit, wanted)
+        images = _images(cropped(window, box), wanted)
+        part = adaptive_moments(images, start, sigma[wanted], config, noise, numbers=wanted, begin=begin)
+        fit = part if fit is None else _replaced(fit, part, wanted)
+        if box == window.box:
+            break
+        wanted = wanted[~(_SIGMAS * _longest(part.moments) <= sigmas * largest) | (part.reasons != 0)]
+        if not wanted.size:
+            break
+    found = shape_set(fit) if fit is not None else ShapeSet(np.zeros((0, 3)), np.zeros((0, 3)), wanted)
+    parts = np.split(np.arange(len(sigma)), len(sigma) // len(noise.xi))
+    return [ShapeSet(found.moments[k], found.errors[k], found.reasons[k]) for k in parts]
+
+
+def _longest(moments: Float) -> Float:
+    """Longest axis of moments (N, 3) [px]."""
+    yy, yx, xx = moments.T
+    return np.asarray(np.sqrt(np.maximum((yy + xx) / 2 + np.hypot((yy - xx) / 2, yx), 0.0)))
+
+
+def _images(window: Window, index: NDArray[np.int64]) -> Window:
+    """Return some images of a window."""
+    same = None
+    if window.same is not None:
+        place = {int(k): n for n, k in enumerate(index)}
+        same = np.array([place.get(int(window.same[k]), n) for n, k in enumerate(index)])
+    planes = (window.flux[index], window.noise[index], window.usable[index])
+    return Window(window.box, *planes, window.observed, same)
+
+
+def _some(fit: GaussianFit, index: NDArray[np.int64]) -> GaussianFit:
+    """Return the fits of some images."""
+    return GaussianFit(fit.center[index], fit.moments[index], fit.covariance[index], fit.reasons[index])
+
+
+def _replaced(fit: GaussianFit, part: GaussianFit, index: NDArray[np.int64]) -> GaussianFit:
+    """Put the fits of the images ``index`` in the place of earlier ones."""
+    fields = {}
+    for name in ("center", "moments", "covariance", "reasons"):
+        fields[name] = getattr(fit, name).copy()
+        fields[name][index] = getattr(part, name)
+    return GaussianFit(**fields)
+
+
+def common_ellipse(shape: ShapeSet, psf: ShapeSet, largest: float) -> Ellipse | None:
+    """Ellipse of one σ for all bands: mean of the trusted moments, weighted with their inverse variances.
+
+    Without any, the PSF's; None where there is no PSF either. The axes are between half a pixel and ``largest`` [px].
+    """
+    error = shape.errors[:, 0] + shape.errors[:, 2]
+    good = ~shape.flag & (error > 0)
+    if good.any():
+        weights = error[good] ** -2
+        moments = np.average(shape.moments[good], axis=0, weights=weights)
+    elif (~shape.flag).any():
+        moments = shape.moments[~shape.flag].mean(axis=0)
+    elif (~psf.flag).any():
+        moments = psf.moments[~psf.flag].mean(axis=0)
+    else:
+        return None
+    ellipse = Ellipse.from_moments(*(float(m) for m in moments))
+    a = float(np.clip(ellipse.a, 0.5, largest))
+    return replace(ellipse, a=a, b=float(np.clip(ellipse.b, 0.5, a)))
+
+
+def sizes(shape: ShapeSet, psf: ShapeSet, above: float) -> Sizes:
+    """Excess of an object's size over its PSF's in B bands; ``above`` is `MeasureConfig.extended_above`."""
+    flag = shape.flag | psf.flag
+    total, point = (s.moments[:, 0] + s.moments[:, 2] for s in (shape, psf))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(flag, np.nan, point / total)
+        # Ixx and Iyy of a round object scatter independently of each other.
+        error = ratio * np.hypot(shape.errors[:, 0], shape.errors[:, 2]) / total
+        chance = ndtr(np.where(error > 0, (1 - ratio - above) / error, np.sign(1 - ratio - above) * np.inf))
+    return Sizes(1 - ratio, error, np.where(flag, np.nan, chance), flag)

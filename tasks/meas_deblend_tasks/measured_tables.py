@@ -1,0 +1,133 @@
+"""Tables of measurements: objects, forced positions, covariances, noise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from meas_deblend.measure import ParentMeasurer, PsfShapes, Target, get_measurement, measure_sky
+from meas_deblend.products import CatalogLayout, Column, declaration, flux_factor, to_table
+
+from .measured import MeasuredRows, with_sky_positions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from meas_deblend.apportion import Apportioned
+    from meas_deblend.image import MultibandExposure, SourceList
+    from meas_deblend.measure import FluxCovariances, MeasureConfig, NoiseCorrelation, Scene
+    from meas_deblend.models import ParentModel
+
+    from .catalog import Row
+
+__all__ = ["catalog_layout", "covariance_columns", "forced_table", "joined", "noise_columns"]
+
+
+def catalog_layout(exposure: MultibandExposure, config: MeasureConfig) -> CatalogLayout:
+    """Layout of the catalogs, with the columns of the plug-ins that are asked for."""
+    extra = tuple(
+        Column(
+            f"{{band}}_{column.name}",
+            "bool" if column.flag else "float64",
+            column.unit,
+            column.meaning,
+            name,
+            nullable=not column.flag,
+            since="1.2.0",
+            reference=column.reference,
+        )
+        for name in config.plugins
+        for column in get_measurement(name).columns
+    )
+    return CatalogLayout.of_bands(exposure.bands, exposure.zeropoints, config.aperture_radii, exposure.units, extra)
+
+
+def joined(
+    table: str, rows: Sequence[Row], measured: MeasuredRows, exposure: MultibandExposure, layout: CatalogLayout
+) -> dict[str, Any]:
+    """Columns of a table from rows and from measurements, which are of the same objects in the same order."""
+    values: dict[str, Any] = measured.columns()
+    places = [{"x": x, "y": y} for x, y in zip(values.get("x", ()), values.get("y", ()), strict=True)]
+    sky = with_sky_positions(places, exposure)
+    values |= {name: [place[name] for place in sky] for name in ("coord_ra", "coord_dec")}
+    names = (column.name for column in declaration(table).unfold(layout))
+    return (
+        {name: _typed(values[name]) if name in values else [row[name] for row in rows] for name in names}
+        if rows
+        else {column.name: [] for column in declaration(table).unfold(layout)}
+    )
+
+
+def _typed(values: Any) -> NDArray[Any]:
+    return np.asarray(values)
+
+
+def covariance_columns(parent: ParentModel, found: FluxCovariances, exposure: MultibandExposure) -> list[Row]:
+    """Rows of the flux_covariance table of one parent, in catalog units."""
+    ids = [source.id for source in parent.sources]
+    rows = []
+    for k, band in enumerate(exposure.bands):
+        unit = flux_factor(exposure.zeropoints[k]) ** 2
+        for i, j in found.pairs:
+            first, second = sorted((i, j), key=lambda n: ids[n])
+            rows.append(
+                {
+                    "parent": parent.id,
+                    "band": band,
+                    "a": ids[first],
+                    "b": ids[second],
+                    "cov": found.psf[k, i, j] * unit,
+                    "modelCov": found.model[k, i, j] * unit,
+                }
+            )
+    return rows
+
+
+def noise_columns(noise: NoiseCorrelation, bands: Sequence[str]) -> dict[str, Any]:
+    """Columns of the noise_correlation table."""
+    side, reach = noise.xi.shape[1], noise.lag
+    dy, dx = (lag.ravel() - reach for lag in np.mgrid[:side, :side])
+    count = len(bands)
+    return {
+        "band": np.repeat(np.array(bands, dtype=object), dy.size),
+        "dy": np.tile(dy, count),
+        "dx": np.tile(dx, count),
+        "xi": noise.xi.ravel(),
+        "variance_ratio": np.repeat(noise.variance_ratio, dy.size),
+        "pixels": np.repeat(noise.pixels, dy.size),
+    }
+
+
+def forced_table(
+    scene: Scene, parents: Sequence[tuple[ParentModel, Apportioned]], positions: SourceList, config: MeasureConfig
+) -> Any:
+    """Measure at given positions.
+
+    Each is measured on the pixels of the object that is nearest, if that is within ``match_radius``, with all others
+    replaced by noise; else on the sky, with all objects replaced. Fluxes are taken exactly at the position.
+    """
+    psfs, measured = PsfShapes(scene.exposure.psfs, config), MeasuredRows(scene.exposure, config)
+    owners = [(p, k) for p, (model, _) in enumerate(parents) for k in range(len(model.sources))]
+    places = np.array([parents[p][0].sources[k].peak.center for p, k in owners]).reshape(-1, 2)
+    rows: list[Row] = []
+    measurers: dict[int, ParentMeasurer] = {}
+    for number, (center, name) in enumerate(zip(positions.positions, positions.names, strict=True), start=1):
+        distance = np.hypot(*(places - center).T)
+        nearest = int(distance.argmin()) if len(distance) else -1
+        row: Row = {"forcedId": number, "sourceName": name, "objectId": 0}
+        row["objectDistance"] = float(distance[nearest]) if nearest >= 0 else float("nan")
+        if nearest >= 0 and distance[nearest] <= config.match_radius:
+            p, k = owners[nearest]
+            model, shared = parents[p]
+            if p not in measurers:
+                measurers = {p: ParentMeasurer(scene, model, shared, psfs, config)}
+            row["objectId"] = model.sources[k].id
+            measured.add(measurers[p].measure(k, Target(center, model.sources[k].id, forced=True))[0])
+        else:
+            measured.add(measure_sky(scene, Target(center, number, forced=True), psfs, config))
+        rows.append(row)
+    layout = catalog_layout(scene.exposure, config)
+    return to_table("forced", joined("forced", rows, measured, scene.exposure, layout), layout)
