@@ -15,14 +15,14 @@ from .apportion import ApportionConfig, reapportion_parent
 from .exceptions import InputError, InputWarning, ModelError
 from .framework import atomic_write, dump_yaml, layer_from_file, load_pipeline, progress, versions
 from .image import MultibandExposure, read_coadds, read_sources
-from .models import FactorizedComponent
+from .models import TemplateComponent
 from .products import write_run_record, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .framework import Layer, WiredTask
-    from .models import Component, ParentModel, SourceModel
+    from .models import AnyComponent, ParentModel, SourceModel
     from .products import StoreMetadata
 
 __all__ = ["Belonging", "Remeasured", "belonging", "remeasure", "write_remeasured"]
@@ -254,10 +254,10 @@ def _in_bands(parent: ParentModel, bands: tuple[str, ...], wanted: tuple[str, ..
         return parent
     index = [bands.index(band) for band in wanted]
 
-    def component(c: Component) -> Component:
-        if isinstance(c, FactorizedComponent):
-            return replace(c, spectrum=c.spectrum[index])
-        return replace(c, cube=c.cube[index])
+    def component(c: AnyComponent) -> AnyComponent:
+        if isinstance(c, TemplateComponent):
+            return replace(c, cube=c.cube[index])
+        return replace(c, spectrum=c.spectrum[index])
 
     def source(s: SourceModel) -> SourceModel:
         fits = tuple(s.psf_fits[k] for k in index) if s.psf_fits else ()

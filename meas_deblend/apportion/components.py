@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +12,9 @@ from ..models import FactorizedComponent, PointComponent, ProfileComponent
 
 if TYPE_CHECKING:
     from ..geometry import FloatArray
-    from ..models import AnyComponent, Component
+    from ..models import AnyComponent, Component, ParentModel, SourceModel
 
-__all__ = ["pixels_of"]
+__all__ = ["drawn", "pixels_of"]
 
 
 def pixels_of(component: AnyComponent, model_psf: FloatArray | None) -> Component:
@@ -47,6 +48,19 @@ def pixels_of(component: AnyComponent, model_psf: FloatArray | None) -> Componen
     except ValueError as error:
         raise ModelError(f"a component cannot be drawn: {error}") from error
     return FactorizedComponent(component.box, component.spectrum, morph.astype(np.float32))
+
+
+def drawn(parent: ParentModel) -> ParentModel:
+    """Return a parent whose components all are pixels; see `pixels_of`."""
+    every = (c for source in parent.sources for c in source.components)
+    if not any(isinstance(c, PointComponent | ProfileComponent) for c in every):
+        return parent
+
+    def source(s: SourceModel) -> SourceModel:
+        return replace(s, components=tuple(pixels_of(c, parent.model_psf) for c in s.components))
+
+    blends = tuple(replace(b, sources=tuple(source(s) for s in b.sources)) for b in parent.blends)
+    return replace(parent, blends=blends)
 
 
 def _unit_image(component: PointComponent | ProfileComponent, model_psf: FloatArray) -> FloatArray:

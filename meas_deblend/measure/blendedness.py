@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..geometry import Box, Image
-from ..models import FactorizedComponent
+from ..models import FactorizedComponent, TemplateComponent
 from ._weights import gaussian_weights
 from .pixels import cropped
 
@@ -104,8 +104,10 @@ def _template(source: SourceModel, bands: int) -> Image:
         where = (slice(None), *component.box.slices_in(box))
         if isinstance(component, FactorizedComponent):
             cube[where] += component.spectrum[:, None, None] * component.morph
-        else:
+        elif isinstance(component, TemplateComponent):
             cube[where] += component.cube
+        else:
+            raise TypeError(f"a {type(component).__name__} has no pixels: draw it first (apportion.drawn)")
     return Image(cube, box)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from meas_deblend.apportion import Apportioned, model_chi2
+from meas_deblend.apportion import Apportioned, drawn, model_chi2
 from meas_deblend.framework import Config, Connections, PipelineTask, progress
 from meas_deblend.measure import (
     MeasureConfig,
@@ -100,7 +100,7 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
         parents: list[Row] = []
         covariances: list[Row] = []
         for model, shared in progress(list(zip(parent_models, children, strict=True)), description="parents"):
-            measurer = ParentMeasurer(scene, model, shared, psfs, config)
+            measurer = ParentMeasurer(scene, drawn(model), shared, psfs, config)
             results = [measurer.measure(k) for k in range(len(model.sources))]
             for measured, _ in results:
                 rows.add(measured)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from meas_deblend.apportion import drawn
 from meas_deblend.measure import ParentMeasurer, PsfShapes, Target, get_measurement, measure_sky
 from meas_deblend.products import CatalogLayout, Column, declaration, flux_factor, to_table
 
@@ -123,7 +124,7 @@ def forced_table(
             p, k = owners[nearest]
             model, shared = parents[p]
             if p not in measurers:
-                measurers = {p: ParentMeasurer(scene, model, shared, psfs, config)}
+                measurers = {p: ParentMeasurer(scene, drawn(model), shared, psfs, config)}
             row["objectId"] = model.sources[k].id
             measured.add(measurers[p].measure(k, Target(center, model.sources[k].id, forced=True))[0])
         else:

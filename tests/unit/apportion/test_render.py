@@ -195,8 +195,8 @@ def test_chi2_shows_a_missing_source_to_its_neighbour(exposure, parent):
 
 
 def test_models_are_drawn_with_the_kernels_that_they_were_fitted_with(parent):
-    floored = replace(parent, kernel_floor=0.05)
-    kernels = prepare_kernels(PSFS.astype(np.float64), MODEL_PSF, floor=0.05)
+    floored = replace(parent, kernel_floor=0.2)
+    kernels = prepare_kernels(PSFS.astype(np.float64), MODEL_PSF, floor=0.2)
     frame = Box((0, 0), SHAPE)
     for drawn, exact, one in zip(
         render_templates(floored, frame), render_templates(parent, frame), parent.sources, strict=True
