@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..models import BlendModel, FactorizedComponent, SourceModel
+from ..apportion import pixels_of
+from ..models import BlendModel, FactorizedComponent, PointComponent, SourceModel
 from .cutout import cut_out
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from ..scarlet import Blend, Component, FitConfig, Kernels
     from .cutout import Cutout
 
-__all__ = ["BlendFitter", "NotFittedError"]
+__all__ = ["BlendFitter", "FluxErrors", "NotFittedError"]
+
+FluxErrors = Literal["marginal", "conditional", "none"]
 
 
 class NotFittedError(Exception):
@@ -50,6 +53,8 @@ class BlendFitter:
     config : FitConfig
     seeds : tuple of Image or None, optional
         Per peak of the parent the image that its morphology starts from; None: the detection image is used.
+    flux_errors : {"marginal", "conditional", "none"}
+        Which covariance of the fluxes is kept with the model.
     """
 
     exposure: MultibandExposure
@@ -58,6 +63,7 @@ class BlendFitter:
     kernels: Kernels
     config: FitConfig
     seeds: tuple[Image | None, ...] | None = None
+    flux_errors: FluxErrors = "none"
 
     @classmethod
     def prepare(
@@ -139,8 +145,8 @@ class BlendFitter:
 
         out = np.zeros((len(self.exposure.bands), *box.shape), dtype=np.float32)
         for source in model.sources:
-            factorized = (c for c in source.components if isinstance(c, FactorizedComponent))
-            parts = [replace(c, spectrum=c.spectrum[self.bands]) for c in factorized]
+            drawn = (pixels_of(c, self.kernels.model_psf) for c in source.components)
+            parts = [replace(c, spectrum=c.spectrum[self.bands]) for c in drawn if isinstance(c, FactorizedComponent)]
             if parts:
                 where, cube = render_source(parts, self.kernels, box)
                 cut = where.slices_in(box)
@@ -173,14 +179,38 @@ class BlendFitter:
         frame = blend.box & self.exposure.box
         sources = []
         for peak, fitted in zip(blend.peaks, result.sources, strict=True):
-            components = tuple(self._component(c, frame.origin, used) for c in fitted.components)
-            if not all(np.isfinite(c.spectrum).all() and np.isfinite(c.morph).all() for c in components):
+            if not all(np.isfinite(c.spectrum).all() and np.isfinite(c.morph).all() for c in fitted.components):
                 why = f"the fit ended ({result.stop_reason}) with values that are not finite"
                 raise NotFittedError("fit_failed", why)
+            components = tuple(self._component(c, frame.origin, used) for c in fitted.components)
             sources.append(SourceModel(peak.id, peak, components))
-        return BlendModel(index, frame, tuple(sources), result.iterations, float(result.logL), result.stop_reason)
+        return BlendModel(
+            index,
+            frame,
+            tuple(sources),
+            result.iterations,
+            float(result.logL),
+            result.stop_reason,
+            self._covariance(result, used),
+        )
 
-    def _component(self, component: Component, origin: tuple[int, int], used: IntArray) -> FactorizedComponent:
-        spectrum = np.zeros(len(self.exposure.bands), dtype=np.float32)
+    def _component(
+        self, component: Component, origin: tuple[int, int], used: IntArray
+    ) -> FactorizedComponent | PointComponent:
+        from ..scarlet import PointComponent as FittedPoint  # noqa: PLC0415 - loads the compiler
+
+        spectrum, box = np.zeros(len(self.exposure.bands), dtype=np.float32), component.box.shift(*origin)
+        if isinstance(component, FittedPoint):
+            spectrum[used] = component.total
+            y, x = component.position
+            return PointComponent(box, spectrum, (y + origin[0], x + origin[1]))
         spectrum[used] = component.spectrum
-        return FactorizedComponent(component.box.shift(*origin), spectrum, component.morph.astype(np.float32))
+        return FactorizedComponent(box, spectrum, component.morph.astype(np.float32))
+
+    def _covariance(self, result: Blend, used: IntArray) -> FloatArray | None:
+        """Covariance (band, source, source) of the fluxes, if it is wanted; 0 in bands that were not fitted."""
+        if self.flux_errors == "none":
+            return None
+        covariance = np.zeros((len(self.exposure.bands), len(result.sources), len(result.sources)))
+        covariance[used] = result.flux_covariance(self.flux_errors).transpose(2, 0, 1)
+        return covariance

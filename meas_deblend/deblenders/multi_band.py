@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from .._interrupt import raise_interrupt
 from ..exceptions import InputError
 from ..geometry import Image
-from ..models import BlendModel, FactorizedComponent, ParentModel, SourceModel
+from ..models import BlendModel, ParentModel, SourceModel, TemplateComponent
 from ..scarlet.config import FitConfig
 from ..sdss.config import TemplateConfig
-from .blend_fit import BlendFitter, NotFittedError
+from .blend_fit import BlendFitter, FluxErrors, NotFittedError
 from .limits import BlendLimits
 from .none import NoDeblending, NoneOptions
 from .psfs import parent_psfs
@@ -56,6 +56,11 @@ class MultiBandOptions(BaseModel):
     )
     subtract_neighbours: bool = Field(
         True, description="Take the light of a parent's brighter blends off before a blend is fitted."
+    )
+    flux_errors: FluxErrors = Field(
+        "marginal",
+        description="Covariance of the model fluxes that is kept with the models: with the morphologies fitted too "
+        "(about as costly as the fit), held fixed, or none.",
     )
     catch_failures: bool = Field(
         True, description="Give a blend whose fit raised an error templates of single bands, instead of raising it."
@@ -150,6 +155,8 @@ class _Work:
         fitter = self._attempt(
             lambda: BlendFitter.prepare(self.exposure, self.parent, self.psfs, self.options.fit, self._seeds())
         )
+        if isinstance(fitter, BlendFitter):
+            fitter = replace(fitter, flux_errors=self.options.flux_errors)
         if isinstance(fitter, _Trouble):
             return [fitter] * len(blends), None
         results: dict[int, BlendModel | _Trouble] = {}
@@ -199,7 +206,7 @@ class _Work:
     ) -> ParentModel:
         """Put the blends together, and say how it went."""
         components = [c for model in models for source in model.sources for c in source.components]
-        drawn = any(isinstance(c, FactorizedComponent) for c in components)
+        drawn = any(not isinstance(c, TemplateComponent) for c in components)
         problems = [t.message for t in troubles] + list(fallback.problems if fallback else ())
         return ParentModel(
             self.parent.id,

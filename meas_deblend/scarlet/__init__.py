@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .blend import Blend, Source
     from .compilation import warmup
-    from .component import Component
+    from .component import Component, PointComponent
     from .config import DeconvolveConfig, FitConfig
     from .convolve import Convolver, full_convolution
     from .deblend import deblend_blend
@@ -50,6 +50,7 @@ _MODULES = {
     "Observation": "observation",
     "Parameter": "parameters",
     "ParametricComponent": "parametric",
+    "PointComponent": "component",
     "PsfMatch": "matching",
     "SersicShape": "profiles",
     "SkyComponent": "sky",
@@ -94,6 +95,7 @@ __all__ = [
     "Observation",
     "Parameter",
     "ParametricComponent",
+    "PointComponent",
     "PsfMatch",
     "SersicShape",
     "SkyComponent",

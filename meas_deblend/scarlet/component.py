@@ -73,10 +73,19 @@ class PointComponent(Component):
         ``(y, x)`` in pixels.
     slopes : array (2, y, x)
         Derivatives of the morphology by the position.
+    unit : float
+        Largest pixel of the model PSF of unit flux there, by which the morphology was divided.
     """
 
     position: tuple[float, float] = (0.0, 0.0)
     slopes: FloatArray = field(default_factory=lambda: np.zeros((2, 0, 0)))
+    unit: float = 1.0
+
+    @property
+    def total(self) -> FloatArray:
+        """Flux (band,) of the whole point source, with what lies outside the box."""
+        flux: FloatArray = self.spectrum / self.spectrum.dtype.type(self.unit)
+        return flux
 
     def tangents(self) -> FloatArray:
         """Differentiate the morphology by the position (2, y, x)."""

@@ -249,6 +249,7 @@ class _Search:
             (image / peak).astype(dtype),
             position=(y, x),
             slopes=slopes / peak,
+            unit=float(peak),
         )
 
 

@@ -8,14 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meas_deblend import deblenders
-from meas_deblend.apportion import reapportion_parent
+from meas_deblend.apportion import pixels_of, reapportion_parent
 from meas_deblend.deblenders import MultiBandOptions, SingleBandOptions, get_deblender, seeds_from_models
 from meas_deblend.deblenders.cutout import cut_out
 from meas_deblend.deblenders.multi_band import blend_footprints
 from meas_deblend.deblenders.psfs import parent_psfs
 from meas_deblend.geometry import Box, Footprint, Image, Parent, Peak
 from meas_deblend.image import MaskPlanes, MultibandExposure, PsfStamp
-from meas_deblend.models import FactorizedComponent, TemplateComponent
+from meas_deblend.models import PointComponent, TemplateComponent
 
 NAMES = ("none", "sep", "single_band", "multi_band")
 PLANES = MaskPlanes({"BAD": 0, "CLEAN": 1}, ("BAD",))
@@ -96,7 +96,7 @@ def check(model, exposure, parent):
     assert (model.outcome == "ok") == (model.reason == "")
     for source in model.sources:
         assert bool(source.components) != ("deblend_noModel" in source.flags)
-        for component in source.components:
+        for component in (pixels_of(c, model.model_psf) for c in source.components):
             if isinstance(component, TemplateComponent):
                 assert component.cube.shape == (len(exposure.bands), *component.box.shape)
                 arrays = [component.cube]
@@ -152,7 +152,7 @@ def test_first_guesses(init, pair):
         assert all(seed is not None for seed in parent.seeds)
     model = run("multi_band", exposure, parent, init=init)
     shared = check(model, exposure, parent)
-    assert all(isinstance(c, FactorizedComponent) for s in model.sources for c in s.components)
+    assert not any(isinstance(c, TemplateComponent) for s in model.sources for c in s.components)
     assert aperture_ratio(shared, truth) == pytest.approx(1, abs=0.15)
     (blend,) = model.blends
     assert blend.stop_reason == "converged"
@@ -173,7 +173,8 @@ def test_seeds_of_models(pair):
     first, second = seeds_from_models([parent, replace(parent, id=5)], [fitted])
     assert second.seeds == (None, None)
     for seed, source in zip(first.seeds, fitted.sources, strict=True):
-        flux = sum(float(c.spectrum.sum() * c.morph.sum()) for c in source.components)
+        parts = (pixels_of(c, fitted.model_psf) for c in source.components)
+        flux = sum(float(c.spectrum.sum() * c.morph.sum()) for c in parts)
         assert seed.array.sum() == pytest.approx(flux, rel=1e-5)
     (third,) = seeds_from_models([parent], [templates])
     assert third.seeds[0].array.shape == templates.sources[0].components[0].box.shape
@@ -191,7 +192,7 @@ def test_blends_are_fitted_apart_in_the_exposures_frame():
     check(model, exposure, parent)
     assert [b.box for b in model.blends] == list(boxes)
     for (y, x), blend in zip([(20, 30), (70, 40)], model.blends, strict=True):
-        for component in blend.sources[0].components:
+        for component in (pixels_of(c, model.model_psf) for c in blend.sources[0].components):
             assert blend.box.encloses(component.box)
             top = np.unravel_index(component.morph.argmax(), component.morph.shape)
             assert np.add(top, component.box.origin) == pytest.approx((y, x), abs=1)
@@ -311,7 +312,7 @@ def test_a_failed_fit_costs_one_blend(monkeypatch):
     check(model, exposure, parent)
     assert (model.outcome, model.reason, model.message) == ("degraded", "fit_failed", "ZeroDivisionError: as if")
     kinds = [type(s.components[0]) for s in model.sources]
-    assert kinds == [TemplateComponent, FactorizedComponent]
+    assert kinds == [TemplateComponent, PointComponent]
     with pytest.raises(ZeroDivisionError, match="as if"):
         run("multi_band", exposure, parent, catch_failures=False)
 
@@ -457,3 +458,29 @@ def test_the_model_keeps_the_floor_of_its_kernels(pair):
     model = get_deblender("multi_band")(exposure, parent, options)
     check(model, exposure, parent)
     assert model.kernel_floor == 0.01
+
+
+def test_bright_stars_are_points_where_they_are(pair):
+    exposure, truth, parent = pair
+    model = run("multi_band", exposure, parent)
+    for source, peak, star in zip(model.sources, parent.footprint.peaks, truth, strict=True):
+        (component,) = source.components
+        assert isinstance(component, PointComponent)
+        assert component.center == pytest.approx((peak.y, peak.x), abs=0.1)
+        assert component.spectrum == pytest.approx(star.sum(axis=(1, 2)), rel=0.1)
+
+
+@pytest.mark.parametrize("kind", ["marginal", "conditional", "none"])
+def test_models_keep_the_covariance_of_their_fluxes(pair, kind):
+    exposure, _, parent = pair
+    (blend,) = run("multi_band", exposure, parent, flux_errors=kind).blends
+    if kind == "none":
+        assert blend.flux_covariance is None
+        return
+    bands, count = len(exposure.bands), len(parent.footprint.peaks)
+    assert blend.flux_covariance.shape == (bands, count, count)
+    assert blend.flux_covariance == pytest.approx(blend.flux_covariance.transpose(0, 2, 1))
+    flux = np.sum([s.components[0].spectrum for s in blend.sources], axis=1) / bands
+    errors = np.sqrt(np.diagonal(blend.flux_covariance, axis1=1, axis2=2))
+    assert (errors > 0).all()
+    assert (errors < flux).all()
