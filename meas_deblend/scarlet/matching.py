@@ -17,7 +17,7 @@ MISMATCH = 0.002
 RINGING = 0.01
 """Largest −min K / max K that is aimed at."""
 
-FLOORS = (1e-4, 3e-3, 6e-3, 1e-2, 1.5e-2, 2e-2)
+FLOORS = (1e-4, 5e-3, 1e-2, 2e-2)
 """Floors that are tried: where the last is needed, the mismatch of any PSF exceeds its limit."""
 
 WIDTHS = (0.8, 0.7, 0.6, 0.5)

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import fft
 
 from ..geometry import Box, FloatArray
+from .compactness import broadenings
 from .component import Component, PointComponent
 from .kernels import kernel_transform
 from .observation import Observation, point_source_snr
@@ -45,6 +46,10 @@ SETTLED = 1e-3
 
 SIGNIFICANCE = 4.0
 """Standard deviations by which χ² may exceed its expectation."""
+
+BROADER, UNSURE = 0.35, 30.0
+"""Excess of the variance along an axis, in pixels², above which a source is not looked at: that of a galaxy with a
+half-light radius of 0.7 pixels, and four errors, which are this over the S/N."""
 
 WIDER = 0.1
 """Change of the model PSF's standard deviation, in pixels, by which broadening is measured."""
@@ -85,7 +90,11 @@ def with_points(
     psfs = observation.convolver.kernels.psfs
     snrs = [point_source_snr(observation.images, observation.variance, psfs, s[0].center) for s in sources]
     # With the neighbours' light a S/N is too high: it decides who is looked at more closely.
-    candidates = [k for k, snr in enumerate(snrs) if snr >= limit]
+    bright = [k for k, snr in enumerate(snrs) if snr >= limit]
+    if not bright:
+        return sources
+    excess = broadenings(observation, [sources[k][0].center for k in bright], _radius(observation))
+    candidates = [k for k, broad in zip(bright, excess, strict=True) if broad <= BROADER + UNSURE / snrs[k]]
     now = sources
     for is_right in (_Match.is_possible, _Match.is_good):
         search = _Search.of(observation, now, render)
@@ -125,6 +134,14 @@ class _Match:
         return self.chi2 <= _by_chance(self.freedom) and self.width <= BROADENING and self.background <= halo
 
 
+def _radius(observation: Observation) -> int:
+    """Radius in pixels of a disc with the noise-equivalent area of the widest PSF."""
+    kernels = observation.convolver.kernels
+    psfs = kernels.psfs[kernels.known].astype(np.float64)
+    area = psfs.sum(axis=(1, 2)) ** 2 / np.sum(psfs**2, axis=(1, 2))
+    return int(np.ceil(np.sqrt(area.max(initial=1) / np.pi)))
+
+
 def _by_chance(freedom: int) -> float:
     """χ² of so many degrees of freedom that noise does not exceed."""
     return freedom + SIGNIFICANCE * float(np.sqrt(2 * freedom))
@@ -142,11 +159,8 @@ class _Search:
 
     @classmethod
     def of(cls, observation: Observation, sources: Sequence[Source], render: MorphRenderer) -> _Search:
-        kernels = observation.convolver.kernels
-        psfs = kernels.psfs[kernels.known].astype(np.float64)
-        area = psfs.sum(axis=(1, 2)) ** 2 / np.sum(psfs**2, axis=(1, 2))
-        radius = int(np.ceil(np.sqrt(area.max(initial=1) / np.pi)))
-        return cls(observation, sources, render, Resolution.of(kernels.model_psf), radius)
+        resolution = Resolution.of(observation.convolver.kernels.model_psf)
+        return cls(observation, sources, render, resolution, _radius(observation))
 
     def match(self, source: Source, center: tuple[int, int]) -> _Match:
         """Fit the PSF to what the other sources leave around ``center``; one that walks away does not match."""
