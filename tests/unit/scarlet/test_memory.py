@@ -1,0 +1,45 @@
+"""Nothing piles up over many fits."""
+
+import resource
+
+import numpy as np
+
+from meas_deblend.geometry import Box
+from meas_deblend.scarlet import Component, Convolver, FitConfig, deblend_blend, model_psf, prepare_kernels
+from meas_deblend.scarlet.component import scene
+
+CONFIG = FitConfig(max_iter=2, point_source_snr=None)
+F32 = np.dtype(np.float32)
+
+
+def blend(seed):
+    """Make a blend of its own size with PSFs of its own, so that nothing kept for one serves another."""
+    rng = np.random.default_rng(seed)
+    side = 13 + 2 * (seed % 5)
+    psfs = np.stack([model_psf(sigma, 15) for sigma in rng.uniform(1.2, 2.0, 3)]).astype(np.float32)
+    morph = model_psf(1.4, 9).astype(np.float32)
+    centers = rng.integers(4, side - 4, (2, 2))
+    parts = [Component((y, x), Box((y - 4, x - 4), (9, 9)), rng.uniform(50, 200, 3).astype(np.float32), morph)
+             for y, x in centers.tolist()]  # fmt: skip
+    images = Convolver(prepare_kernels(psfs), (side, side)).render(scene(parts, (3, side, side), F32))
+    return images, np.ones_like(images), psfs, centers
+
+
+def fit(seed):
+    images, *others = blend(seed)
+    return deblend_blend(images, *others, detect=images.sum(axis=0), config=CONFIG)
+
+
+def peak_memory():
+    """Return the largest memory of this process so far, in bytes."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def test_memory_is_flat_over_a_thousand_blends():
+    for seed in range(200):
+        fit(seed)
+    before = peak_memory()
+    for seed in range(200, 1000):
+        fit(seed)
+    # A blend's arrays take 100 kB, so 800 of them would show; transforms of the last kernels are kept.
+    assert peak_memory() - before < 20e6
