@@ -416,7 +416,7 @@ def spoiled(write, tmp_path, case):
     ("case", "message"),
     [
         ("missing", r"no file .*coadd_r\.fits; in the same folder: coadd_g\.fits"),
-        ("folder", "is a folder, not a FITS file"),
+        ("folder", "is a folder, not a file"),
         ("no folder", "there is no folder .*nowhere"),
         ("text", r"g\.fits is not a FITS file that can be read: No SIMPLE card found[^=]*$"),
         ("truncated", r"g\.fits.*(cannot be read|can be read)"),
