@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -89,8 +90,8 @@ class PsfexPsf:
         """
         t = self.coordinates(y, x)
         terms = np.array([math.prod(v**p for v, p in zip(t, powers, strict=True)) for powers in self._powers()])
-        samples: NDArray[np.float64] = np.einsum("k,kyx->yx", terms, self.mask)
-        return samples
+        samples: NDArray[np.float64] = terms @ self.mask.reshape(len(terms), -1)
+        return samples.reshape(self.mask.shape[1:])
 
     def coordinates(self, y: float, x: float) -> tuple[float, ...]:
         """Variables of the polynomial at a pixel position, 0-based: within ±½ where PSFEx had stars."""
@@ -124,6 +125,7 @@ class PsfexPsf:
         return [(i,) for i in range(n)] if self.axes else [()]
 
 
+@lru_cache(maxsize=16)  # PSFs are mostly wanted at the centres of pixels
 def lanczos_weights(n: int, sampling: float, shift: float) -> NDArray[np.float64]:
     """Weights (pixel, sample) that interpolate ``n`` samples, 0 beyond them, at the middles of pixels.
 
@@ -140,13 +142,14 @@ def lanczos_weights(n: int, sampling: float, shift: float) -> NDArray[np.float64
     """
     # Half a sample beyond the last is still covered.
     radius = max(math.ceil((n // 2 + 0.5) * sampling - 0.5), 2)
-    place: NDArray[np.float64] = (np.arange(-radius, radius + 1) - shift) / sampling + n // 2
+    place = (np.arange(-radius, radius + 1, dtype=np.float64) - shift) / sampling + n // 2
     distance = place[:, None] - np.arange(n)[None, :]
     # All samples within reach, in the model or not: what is not there is 0, and must not raise the others.
     near = (place - np.floor(place))[:, None] - np.arange(1 - LANCZOS, LANCZOS + 1)[None, :]
     weights: NDArray[np.float64] = _lanczos(distance) / _lanczos(near).sum(axis=1, keepdims=True)
+    weights.setflags(write=False)
     return weights
 
 
-def _lanczos(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+def _lanczos(distance: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.where(np.abs(distance) < LANCZOS, np.sinc(distance) * np.sinc(distance / LANCZOS), 0.0)
