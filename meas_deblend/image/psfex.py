@@ -67,6 +67,8 @@ class PsfexPsf:
             raise InputError(f"PSF_SAMP must be in (0, 10] px, got {self.sampling}")
         if not 0 <= self.degree <= 10:
             raise InputError(f"POLDEG must be in 0 … 10, got {self.degree}")
+        if len(set(self.axes)) < len(self.axes):
+            raise InputError(f"POLNAME names {self.axes[0]!r} twice")
         if not len(self.axes) == len(self.zero) == len(self.scale):
             raise InputError(f"{len(self.zero)} POLZERO and {len(self.scale)} POLSCAL for axes {self.axes!r}")
         if not np.isfinite((*self.zero, *self.scale)).all() or 0.0 in self.scale:
