@@ -11,7 +11,7 @@ from meas_deblend.report.style import new_figure, sky_axes
 from meas_deblend.simulate import MoffatTransformPsf, VaryingPsf
 
 SIDE = 1000
-NODES = np.linspace(50.0, SIDE - 50.0, 5)
+NODES = np.linspace(0.0, SIDE, 5)
 TRUE = VaryingPsf(MoffatTransformPsf(3.5, 3.0), (500.0, 500.0), 700.0, 0.25, 0.12)
 RADIUS = 12
 
@@ -42,7 +42,7 @@ def main(folder: Path) -> None:
     ):
         drawn = axis.imshow(values, origin="lower", extent=(-25, SIDE + 25, -25, SIDE + 25), cmap="viridis")
         axis.plot(x, y, "+", color="white", ms=5, mew=0.8)
-        axis.set_title(title, fontsize="medium")
+        sky_axes(axis, title)
         axis.set_xlabel("x [px]")
         figure.colorbar(drawn, ax=axis, label=label, shrink=0.85)
     save_figure(figure, folder / "psfs.png")
