@@ -15,7 +15,7 @@ from .background import subtract_background
 from .band_reader import BandData, read_band
 from .checks import check_exposure
 from .exposure import MultibandExposure
-from .grids import check_grids
+from .grids import check_grids, check_grids_of_files
 from .masks import MaskPlanes
 from .planes import PlaneSpec, plane_spec
 from .psf_specs import BandContext, make_psf, psf_of_band
@@ -81,7 +81,7 @@ def read_coadds(
     _check_choices(background, on_missing_psf)
     if not paths:
         raise InputError("no coadds were given: name at least one band and its file")
-    bands = [read_band(band, plane_spec(value), settings) for band, value in paths.items()]
+    bands = _read_bands({band: plane_spec(value) for band, value in paths.items()}, settings)
     _check_names("psf", psf, bands)
     _check_names("zeropoint", zeropoint, bands)
     notes = [note for data in bands for note in data.notes] + check_grids(bands)
@@ -95,6 +95,15 @@ def read_coadds(
     if findings:
         warnings.warn("\n".join(findings), InputWarning, stacklevel=2)
     return replace(exposure, warnings=(*findings, *asked_for))
+
+
+def _read_bands(specs: Mapping[str, PlaneSpec], survey: Survey) -> list[BandData]:
+    try:
+        return [read_band(band, spec, survey) for band, spec in specs.items()]
+    except InputError:
+        # Where the images do not fit each other, it is of no use to mend anything else first.
+        check_grids_of_files(specs, survey)
+        raise
 
 
 def _check_choices(background: str, on_missing_psf: str) -> None:
