@@ -317,7 +317,8 @@ def _add_coadds(parser: argparse.ArgumentParser) -> None:
         "BAND=FILE,variance=FILE,mask=FILE,psf=FILE (or weight=, ivar=, sigma= in place of variance=)",
     )
     parser.add_argument("--psf", nargs="+", default=[], metavar="SPEC",
-                        help="PSF for all bands, or for one as BAND=SPEC: an image file, or fwhm=ARCSEC")  # fmt: skip
+                        help="PSF for all bands, or for one as BAND=SPEC: an image file, psfex=FILE, grid=FILE, or "
+                             "fwhm=ARCSEC")  # fmt: skip
     parser.add_argument("--zeropoint", nargs="+", default=[], metavar="MAG",
                         help="AB magnitude of one image unit, for all bands or as BAND=MAG")  # fmt: skip
     parser.add_argument("--background", choices=["none", "subtract"], default="none",

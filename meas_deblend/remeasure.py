@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .framework import Layer, WiredTask
-    from .models import AnyComponent, ParentModel, SourceModel
+    from .models import AnyComponent, BlendModel, ParentModel, SourceModel
     from .products import StoreMetadata
 
 __all__ = ["Belonging", "Remeasured", "belonging", "remeasure", "write_remeasured"]
@@ -263,5 +263,8 @@ def _in_bands(parent: ParentModel, bands: tuple[str, ...], wanted: tuple[str, ..
         fits = tuple(s.psf_fits[k] for k in index) if s.psf_fits else ()
         return replace(s, components=tuple(component(c) for c in s.components), psf_fits=fits)
 
-    blends = tuple(replace(blend, sources=tuple(source(s) for s in blend.sources)) for blend in parent.blends)
-    return replace(parent, blends=blends, psfs=parent.psfs[index])
+    def blend(b: BlendModel) -> BlendModel:
+        psfs = None if b.psfs is None else b.psfs[index]
+        return replace(b, sources=tuple(source(s) for s in b.sources), psfs=psfs)
+
+    return replace(parent, blends=tuple(blend(b) for b in parent.blends), psfs=parent.psfs[index])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .image import PlaneSpec
 from .image.fits_io import split_selector
+from .image.psf_files import split_psf_spec
 from .products import RunInput, file_sha256
 
 if TYPE_CHECKING:
@@ -61,8 +62,9 @@ def describe_inputs(
     options = {key: value for key, value in read_options.items() if value is not None}
     # Only these two may be paths: a folder that is called as a survey must not be taken for it.
     if "psf" in options:
-        psf = options["psf"] = _absolute_all(options["psf"])
-        checksums |= _checksums(psf.values() if isinstance(psf, Mapping) else [psf] if isinstance(psf, str) else [])
+        psf = options["psf"] = _absolute_psfs(options["psf"])
+        specs = list(psf.values()) if isinstance(psf, Mapping) else [psf]
+        checksums |= _checksums(split_psf_spec(spec).file for spec in specs if isinstance(spec, str))
     if _is_survey_path(options.get("survey", "")):
         path = Path(options["survey"]).expanduser().absolute()
         options["survey"] = str(path)
@@ -86,10 +88,14 @@ def _given_planes(spec: PlaneSpec, image: str) -> dict[str, str | float]:
     return found
 
 
-def _absolute_all(value: Any) -> Any:
+def _absolute_psfs(value: Any) -> Any:
+    """PSFs with the paths in them made absolute, also those behind a word that says what the file holds."""
     if isinstance(value, Mapping):
-        return {key: _absolute_all(one) for key, one in value.items()}
-    return _absolute(value) if isinstance(value, (str, Path)) else value
+        return {key: _absolute_psfs(one) for key, one in value.items()}
+    if not isinstance(value, (str, Path)):
+        return value
+    parts = split_psf_spec(value)
+    return str(parts._replace(file=_absolute(parts.file)))
 
 
 def _absolute(value: Any) -> Any:

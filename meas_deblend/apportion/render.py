@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .values import Apportioned
 
 # Parents of one patch often have the same PSFs; their kernels are made once.
-_KEPT = 8
+_KEPT = 16
 _KERNELS: dict[tuple[object, ...], Kernels] = {}
 
 __all__ = ["parent_pixels", "reapportion_parent", "render_templates"]
@@ -56,22 +56,29 @@ def render_templates(parent: ParentModel, frame: Box) -> tuple[Image, ...]:
     ModelError
         If there are components other than templates, but no model PSF.
     """
-    sources = parent.sources
-    components = [[pixels_of(c, parent.model_psf) for c in s.components] for s in sources]
-    factorized = any(isinstance(c, FactorizedComponent) for several in components for c in several)
-    kernels = _kernels(parent) if factorized else None
-    return tuple(_render(several, kernels, len(parent.psfs), frame) for several in components)
+    components = {s.peak.id: [pixels_of(c, parent.model_psf) for c in s.components] for s in parent.sources}
+    kernels: dict[int, Kernels] = {}
+    for blend in parent.blends:
+        drawn = [s.peak.id for s in blend.sources if any(map(_is_factorized, components[s.peak.id]))]
+        if drawn:
+            kernels |= dict.fromkeys(drawn, _kernels(parent, parent.psfs if blend.psfs is None else blend.psfs))
+    bands = len(parent.psfs)
+    return tuple(_render(several, kernels.get(peak), bands, frame) for peak, several in components.items())
 
 
-def _kernels(parent: ParentModel) -> Kernels:
-    """Difference kernels of the parent's bands."""
+def _is_factorized(component: Component) -> bool:
+    return isinstance(component, FactorizedComponent)
+
+
+def _kernels(parent: ParentModel, psfs: FloatArray) -> Kernels:
+    """Difference kernels of the bands for PSFs of the parent, or of one of its blends."""
     if parent.model_psf is None:
         raise ModelError(f"parent {parent.id} has factorized components but no model PSF to draw them with")
-    key = (_content(parent.psfs), _content(parent.model_psf), parent.kernel_floor)
+    key = (_content(psfs), _content(parent.model_psf), parent.kernel_floor)
     if key not in _KERNELS:
         while len(_KERNELS) >= _KEPT:
             _KERNELS.pop(next(iter(_KERNELS)), None)
-        _KERNELS[key] = _made_kernels(parent, parent.model_psf)
+        _KERNELS[key] = _made_kernels(parent, psfs, parent.model_psf)
     return _KERNELS[key]
 
 
@@ -79,9 +86,9 @@ def _content(array: FloatArray) -> tuple[tuple[int, ...], str, bytes]:
     return array.shape, array.dtype.str, array.tobytes()
 
 
-def _made_kernels(parent: ParentModel, model_psf: FloatArray) -> Kernels:
+def _made_kernels(parent: ParentModel, psfs: FloatArray, model_psf: FloatArray) -> Kernels:
     # In double precision: far from a source all templates are faint, and their ratios are not to be rounding noise.
-    psfs = parent.psfs.astype(np.float64)
+    psfs = psfs.astype(np.float64)
     missing = ~np.isfinite(psfs).all(axis=(1, 2))
     # The kernel of the model PSF itself is a single 1 in the middle.
     box = Box((-(psfs.shape[1] // 2), -(psfs.shape[2] // 2)), (psfs.shape[1], psfs.shape[2]))

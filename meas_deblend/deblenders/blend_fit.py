@@ -10,6 +10,8 @@ import numpy as np
 from ..apportion import pixels_of
 from ..models import BlendModel, FactorizedComponent, PointComponent, SourceModel
 from .cutout import cut_out
+from .kernels import kernels_for, kernels_like
+from .psfs import shared_psfs
 
 if TYPE_CHECKING:
     from ..detect import BandPsfs
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["BlendFitter", "FluxErrors", "NotFittedError"]
 
 FluxErrors = Literal["marginal", "conditional", "none"]
+
+SIMILAR = 0.03
+"""Difference of PSFs, as a fraction of the peak, up to which their kernels have one floor."""
 
 
 class NotFittedError(Exception):
@@ -47,9 +52,10 @@ class BlendFitter:
     ----------
     exposure : MultibandExposure
     parent : Parent
-    bands : int array (n,)
-        Indices of the bands with a PSF; the kernels are theirs.
+    psfs : BandPsfs
+        At the place of what is fitted.
     kernels : Kernels
+        Of the bands with a PSF.
     config : FitConfig
     seeds : tuple of Image or None, optional
         Per peak of the parent the image that its morphology starts from; None: the detection image is used.
@@ -59,7 +65,7 @@ class BlendFitter:
 
     exposure: MultibandExposure
     parent: Parent
-    bands: IntArray
+    psfs: BandPsfs
     kernels: Kernels
     config: FitConfig
     seeds: tuple[Image | None, ...] | None = None
@@ -76,20 +82,37 @@ class BlendFitter:
     ) -> BlendFitter:
         """Make the difference kernels of the bands that have a PSF, for the model PSF of the detection image.
 
+        The floor that goes with the PSFs is looked for once for all parents whose PSFs are similar: that takes ten
+        times as long as making the kernels, and changes far less than the PSFs.
+
         Raises
         ------
         NotFittedError
             If none has one.
         """
-        from ..scarlet import matched_kernels  # noqa: PLC0415 - loads the compiler
-
-        bands = np.flatnonzero(psfs.known)
-        if bands.size == 0:
-            raise NotFittedError("no_psf", f"no band has a PSF: {'; '.join(psfs.warnings)}")
         sigma = parent.detect_sigma if config.model_psf_sigma is None else config.model_psf_sigma
-        size, floor = config.model_psf_size, config.kernel_floor
-        kernels = matched_kernels(psfs.stamps[bands], sigma=sigma, floor=floor, size=size)
-        return cls(exposure, parent, bands, kernels, config, seeds)
+        similar = shared_psfs(exposure, parent.footprint, psfs, SIMILAR)
+        kernels = kernels_for(_known(similar), sigma, config.kernel_floor, config.model_psf_size)
+        if not np.array_equal(similar.stamps, psfs.stamps, equal_nan=True):
+            kernels = kernels_like(kernels, _known(psfs))
+        return cls(exposure, parent, psfs, kernels, config, seeds)
+
+    def at(self, psfs: BandPsfs) -> BlendFitter:
+        """Return the same for another place: with its PSFs, but the model PSF and the floor that a parent has once.
+
+        Raises
+        ------
+        NotFittedError
+            If no band has a PSF there.
+        """
+        if psfs is self.psfs:
+            return self
+        return replace(self, psfs=psfs, kernels=kernels_like(self.kernels, _known(psfs)))
+
+    @property
+    def bands(self) -> IntArray:
+        """Indices (n,) of the bands with a PSF."""
+        return np.flatnonzero(self.psfs.known)
 
     def fit(self, index: int, blend: Footprint, neighbours: Image | None = None) -> BlendModel:
         """Fit the sources of one blend together.
@@ -214,3 +237,11 @@ class BlendFitter:
         covariance = np.zeros((len(self.exposure.bands), len(result.sources), len(result.sources)))
         covariance[used] = result.flux_covariance(self.flux_errors).transpose(2, 0, 1)
         return covariance
+
+
+def _known(psfs: BandPsfs) -> FloatArray:
+    """Stamps of the bands that have one."""
+    known = psfs.known
+    if not known.any():
+        raise NotFittedError("no_psf", f"no band has a PSF: {'; '.join(psfs.warnings)}")
+    return psfs.stamps[known]

@@ -18,7 +18,7 @@ from ..sdss.config import TemplateConfig
 from .blend_fit import BlendFitter, FluxErrors, NotFittedError
 from .limits import BlendLimits
 from .none import NoDeblending, NoneOptions
-from .psfs import parent_psfs
+from .psfs import blend_psfs, parent_psfs
 from .seeds import seed_of_components
 from .templates import parent_templates
 
@@ -62,6 +62,13 @@ class MultiBandOptions(BaseModel):
         description="Covariance of the model fluxes that is kept with the models: with the morphologies fitted too "
         "(about as costly as the fit), held fixed, or none.",
     )
+    psf_tolerance: float = Field(
+        1e-3,
+        ge=0.0,
+        le=0.05,
+        description="Largest difference, as a fraction of the peak, up to which PSFs that vary over the image are "
+        "taken as one: parents then share their kernels, and the blends of a parent its PSF. 0: each has its own.",
+    )
     catch_failures: bool = Field(
         True, description="Give a blend whose fit raised an error templates of single bands, instead of raising it."
     )
@@ -103,9 +110,9 @@ class MultiBand:
             )
         if not options.fit_isolated and len(parent.footprint.peaks) == 1:
             return NoDeblending()(exposure, parent, NoneOptions())
-        work = _Work(exposure, parent, options, parent_psfs(exposure, parent))
+        work = _Work(exposure, parent, options, parent_psfs(exposure, parent, options.psf_tolerance))
         blends = blend_footprints(parent)
-        results, kernels = work.fit(blends)
+        results, kernels, warnings = work.fit(blends)
         troubles = [r for r in results if isinstance(r, _Trouble)]
         fallback = work.templates() if troubles else None
         models = list[BlendModel]()
@@ -114,7 +121,8 @@ class MultiBand:
                 models.append(result)
             elif fallback is not None:
                 models.append(_template_blend(k, blend, parent, fallback))
-        return work.sum_up(tuple(models), troubles, fallback, kernels)
+        whole = work.sum_up(tuple(models), troubles, fallback, kernels)
+        return replace(whole, warnings=tuple(dict.fromkeys(whole.warnings + warnings)))
 
 
 def blend_footprints(parent: Parent) -> tuple[Footprint, ...]:
@@ -150,28 +158,44 @@ class _Work:
     options: MultiBandOptions
     psfs: BandPsfs
 
-    def fit(self, blends: Sequence[Footprint]) -> tuple[list[BlendModel | _Trouble], Kernels | None]:
-        """Fit every blend; where that is not possible, say why. With the kernels, if there are any."""
+    def fit(self, blends: Sequence[Footprint]) -> tuple[list[BlendModel | _Trouble], Kernels | None, tuple[str, ...]]:
+        """Fit every blend; where that is not possible, say why. With the parent's kernels, if any, and warnings."""
         fitter = self._attempt(
             lambda: BlendFitter.prepare(self.exposure, self.parent, self.psfs, self.options.fit, self._seeds())
         )
         if isinstance(fitter, BlendFitter):
             fitter = replace(fitter, flux_errors=self.options.flux_errors)
         if isinstance(fitter, _Trouble):
-            return [fitter] * len(blends), None
+            return [fitter] * len(blends), None, ()
         results: dict[int, BlendModel | _Trouble] = {}
+        warnings: list[str] = []
         # Blends are separate in the deconvolved image, not in the data: what the brighter ones put on a blend's
         # pixels is taken off before it is fitted, or both would model it.
         box = self.parent.footprint.box & self.exposure.box
         light = Image(np.zeros((len(self.exposure.bands), *box.shape), dtype=np.float32), box)
         for k in _brightest_first(blends):
             reason, message = self.options.limits.exceeded(self.exposure, blends[k])
-            fit = partial(fitter.fit, k, blends[k], light if self.options.subtract_neighbours else None)
-            result = _Trouble(reason, message) if reason else self._attempt(fit)
-            if isinstance(result, BlendModel) and len(blends) > 1:
-                light.array[:] += fitter.observed(result, box)
-            results[k] = result
-        return [results[k] for k in range(len(blends))], fitter.kernels
+            result = (
+                _Trouble(reason, message) if reason else self._attempt(partial(self._fit_one, fitter, k, blends, light))
+            )
+            if isinstance(result, _Trouble):
+                results[k] = result
+                continue
+            results[k], here = result
+            warnings += here.psfs.warnings
+            if len(blends) > 1:
+                light.array[:] += here.observed(result[0], box)
+        return [results[k] for k in range(len(blends))], fitter.kernels, tuple(warnings)
+
+    def _fit_one(
+        self, fitter: BlendFitter, k: int, blends: Sequence[Footprint], light: Image
+    ) -> tuple[BlendModel, BlendFitter]:
+        """Fit one of several blends, with the PSFs at its place if those of the parent are not good enough there."""
+        here = fitter
+        if len(blends) > 1:
+            here = fitter.at(blend_psfs(self.exposure, blends[k], self.psfs, self.options.psf_tolerance))
+        model = here.fit(k, blends[k], light if self.options.subtract_neighbours else None)
+        return model if here is fitter else replace(model, psfs=here.psfs.stamps), here
 
     def _attempt(self, action: Callable[[], T]) -> T | _Trouble:
         """Return the result of ``action``, or why there is none."""

@@ -8,8 +8,10 @@ from .masks import MaskPlanes
 from .planes import PlaneSpec, parse_plane_spec, plane_spec
 from .psf import Psf, PsfStamp
 from .psf_checks import MODEL_PSF_SIGMA, PsfMoments, psf_fwhm, psf_moments, validate_psf_stamp
+from .psf_grid import GridPsf
 from .psf_models import FWHM_PER_SIGMA, GaussianPsf, ImagePsf, MoffatPsf
 from .psf_specs import parse_analytic_psf, parse_psf_specs
+from .psfex import PsfexPsf
 from .readers import read_coadds
 from .source_list import SourceList, pixel_positions, read_sources
 from .survey import HduNames, SanityLimits, Survey, load_survey
@@ -21,6 +23,7 @@ __all__ = [
     "MODEL_PSF_SIGMA",
     "BandSource",
     "GaussianPsf",
+    "GridPsf",
     "HduNames",
     "ImagePsf",
     "MaskPlanes",
@@ -30,6 +33,7 @@ __all__ = [
     "Psf",
     "PsfMoments",
     "PsfStamp",
+    "PsfexPsf",
     "SanityLimits",
     "SkyStatistics",
     "SourceList",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from .survey import Survey
 
-__all__ = ["BandData", "read_band"]
+__all__ = ["BandData", "image_hdu", "read_band"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,7 +88,7 @@ def read_band(band: str, spec: PlaneSpec, survey: Survey) -> BandData:
     label = f"band {band}"
     notes: list[str] = []
     with open_fits(path) as file:
-        hdu = _image_hdu(file, selector, survey)
+        hdu = image_hdu(file, selector, survey)
         image = file.pixels(hdu, np.float32)
         if image.ndim != 2:
             raise InputError(f"{label}: {file.path}: the image must be 2-D (y, x), got shape {image.shape}")
@@ -116,7 +116,14 @@ def read_band(band: str, spec: PlaneSpec, survey: Survey) -> BandData:
     )
 
 
-def _image_hdu(file: FitsFile, selector: str | None, survey: Survey) -> Any:
+def image_hdu(file: FitsFile, selector: str | None, survey: Survey) -> Any:
+    """HDU of the image: the one with this number or name, else as the survey calls it, else the only one in question.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is not clear which.
+    """
     if selector is not None:
         return file.select(selector)
     found = file.named(survey.hdus.image)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["FitsFile", "checksum", "open_fits", "split_selector"]
+__all__ = ["FitsFile", "checksum", "missing_file", "open_fits", "split_selector"]
 
 # Repairs that astropy reports for almost every header of a survey and that move no position: dates are completed
 # (datfix) and units spelled as the standard asks (unitfix).
@@ -151,7 +151,7 @@ def open_fits(path: str | Path) -> Iterator[FitsFile]:
 
     absolute = Path(path).expanduser().absolute()
     if not absolute.is_file():
-        raise InputError(_missing(absolute))
+        raise InputError(missing_file(absolute))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -170,9 +170,10 @@ def _source(path: Path) -> Path | BytesIO:
     return BytesIO(gzip.decompress(path.read_bytes())) if compressed else path
 
 
-def _missing(path: Path) -> str:
+def missing_file(path: Path) -> str:
+    """Say that there is no such file, and which are called alike."""
     if path.is_dir():
-        return f"{path} is a folder, not a FITS file"
+        return f"{path} is a folder, not a file"
     if not path.parent.is_dir():
         return f"no file {path}: there is no folder {path.parent}"
     near = get_close_matches(path.name, [p.name for p in path.parent.iterdir()], 3)

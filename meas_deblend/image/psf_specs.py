@@ -1,21 +1,19 @@
-"""PSFs as users give them: an object, a stamp, a file, a cube, or the words ``fwhm=0.7``."""
+"""PSFs as users give them: an object, a stamp, a cube, a file, or the words ``fwhm=0.7``."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..exceptions import InputError
-from .fits_io import FitsFile, open_fits, split_selector
 from .psf import Psf
-from .psf_checks import check_psf_width, validate_psf_stamp
-from .psf_models import GaussianPsf, ImagePsf, MoffatPsf
+from .psf_checks import check_psf_width
+from .psf_files import FILE_KINDS, BandContext, psf_from_file, psf_from_pixels
+from .psf_models import GaussianPsf, MoffatPsf
 
 __all__ = ["BandContext", "make_psf", "parse_analytic_psf", "parse_psf_specs", "psf_of_band"]
 
@@ -24,34 +22,11 @@ _NUMBER = re.compile(r"([0-9.eE+-]+)\s*(arcsec|px)?")
 _FORMS = "'fwhm=0.7', 'gaussian:fwhm=0.7' or 'moffat:fwhm=0.7,beta=3' (a width may end in 'px' or 'arcsec')"
 
 
-@dataclass(frozen=True, slots=True)
-class BandContext:
-    """What has to be known of a band to make its PSF.
-
-    Parameters
-    ----------
-    band : str
-        Name.
-    index, n_bands : int
-        Place among the coadds that are read together: the plane of a cube (band, y, x).
-    pixel_scale : float or None
-        Arcseconds per pixel; None if it is not known.
-    hdu_names : tuple of str
-        Names of PSF HDUs in a file that holds more than a PSF.
-    """
-
-    band: str
-    index: int = 0
-    n_bands: int = 1
-    pixel_scale: float | None = None
-    hdu_names: tuple[str, ...] = ("PSF",)
-
-
 def parse_psf_specs(texts: Sequence[str]) -> str | dict[str, str] | None:
     """Read the command line's PSFs: ``SPEC`` for all bands, or ``BAND=SPEC`` for each.
 
-    A specification is a FITS file (a stamp, or a cube with one plane per band), or analytic (see
-    :func:`parse_analytic_psf`).
+    A specification is a file (a stamp, a cube with one plane per band, a PSFEx model, a grid of stamps; the last two
+    also as ``psfex=FILE`` and ``grid=FILE``), or analytic (see :func:`parse_analytic_psf`).
 
     Returns
     -------
@@ -79,10 +54,10 @@ def parse_psf_specs(texts: Sequence[str]) -> str | dict[str, str] | None:
 
 def _band_and_spec(text: str) -> tuple[str | None, str]:
     band, equals, spec = text.partition("=")
-    if not equals or band in ("fwhm", "beta") or not re.fullmatch(r"[\w.+-]+", band):
+    if not equals or band in ("fwhm", "beta", *FILE_KINDS) or not re.fullmatch(r"[\w.+-]+", band):
         return None, text
     if not spec:
-        raise InputError(f"no PSF for band {band!r} in {text!r}: give a FITS file, {_FORMS}")
+        raise InputError(f"no PSF for band {band!r} in {text!r}: give a file, {_FORMS}")
     return band, spec
 
 
@@ -103,8 +78,8 @@ def make_psf(spec: Any, context: BandContext) -> tuple[Psf, tuple[str, ...]]:
     Parameters
     ----------
     spec : Psf, array, str or Path
-        An object with ``image(y, x)``; a stamp (y, x) or a cube (band, y, x); a FITS file with one of these; or an
-        analytic specification.
+        An object with ``image(y, x)``; a stamp (y, x) or a cube (band, y, x); a FITS file with one of these; a PSFEx
+        model, ``[psfex=]FILE``; a grid of stamps, ``[grid=]FILE``; or an analytic specification.
     context : BandContext
         The band.
 
@@ -126,16 +101,12 @@ def make_psf(spec: Any, context: BandContext) -> tuple[Psf, tuple[str, ...]]:
     if isinstance(spec, (str, Path)):
         if _is_analytic(str(spec)):
             return _make_analytic(str(spec), context, label)
-        pixels = _read_pixels(spec, context)
-        label = f"{label} {spec}"
-    elif isinstance(spec, np.ndarray):
-        pixels = spec
-    else:
-        raise InputError(
-            f"{label}: expected an object with image(y, x), an array, a FITS file, {_FORMS}; got {type(spec).__name__}"
-        )
-    stamp, notes = validate_psf_stamp(_plane(pixels, context, label), label)
-    return ImagePsf(stamp), notes
+        return psf_from_file(spec, context, label)
+    if isinstance(spec, np.ndarray):
+        return psf_from_pixels(spec, context, label)
+    raise InputError(
+        f"{label}: expected an object with image(y, x), an array, a FITS file, {_FORMS}; got {type(spec).__name__}"
+    )
 
 
 def parse_analytic_psf(text: str, pixel_scale: float | None = None) -> GaussianPsf | MoffatPsf:
@@ -203,36 +174,3 @@ def _make_analytic(text: str, context: BandContext, label: str) -> tuple[Psf, tu
     if notes and context.pixel_scale is None and not unit_given:
         notes = (f"{notes[0]} (no pixel scale is known, so {text!r} was taken in pixels)",)
     return psf, notes
-
-
-def _read_pixels(spec: str | Path, context: BandContext) -> NDArray[np.float64]:
-    path, selector = split_selector(spec)
-    with open_fits(path) as file:
-        if selector is not None:
-            hdu = file.select(selector)
-        else:
-            hdu = file.named(context.hdu_names)
-            hdu = _only_image(file) if hdu is None else hdu
-        return file.pixels(hdu, np.float64)
-
-
-def _only_image(file: FitsFile) -> Any:
-    images = file.images()
-    if len(images) != 1:
-        raise InputError(
-            f"{file.path}: which HDU is the PSF? There are {file.listing()}; name it as FILE[HDU], e.g. "
-            f"{file.path.name}[1]"
-        )
-    return images[0]
-
-
-def _plane(pixels: NDArray[Any], context: BandContext, label: str) -> NDArray[Any]:
-    """Plane of a cube that belongs to the band; a stamp is every band's."""
-    if pixels.ndim == 2:
-        return pixels
-    if pixels.ndim == 3 and len(pixels) == context.n_bands:
-        return np.asarray(pixels[context.index])
-    raise InputError(
-        f"{label}: expected a stamp (y, x) or a cube (band, y, x) with one plane for each of the {context.n_bands} "
-        f"coadds, got shape {pixels.shape}"
-    )

@@ -15,19 +15,16 @@ from .background import subtract_background
 from .band_reader import BandData, read_band
 from .checks import check_exposure
 from .exposure import MultibandExposure
+from .grids import check_grids, check_grids_of_files
 from .masks import MaskPlanes
 from .planes import PlaneSpec, plane_spec
 from .psf_specs import BandContext, make_psf, psf_of_band
 from .survey import Survey, load_survey
-from .wcs import grid_offset
 
 if TYPE_CHECKING:
     from .psf import Psf
 
 __all__ = ["read_coadds"]
-
-# Offsets up to this do not change a deblended flux measurably, and headers are rarely written more precisely.
-_GRID_TOLERANCE = 0.05
 
 
 def read_coadds(
@@ -50,8 +47,8 @@ def read_coadds(
         Which conventions the files follow (see :func:`load_survey`).
     psf : optional
         PSF for all bands, or a mapping of band to PSF: an object with ``image(y, x)``, an array (y, x) or
-        (band, y, x), a FITS file with one of these, or "fwhm=0.7" (see :func:`parse_analytic_psf`).  It goes before
-        the one in the band's own file.
+        (band, y, x), a FITS file with one of these, a PSFEx model ("psfex=FILE"), a grid of stamps ("grid=FILE"), or
+        "fwhm=0.7" (see :func:`parse_analytic_psf`).  It goes before the one in the band's own file.
     zeropoint : float or mapping of str to float, optional
         AB magnitude of one image unit; goes before what the header says.
     background : {"none", "subtract"}
@@ -84,10 +81,10 @@ def read_coadds(
     _check_choices(background, on_missing_psf)
     if not paths:
         raise InputError("no coadds were given: name at least one band and its file")
-    bands = [read_band(band, plane_spec(value), settings) for band, value in paths.items()]
+    bands = _read_bands({band: plane_spec(value) for band, value in paths.items()}, settings)
     _check_names("psf", psf, bands)
     _check_names("zeropoint", zeropoint, bands)
-    notes = [note for data in bands for note in data.notes] + _check_grids(bands)
+    notes = [note for data in bands for note in data.notes] + check_grids(bands)
     bands, psfs = _with_psfs(bands, psf, settings, on_missing_psf, notes)
     exposure = _assemble(bands, psfs, zeropoint)
     asked_for: list[str] = []
@@ -98,6 +95,15 @@ def read_coadds(
     if findings:
         warnings.warn("\n".join(findings), InputWarning, stacklevel=2)
     return replace(exposure, warnings=(*findings, *asked_for))
+
+
+def _read_bands(specs: Mapping[str, PlaneSpec], survey: Survey) -> list[BandData]:
+    try:
+        return [read_band(band, spec, survey) for band, spec in specs.items()]
+    except InputError:
+        # Where the images do not fit each other, it is of no use to mend anything else first.
+        check_grids_of_files(specs, survey)
+        raise
 
 
 def _check_choices(background: str, on_missing_psf: str) -> None:
@@ -121,45 +127,6 @@ def _check_names(argument: str, value: Any, bands: Sequence[BandData]) -> None:
         )
 
 
-def _check_grids(bands: Sequence[BandData]) -> list[str]:
-    """Refuse bands that are not on one pixel grid; return what looks odd."""
-    first = bands[0]
-    shapes = {data.band: data.image.shape for data in bands}
-    if len(set(shapes.values())) > 1:
-        listing = ", ".join(f"{band} {shape}" for band, shape in shapes.items())
-        raise InputError(
-            f"the images must be on one pixel grid, but their shapes (y, x) differ: {listing}; resample them"
-        )
-    units = {data.band: data.units for data in bands}
-    if len(set(units.values())) > 1:
-        listing = ", ".join(f"{band} {unit}" for band, unit in units.items())
-        raise InputError(f"the images must have one unit, but BUNIT differs: {listing}; scale them to one")
-    notes = [
-        f"bands {a.band} and {b.band}: both files hold the same bytes ({b.source.path})"
-        for k, b in enumerate(bands)
-        for a in bands[:k]
-        if a.source.sha256 == b.source.sha256 and np.array_equal(a.image, b.image, equal_nan=True)
-    ]
-    with_wcs = [data for data in bands if data.wcs is not None]
-    if with_wcs and len(with_wcs) < len(bands):
-        without = ", ".join(data.band for data in bands if data.wcs is None)
-        notes.append(f"no WCS in the header of {without}: taken to be on the grid of {with_wcs[0].band}")
-    shape = (first.image.shape[0], first.image.shape[1])
-    for data in with_wcs[1:]:
-        _check_offset(with_wcs[0], data, shape)
-    return notes
-
-
-def _check_offset(first: BandData, second: BandData, shape: tuple[int, int]) -> None:
-    offset = grid_offset(first.wcs, second.wcs, shape)
-    if offset > _GRID_TOLERANCE:
-        raise InputError(
-            f"bands {first.band} and {second.band} are not on one pixel grid: equal pixels lie up to {offset:.4g} px "
-            f"apart on the sky (at most {_GRID_TOLERANCE} px is allowed); resample them to a common WCS "
-            f"({first.source.path}, {second.source.path})"
-        )
-
-
 def _with_psfs(
     bands: Sequence[BandData], psf: Any, survey: Survey, on_missing_psf: str, notes: list[str]
 ) -> tuple[list[BandData], list[Psf]]:
@@ -167,7 +134,8 @@ def _with_psfs(
     kept, psfs, missing = [], [], []
     scale = _pixel_scale(bands)
     for k, data in enumerate(bands):
-        context = BandContext(data.band, k, len(bands), scale, survey.hdus.psf)
+        shape = (data.image.shape[0], data.image.shape[1])
+        context = BandContext(data.band, k, len(bands), scale, survey.hdus.psf, shape)
         given = psf_of_band(psf, context)
         spec = data.psf if given is None else given
         if spec is None:

@@ -172,6 +172,8 @@ class BlendModel:
     flux_covariance : float array (band, source, source), optional
         Covariance of the sources' total model fluxes, image units², in the order of ``sources``; None where it is not
         known.
+    psfs : float32 array (band, h, w), optional
+        Observed PSFs at the blend, where they differ from those of its parent; as `ParentModel.psfs`.
     """
 
     id: int
@@ -181,6 +183,7 @@ class BlendModel:
     log_likelihood: float = float("nan")
     stop_reason: str = ""
     flux_covariance: FloatArray | None = None
+    psfs: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,7 +198,7 @@ class ParentModel:
     blends : tuple of BlendModel
         Together they hold one source per peak.
     psfs : float32 array (band, h, w)
-        Observed PSFs at the parent, odd stamps; NaN planes for bands without one.
+        Observed PSFs at the parent, odd stamps; NaN planes for bands without one.  Those of a blend go before them.
     model_psf : float32 array (h, w), optional
         Resolution of factorized components; None where there are none.
     deblender : str

@@ -9,7 +9,7 @@ from astropy.table import Table
 
 from meas_deblend.access import open_run
 from meas_deblend.exceptions import ModelError
-from meas_deblend.image import PlaneSpec
+from meas_deblend.image import GaussianPsf, PlaneSpec
 from meas_deblend.products import file_sha256
 from meas_deblend.run_inputs import describe_inputs
 
@@ -244,6 +244,21 @@ def test_pipelines_that_are_refused(quick, tmp_path):
     code, _, said = quick(pipeline=tmp_path / "half.yaml")
     assert code in (1, 2)
     assert "detections" in said.err
+
+
+def test_a_file_behind_a_word_is_found_from_elsewhere(quick, plain_files, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stamps = np.stack([GaussianPsf(1.5).image(0, 0).stamp] * 2)
+    y, x = np.array([10.0, 60.0]), np.array([10.0, 60.0])
+    np.savez("psfs.npz", stamps=np.repeat(stamps[:, None], 2, axis=1), y=y, x=x, bands=list(plain_files))
+    code, folder, said = quick("--psf", "grid=psfs.npz,interpolation=nearest", coadds=with_weights(plain_files))
+    assert code == 0, said.err
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    run = open_run(folder)
+    assert run.record.read_options["psf"] == f"grid={tmp_path / 'psfs.npz'},interpolation=nearest"
+    assert run.record.checksums[str(tmp_path / "psfs.npz")] == file_sha256(tmp_path / "psfs.npz")
+    assert {psf.interpolation for psf in run.coadds.psfs} == {"nearest"}
 
 
 def test_plane_specs_of_python_are_described_too(files):

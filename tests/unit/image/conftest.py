@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
+from scipy.special import erf
 
 from meas_deblend.image import GaussianPsf, MaskPlanes, MultibandExposure
 
@@ -111,3 +112,82 @@ def exposure():
         units="nJy",
         pixel_scale=0.2,
     )
+
+
+SIGMAS = (1.5, 2.1)
+"""Widths in pixels of the two Gaussians of which made PSFEx models consist."""
+
+
+def gaussian_samples(sigma, places):
+    """Profile (n,) of a Gaussian averaged over a pixel around each place."""
+    edges = np.array([-0.5, 0.5])[:, None] + places
+    upper, lower = erf(edges[1] / (np.sqrt(2) * sigma)), erf(edges[0] / (np.sqrt(2) * sigma))
+    return 0.5 * (upper - lower)
+
+
+@dataclass
+class MadePsfex:
+    """A PSF (1 − f) G₁ + f G₂, where f is a polynomial of degree 2 in the position, and its files."""
+
+    sampling: float = 1.0
+    zero: tuple = (512.5, 300.0)
+    scale: tuple = (1000.0, 600.0)
+    coefficients: tuple = (0.4, 0.2, -0.1, 0.15, 0.1, 0.05)
+    size: int = 41
+
+    @property
+    def mask(self):
+        places = (np.arange(self.size) - self.size // 2) * self.sampling
+        lines = [gaussian_samples(sigma, places) for sigma in SIGMAS]
+        narrow, wide = (np.outer(line, line) * self.sampling**2 for line in lines)
+        mask = np.array(self.coefficients)[:, None, None] * (wide - narrow)
+        mask[0] += narrow
+        return mask
+
+    def fraction(self, y, x):
+        t, u = ((v + 1 - z) / s for v, z, s in zip((x, y), self.zero, self.scale, strict=True))
+        return np.dot(self.coefficients, [1, t, t * t, u, u * t, u * u])
+
+    def truth(self, y, x, size):
+        """What it is on the pixels around the one nearest to (y, x)."""
+        lines = [[gaussian_samples(s, np.arange(size) - size // 2 - (v - np.floor(v + 0.5))) for v in (y, x)]
+                 for s in SIGMAS]  # fmt: skip
+        narrow, wide = (np.outer(*pair) for pair in lines)
+        f = self.fraction(y, x)
+        return (1 - f) * narrow + f * wide
+
+    def keywords(self):
+        return {
+            "POLNAXIS": 2, "POLNGRP": 1, "POLGRP1": 1, "POLGRP2": 1, "POLDEG1": 2,
+            "POLNAME1": "X_IMAGE", "POLNAME2": "Y_IMAGE",
+            "POLZERO1": self.zero[0], "POLZERO2": self.zero[1],
+            "POLSCAL1": self.scale[0], "POLSCAL2": self.scale[1],
+            "PSF_SAMP": self.sampling, "PSF_FWHM": 4.0, "ACCEPTED": 100, "PSFNAXIS": 3,
+            "PSFAXIS1": self.size, "PSFAXIS2": self.size, "PSFAXIS3": 6,
+        }  # fmt: skip
+
+    def table(self, flux=1.03, **changes):
+        """HDU as PSFEx writes it; None leaves a keyword out."""
+        mask = changes.pop("mask", self.mask * flux)
+        column = fits.Column("PSF_MASK", f"{mask.size}E", dim=str(mask.shape[::-1]), array=mask[None])
+        hdu = fits.BinTableHDU.from_columns([column], name="PSF_DATA")
+        hdu.header.update({k: v for k, v in (self.keywords() | changes).items() if v is not None})
+        return hdu
+
+    def rows(self, *names):
+        """HDU with a column for each keyword and a row for each of several detectors."""
+        n, mask = len(names), self.mask
+        columns = [
+            fits.Column(key.lower(), {str: "8A", int: "K", float: "D"}[type(value)], array=[value] * n)
+            for key, value in self.keywords().items()
+        ]
+        scaled = np.stack([mask * (1 + k) for k in range(n)])
+        columns.append(fits.Column("psf_mask", f"{mask.size}E", dim=str(mask.shape[::-1]), array=scaled))
+        columns.append(fits.Column("ccdname", "4A", array=list(names)))
+        return fits.BinTableHDU.from_columns(columns)
+
+
+@pytest.fixture(scope="session")
+def made_psfex():
+    """Describes a PSFEx model of which the truth is known; keywords change it."""
+    return MadePsfex

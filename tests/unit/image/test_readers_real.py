@@ -69,6 +69,14 @@ def test_decam_exposures_are_not_on_one_grid(decam):
         read_coadds({"z": decam("z")[0], "r": decam("r")[0]}, psf="fwhm=1.2")
 
 
+def test_decam_exposures_without_a_noise_plane_are_refused_for_their_grid(decam):
+    # A noise plane, of which the first complaint would be, would not help.
+    with pytest.raises(InputError, match="bands z and r are not on one pixel grid"):
+        read_coadds({"z": decam("z")[0]["image"], "r": decam("r")[0]["image"]}, psf="fwhm=1.2")
+    with pytest.raises(InputError, match="has no noise plane"):
+        read_coadds({"z": decam("z")[0]["image"]}, psf="fwhm=1.2")
+
+
 def test_decam_exposures_of_other_shape_are_refused(decam):
     shapes = {}
     for k, spec in enumerate(decam("g")):
