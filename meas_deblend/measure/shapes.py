@@ -170,8 +170,9 @@ def common_ellipse(shape: ShapeSet, psf: ShapeSet, largest: float) -> Ellipse | 
     error = shape.errors[:, 0] + shape.errors[:, 2]
     good = ~shape.flag & (error > 0)
     if good.any():
-        weights = error[good] ** -2
-        moments = np.average(shape.moments[good], axis=0, weights=weights)
+        # In units of the smallest error, since the inverse square of a tiny one overflows.
+        weights = (error[good].min() / error[good]) ** 2
+        moments = weights @ shape.moments[good] / weights.sum()
     elif (~shape.flag).any():
         moments = shape.moments[~shape.flag].mean(axis=0)
     elif (~psf.flag).any():
