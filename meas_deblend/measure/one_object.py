@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..geometry import Box, Image
-from ..image import ImagePsf
 from ..models import FactorizedComponent
 from .blendedness import gaussian_blendedness
 from .child import flux_position, joint_centroid
@@ -175,8 +174,9 @@ class ObjectJob:
         """Images of one flavour; models have the noise of the object's own pixels."""
         if flavor == 0:
             return self.own
-        cube = self.models[flavor - 1]
-        return replace(self.own, flux=np.zeros_like(self.own.flux) if cube is None else cube)
+        cube, bands = self.models[flavor - 1], len(self.own.flux)
+        same = self._same()[flavor * bands :][:bands] - flavor * bands
+        return replace(self.own, flux=np.zeros_like(self.own.flux) if cube is None else cube, same=same)
 
     def _photometry(self, position: tuple[float, float], shapes: Sequence[ShapeSet]) -> list[_FlavorWeights]:
         """Weights of the fluxes of each flavour; circles and PSFs are drawn once."""
@@ -189,7 +189,7 @@ class ObjectJob:
         stamp, count, out = self.parent.parent.model_psf, len(circles), []
         for k, (ellipse, kron) in enumerate(ellipses):
             if k == 2 and stamp is not None:
-                alone = draw_psfs([ImagePsf(np.asarray(stamp, dtype=np.float64))], position)
+                alone = draw_psfs([self.parent.psfs.sharp(stamp)], position)
                 seen = PsfWeights.of(alone, config.color_sigma, box).repeated(len(self.own.flux))
             usable = self.own.usable if k == 0 else np.ones_like(self.own.usable)
             apertures = drawn.some([*range(count), count + 2 * k, count + 2 * k + 1])
