@@ -160,15 +160,15 @@ def gaussian_weights(
     dy = np.arange(y0, y0 + height) - center[:, :1]
     dx = np.arange(x0, x0 + width) - center[:, 1:]
     # M⁻¹ written out: the exponent is −½ (xx y² − 2 yx y x + yy x²) / det M.
-    yy, yx, xx = (moments / (-2 * (moments[:, 0] * moments[:, 2] - moments[:, 1] ** 2))[:, None]).T
-    across = np.asarray(-2 * yx[:, None] * dy, dtype=dtype)
-    dy, dx = np.asarray(dy, dtype=dtype), np.asarray(dx, dtype=dtype)
-    if not moments[:, 1].any():
-        columns = np.exp(np.asarray(yy[:, None] * dx**2, dtype=dtype))
-        return np.exp(np.asarray(xx[:, None] * dy**2, dtype=dtype))[:, :, None] * columns[:, None, :], dy, dx
+    yy, yx, xx = (moments / (-2 * (moments[:, 0] * moments[:, 2] - moments[:, 1] ** 2))[:, None]).T[:, :, None]
+    across = (-2 * yx * dy).astype(dtype, copy=False)
+    dy, dx = dy.astype(dtype, copy=False), dx.astype(dtype, copy=False)
+    along_y, along_x = (xx * dy**2).astype(dtype, copy=False), (yy * dx**2).astype(dtype, copy=False)
+    if not yx.any():
+        return np.exp(along_y)[:, :, None] * np.exp(along_x)[:, None, :], dy, dx
     exponent = across[:, :, None] * dx[:, None, :]
-    exponent += np.asarray(xx[:, None] * dy**2, dtype=dtype)[:, :, None]
-    exponent += np.asarray(yy[:, None] * dx**2, dtype=dtype)[:, None, :]
+    exponent += along_y[:, :, None]
+    exponent += along_x[:, None, :]
     return np.exp(exponent, out=exponent), dy, dx
 
 

@@ -81,14 +81,15 @@ class Photometry:
 
 def aperture_stack(center: tuple[float, float], shapes: Sequence[Ellipse | None], box: Box) -> Apertures:
     """Ellipses around ``center`` (y, x) [px] on ``box``; None stands for an aperture without a size."""
-    areas = np.full((len(shapes), *box.shape), np.nan)
-    cut = np.ones(len(shapes), dtype=bool)
     known = [k for k, shape in enumerate(shapes) if shape is not None and np.isfinite(center).all()]
     ellipses = [shape for shape in shapes if shape is not None]
-    if known:
-        areas[known] = ellipse_weights(center, ellipses, box)
-        size = np.array([np.pi * ellipse.a * ellipse.b for ellipse in ellipses])
-        cut[known] = np.abs(areas[known].sum(axis=(1, 2)) - size) > 1e-6 * size
+    inside = ellipse_weights(center, ellipses if known else [], box)
+    size = np.array([np.pi * ellipse.a * ellipse.b for ellipse in ellipses])[: len(inside)]
+    too_large = np.abs(inside.sum(axis=(1, 2)) - size) > 1e-6 * size
+    if len(known) == len(shapes):
+        return Apertures(inside, np.asarray(too_large))
+    areas, cut = np.full((len(shapes), *box.shape), np.nan), np.ones(len(shapes), dtype=bool)
+    areas[known], cut[known] = inside, too_large
     return Apertures(areas, cut)
 
 
