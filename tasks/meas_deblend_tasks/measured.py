@@ -54,9 +54,7 @@ class MeasuredRows:
         """Add an object."""
         pairs = list(self._values(measured))
         if not self._names:
-            self._names = tuple(
-                name for names, _ in pairs for name in ((names,) if isinstance(names, str) else names)
-            )
+            self._names = tuple(name for names, _ in pairs for name in ((names,) if isinstance(names, str) else names))
         self._rows.append(np.concatenate([np.ravel(value) for _, value in pairs], dtype=np.float64))
 
     def columns(self) -> dict[str, NDArray[Any]]:
