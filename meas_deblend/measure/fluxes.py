@@ -124,7 +124,7 @@ def _drawn_together(psfs: Sequence[Psf | None], position: tuple[float, float]) -
 
 @lru_cache(maxsize=8)
 def _transforms(psfs: tuple[ImagePsf, ...]) -> NDArray[np.complex128]:
-    """Transforms of stamps of one size; the same PSFs are drawn for every object of an exposure."""
+    """Transform stamps of one size, once: the same PSFs are drawn for every object of an exposure."""
     out = fft.rfft2(np.stack([psf.stamp for psf in psfs]))
     out.setflags(write=False)
     return np.asarray(out)

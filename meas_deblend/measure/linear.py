@@ -78,6 +78,16 @@ class Photometry:
         shared = noise.shared_variance(self.apertures.areas, sigma)
         return np.concatenate([shared, noise.variance(self.own * sigma)])
 
+    def smoothed(self, sigma: Float, noise: NoiseCorrelation) -> Float:
+        """Weights times ``sigma``, convolved with the noise's correlation, on a window grown by its lag (F, B, h, w)."""
+        areas, lag = self.apertures.areas, noise.lag
+        (bands, height, width), count = sigma.shape, len(areas) + len(self.own)
+        out = np.zeros((count, bands, height + 2 * lag, width + 2 * lag))
+        inner = out[:, :, lag : lag + height, lag : lag + width]
+        np.multiply(areas[:, None], sigma, out=inner[: len(areas)])
+        np.multiply(self.own, sigma, out=inner[len(areas) :])
+        return noise.smooth(out) if noise.lags else out
+
 
 def aperture_stack(center: tuple[float, float], shapes: Sequence[Ellipse | None], box: Box) -> Apertures:
     """Ellipses around ``center`` (y, x) [px] on ``box``; None stands for an aperture without a size."""

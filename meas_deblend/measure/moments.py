@@ -7,7 +7,7 @@ Jarvis 2002, section 3.1; Hirata & Seljak 2003, section 2).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np

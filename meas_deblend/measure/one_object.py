@@ -208,7 +208,7 @@ class ObjectJob:
         variance = photometry.variance(np.sqrt(self.own.noise), noise)
         terms = None
         if len(self.parent.shared.children) > 1:
-            shared = SharedFluxes.of(self.child, self.parent.shared, self.parent.errors, self.own, photometry)
+            shared = SharedFluxes.of(self.child, self.parent, self.own, photometry)
             extra = shared.variance(self.parent.errors, self.child, self.config.share_error)
             # The expansion is of first order: it may not take away most of the noise.
             variance = np.maximum(variance + extra, 0.1 * variance)
