@@ -138,18 +138,18 @@ def propagate(
 
 def _inverses(matrices: Float) -> tuple[Float, NDArray[np.bool_]]:
     """Inverses (n, k, k), and which (n,) can be trusted; 0 for the others."""
-    finite = np.isfinite(matrices).all(axis=(1, 2))
+    finite = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
     filled = matrices if finite.all() else np.where(finite[:, None, None], matrices, np.eye(matrices.shape[1]))
     try:
         inverse = np.linalg.inv(filled)
     except np.linalg.LinAlgError:
-        regular = np.linalg.matrix_rank(filled) == matrices.shape[1]
+        regular = np.asarray(np.linalg.matrix_rank(filled) == matrices.shape[1])
         finite &= regular
         inverse = np.linalg.inv(np.where(regular[:, None, None], filled, np.eye(matrices.shape[1])))
     # Frobenius norms: an upper bound of the condition number, at most k times as large.
     condition = np.sqrt((filled**2).sum(axis=(1, 2)) * (inverse**2).sum(axis=(1, 2)))
-    good = finite & (condition < _LARGEST_CONDITION)
-    return (inverse if good.all() else np.where(good[:, None, None], inverse, 0.0)), good
+    good = np.asarray(finite & (condition < _LARGEST_CONDITION), dtype=bool)
+    return np.asarray(inverse if good.all() else np.where(good[:, None, None], inverse, 0.0), dtype=np.float64), good
 
 
 def gaussian_weights(

@@ -79,7 +79,7 @@ class Photometry:
         return np.concatenate([shared, noise.variance(self.own * sigma)])
 
     def smoothed(self, sigma: Float, noise: NoiseCorrelation) -> Float:
-        """Weights times ``sigma``, convolved with the noise's correlation, on a window grown by its lag (F, B, h, w)."""
+        """Weights times ``sigma``, convolved with the noise's ξ, on a window grown by its lag (F, B, h, w)."""
         areas, lag = self.apertures.areas, noise.lag
         (bands, height, width), count = sigma.shape, len(areas) + len(self.own)
         out = np.zeros((count, bands, height + 2 * lag, width + 2 * lag))

@@ -91,7 +91,7 @@ def test_catalogs_with_quantities(folder):
     assert table["coord_ra"][0].to_value("deg") == run.objects["coord_ra"][0]
     assert table["objectId"].tolist() == list(POSITIONS)
     assert len(run.qtable("ledger")) == 1
-    with pytest.raises(ModelError, match="no catalog 'stars'; there are objects, parents, ledger, timings, flux"):
+    with pytest.raises(ModelError, match="no catalog 'stars'; there are objects, parents, ledger"):
         run.qtable("stars")
 
 
