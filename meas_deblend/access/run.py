@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Run", "open_run"]
 
 _RECORD = "run.json"
-_CATALOGS = ("objects", "parents", "ledger", "timings")
+_CATALOGS = ("objects", "parents", "ledger", "timings", "flux_covariance", "noise_correlation", "forced")
 
 
 class Run:
@@ -71,7 +71,7 @@ class Run:
 
         Parameters
         ----------
-        name : {"objects", "parents", "ledger", "timings"}
+        name : {"objects", "parents", "ledger", "timings", "flux_covariance", "noise_correlation", "forced"}
             Which one.
 
         Raises
@@ -99,6 +99,45 @@ class Run:
     def timings(self) -> Table:
         """What each step took."""
         return read_table(self.folder / "timings.parquet")
+
+    @cached_property
+    def flux_covariance(self) -> Table:
+        """One row per parent, band and pair of objects that share light or noise: covariances of their fluxes.
+
+        Raises
+        ------
+        ModelError
+            If the run has none.
+        """
+        return self._measured("flux_covariance", "an earlier version of the run wrote none: measure it again")
+
+    @cached_property
+    def noise_correlation(self) -> Table:
+        """Autocorrelation of the noise, one row per band and lag.
+
+        Raises
+        ------
+        ModelError
+            If the run has none.
+        """
+        return self._measured("noise_correlation", "an earlier version of the run wrote none: measure it again")
+
+    @cached_property
+    def forced(self) -> Table:
+        """One row per position of another catalog that was measured at.
+
+        Raises
+        ------
+        ModelError
+            If nothing was measured at given positions.
+        """
+        return self._measured("forced", "meas-deblend measure --sources writes it")
+
+    def _measured(self, name: str, hint: str) -> Table:
+        file = self.folder / f"{name}.parquet"
+        if not file.is_file():
+            raise ModelError(f"{file} is not there: {hint}")
+        return read_table(file)
 
     @cached_property
     def models(self) -> Models:

@@ -39,7 +39,7 @@ DEFINITIONS = {
     "kappa": f"F^b / F − 1, with F^b of the field as it is; means are over κ ≤ {KAPPA_LIMIT:g} in the reference band",
     "blended": "κ ≥ 0.01 in the band",
     "bands": "sources with F / error of F ≥ 5 in the band",
-    "beta": "1 − S·S / (S^b·S), S the truth and S^b the noiseless field",
+    "beta": "truth_blendedness, 1 − S·S / (S^b·S), S the truth and S^b the noiseless field",
     "ssim": "structural similarity of model and truth, each divided by its maximum, over the whole field; "
     "ssim_stamp: over 45 × 45 pixels",
     "e1, e2": "adaptive moments of the model minus those of the noiseless truth, reference band",

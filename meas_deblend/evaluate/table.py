@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["ScoreTable"]
 
 _BAND_COLUMNS = ("F", "Fb", "F0", "Ferr", "sigma", "beta", "Fd", "Fm", "Fc", "cos", "ssim", "ssim_stamp", "magnitudes")
+# Names of columns that tell more than those of the values.
+_LONG_NAMES = {"beta": "truth_blendedness"}
 _PLAIN_COLUMNS = ("modelled", "snr", "size")
 _SHAPE_COLUMNS = {"e_true": "_true", "e": "", "e_child": "_child"}
 
@@ -51,7 +53,7 @@ class ScoreTable:
             **{name: getattr(scores, name) for name in _PLAIN_COLUMNS},
         }
         for b, band in enumerate(self.bands):
-            out |= {f"{band}_{name}": getattr(scores, name)[:, b] for name in _BAND_COLUMNS}
+            out |= {_column(band, name): getattr(scores, name)[:, b] for name in _BAND_COLUMNS}
             out[f"{band}_kappa"] = scores.kappa[:, b]
             out[f"{band}_dF_F"] = scores.field_error[:, b]
         for name, suffix in _SHAPE_COLUMNS.items():
@@ -75,7 +77,7 @@ class ScoreTable:
         InputError
             If a column is missing.
         """
-        wanted = ["field", "source", *_PLAIN_COLUMNS, *(f"{b}_{name}" for b in bands for name in _BAND_COLUMNS)]
+        wanted = ["field", "source", *_PLAIN_COLUMNS, *(_column(b, name) for b in bands for name in _BAND_COLUMNS)]
         wanted += [f"e{axis}{suffix}" for suffix in _SHAPE_COLUMNS.values() for axis in (1, 2)]
         missing = [name for name in wanted if name not in columns]
         if missing:
@@ -88,10 +90,14 @@ class ScoreTable:
             index=np.asarray(columns["source"], dtype=np.int64),
             modelled=np.asarray(columns["modelled"], dtype=bool),
             **{name: np.asarray(columns[name], dtype=np.float64) for name in ("snr", "size")},
-            **{name: np.stack([columns[f"{b}_{name}"] for b in bands], axis=1) for name in _BAND_COLUMNS},
+            **{name: np.stack([columns[_column(b, name)] for b in bands], axis=1) for name in _BAND_COLUMNS},
             **{
                 name: np.stack([columns[f"e{axis}{suffix}"] for axis in (1, 2)], axis=1)
                 for name, suffix in _SHAPE_COLUMNS.items()
             },
         )
         return cls(scores, bands, distinct)
+
+
+def _column(band: str, name: str) -> str:
+    return f"{band}_{_LONG_NAMES.get(name, name)}"

@@ -14,7 +14,7 @@ from .checks import fwhm_of, reference_index
 from .columns import InjectionRow, neighbors_of
 from .config import InjectionConfig
 from .matching import INJECTED, KNOWN, given_sources, match_by_distance, match_by_name
-from .measurement import aperture_fluxes, object_fluxes
+from .measurement import CatalogFluxes, aperture_fluxes
 from .realizations import make_realizations
 from .sky import describe_sky, objects_of
 from .summary import summarise_injection
@@ -79,12 +79,16 @@ class _Setup:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Run:
-    """One run of a chain: the objects of known and of injected sources, its wall time [s], and why it failed."""
+    """One run of a chain: the objects of known and of injected sources, its wall time [s], and why it failed.
+
+    ``fluxes`` measures its objects; None where it failed.
+    """
 
     of_known: list[DeblendedObject | None]
     of_injected: list[DeblendedObject | None]
     seconds: float
     error: str = ""
+    fluxes: CatalogFluxes | None = None
 
 
 def run_injection(
@@ -134,7 +138,7 @@ def run_injection(
         neighbors = neighbors_of(realization, known, setup.reference)
         for chain, fluxes in zip(chains, before, strict=True):
             run = _run(chain, setup, realization)
-            runs[chain.deblender].append(replace(run, of_known=[], of_injected=[]))
+            runs[chain.deblender].append(replace(run, of_known=[], of_injected=[], fluxes=None))
             changes = _changes(run, fluxes, neighbors, len(exposure.bands))
             pairs = zip(neighbors, changes, strict=True)
             rows += [_row(setup, realization, k, (chain.deblender, run), pair) for k, pair in enumerate(pairs)]
@@ -187,7 +191,7 @@ def _run(chain: Chain, setup: _Setup, realization: Realization) -> _Run:
     seconds = time.perf_counter() - start
     objects = list(objects_of(result))
     known, injected = ([None if k < 0 else objects[k] for k in matched] for matched in _match(setup, objects, where))
-    return _Run(known, injected, seconds)
+    return _Run(known, injected, seconds, fluxes=CatalogFluxes(realization.exposure, result, setup.measure))
 
 
 def _match(
@@ -228,5 +232,6 @@ def _row(
     band, least = setup.reference, setup.config.recovered_snr
     # An object whose light went to others is of no use to anybody.
     recovered = found is not None and bool(apertures.child[band] > least * apertures.error[band])
-    fluxes = object_fluxes(realization.exposure, found, setup.measure) if found is not None and recovered else None
+    measure = chain[1].fluxes
+    fluxes = measure(found) if found is not None and measure is not None and recovered else None
     return InjectionRow(chain[0], realization.number, source, found, recovered, apertures, fluxes, *neighbor)

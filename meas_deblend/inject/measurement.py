@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..apportion import drawn
 from ..evaluate.metrics import Apertures
 from ..geometry import Box, Image
-from ..measure import MeasureConfig, child_pixels, measure_child
+from ..measure import ParentMeasurer, PsfShapes, Scene, detected_pixels, flux_names, measure_noise
 from ..models import model_flux
 from ..simulate import Sersic
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..evaluate import ChainResult
     from ..image import MultibandExposure
+    from ..measure import MeasureConfig
     from ..simulate import SimulatedSource
     from .sky import DeblendedObject
 
-__all__ = ["ApertureFluxes", "ObjectFluxes", "aperture_fluxes", "object_fluxes"]
+__all__ = ["ApertureFluxes", "CatalogFluxes", "ObjectFluxes", "aperture_fluxes"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,21 +128,39 @@ def aperture_fluxes(
     return ApertureFluxes(sums[0], sums[1], sums[2], sums[3], sums[4])
 
 
-def object_fluxes(exposure: MultibandExposure, found: DeblendedObject, config: MeasureConfig) -> ObjectFluxes:
-    """Measure an object as the catalog does.
+class CatalogFluxes:
+    """Fluxes of objects as the catalog has them: the noise of the sky is measured once, and each parent drawn once.
 
     Parameters
     ----------
     exposure : MultibandExposure
         What was deblended.
-    found : DeblendedObject
+    result : ChainResult
+        All that came of it.
     config : MeasureConfig
+        Options.
     """
-    measured = measure_child(
-        child_pixels(exposure, found.child), exposure.psfs, found.source.peak.center, config
-    ).fluxes.psf
-    model = np.array([model_flux(found.source, b) for b in range(len(exposure.bands))])
-    return ObjectFluxes(model, measured.flux, measured.error)
+
+    def __init__(self, exposure: MultibandExposure, result: ChainResult, config: MeasureConfig) -> None:
+        detected = detected_pixels([parent.footprint for parent in result.parent_models], exposure.box.shape)
+        noise = measure_noise(exposure, detected, config.noise_lag)
+        self._scene = Scene(exposure, detected, noise, config.noise_seed)
+        self._psfs, self._config = PsfShapes(exposure.psfs, config), config
+        self._shared = {
+            parent.id: (parent, shared) for parent, shared in zip(result.parent_models, result.children, strict=True)
+        }
+        self._measurers: dict[int, ParentMeasurer] = {}
+
+    def __call__(self, found: DeblendedObject) -> ObjectFluxes:
+        """Measure one object of the result."""
+        parent, shared = self._shared[found.parent.id]
+        if parent.id not in self._measurers:
+            self._measurers[parent.id] = ParentMeasurer(self._scene, drawn(parent), shared, self._psfs, self._config)
+        place = [source.id for source in parent.sources].index(found.source.id)
+        measured = self._measurers[parent.id].measure(place)[0].flavors["reapportioned"].fluxes
+        model = np.array([model_flux(found.source, b) for b in range(len(self._scene.exposure.bands))])
+        psf = flux_names(len(self._config.aperture_radii)).index("psf")
+        return ObjectFluxes(model, measured.flux[psf], measured.error[psf])
 
 
 def _apertures(source: SimulatedSource, fwhm: NDArray[np.float64]) -> list[Apertures]:

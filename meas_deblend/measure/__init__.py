@@ -25,7 +25,7 @@ from .plugins import (
 from .scene import Scene, detected_pixels
 from .sdss_centroid import PeakCentroids, peak_centroids
 from .shapes import PsfShapes
-from .values import FLAVORS, FlavorMeasurement, FluxTable, ModelFluxes, ObjectMeasurement, Sizes
+from .values import FLAVORS, FlavorMeasurement, FluxTable, ModelFluxes, ObjectMeasurement, Sizes, flux_names
 
 __all__ = [
     "FLAVORS",
@@ -66,6 +66,7 @@ __all__ = [
     "ellipse_weights",
     "flux_covariance",
     "flux_covariances",
+    "flux_names",
     "gaussian_centroid",
     "get_measurement",
     "half_light_radii",

@@ -27,6 +27,10 @@ __all__ = ["collect", "gaussian_weights", "lost_fractions", "propagate"]
 
 # Exponents (of Δy, of Δx) of the monomials 1, y, x, yy, yx, xx in which q and s are written.
 _EXPONENTS = np.array([(0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2)])
+# Matrices with larger condition numbers have no inverse to speak of.
+_LARGEST_CONDITION = 1e10
+# Exponents of the products of two of them (6, 6, 2).
+_PRODUCTS = _EXPONENTS[:, None, :] + _EXPONENTS[None, :, :]
 
 
 def collect(window: Window, center: Float, moments: Float, index: IntArray) -> tuple[Float, Float]:
@@ -54,12 +58,18 @@ def collect(window: Window, center: Float, moments: Float, index: IntArray) -> t
         # Single precision is enough on the way: the last step, and all errors, are taken in double precision.
         weight, dy, dx = gaussian_weights(window, center[index], moments[index], np.float32)
         flux, unit = window.single
-        sums = _monomial_sums(weight * flux[index], dy, dx, 2) * unit[index, None, None]
+        weight *= _picked(flux, index)
+        sums = _monomial_sums(weight, dy, dx, 2) * unit[index, None, None]
     else:
         sums = _separable_sums(window, center[index], moments[index], index)
-    linear = np.stack([sums[:, i, j] for i, j in _EXPONENTS[1:]], axis=1)
+    linear = sums[:, _EXPONENTS[1:, 0], _EXPONENTS[1:, 1]]
     linear[:, 2:] -= moments[index] / 2 * sums[:, 0, 0][:, None]
     return sums[:, 0, 0], linear
+
+
+def _picked(cube: NDArray[Any], index: IntArray) -> NDArray[Any]:
+    """Images of a cube; itself, not a copy, if that is all of them."""
+    return cube if index.size == len(cube) else cube[index]
 
 
 def lost_fractions(window: Window, center: Float, moments: Float, index: IntArray) -> tuple[Float, Float]:
@@ -107,26 +117,39 @@ def propagate(
         J has no usable inverse.
     """
     weight, dy, dx = gaussian_weights(window, center[index], moments[index])
-    data = _gram(_monomial_sums(weight * window.flux[index], dy, dx, 4))
-    spread = _gram(_monomial_sums(weight**2 * window.noise[index], dy, dx, 4))
+    both = np.empty((2, *weight.shape))
+    np.multiply(weight, _picked(window.flux, index), out=both[0])
+    np.multiply(weight * weight, _picked(window.noise, index), out=both[1])
+    data, spread = _gram(_monomial_sums(both, dy, dx, 4))
     correlation, numbers = noise
     if correlation is not None and correlation.lags:
         band = (index if numbers is None else numbers[index]) % len(correlation.xi)
-        spread = spread + _correlated(weight * np.sqrt(window.noise[index]), dy, dx, band, correlation)
+        spread = spread + _correlated(weight * np.sqrt(_picked(window.noise, index)), dy, dx, band, correlation)
     q, s = _polynomials(moments[index])
     jacobian = q @ data @ s.swapaxes(1, 2) - data[:, :1, :1] * np.diag([1, 1, 0.5, 0.5, 0.5])
     scatter, residual = q @ spread @ q.swapaxes(1, 2), q @ data[:, :, 0, None]
     step, covariance = np.zeros((index.size, 5)), np.zeros((index.size, 5, 5))
-    block = jacobian[:, :used, :used]
-    # Written so that a matrix with NaN or infinity, of which there is no condition number, is singular too.
-    finite = np.isfinite(block).all(axis=(1, 2))
-    good = np.array(finite, dtype=bool)
-    good[finite] = np.linalg.cond(block[finite]) < 1e10
+    inverse, good = _inverses(jacobian[:, :used, :used])
+    step[:, :used] = np.where(good[:, None], -(inverse @ residual[:, :used])[:, :, 0], 0.0)
+    covariance[:, :used, :used] = inverse @ scatter[:, :used, :used] @ inverse.swapaxes(1, 2)
     covariance[~good] = np.nan
-    inverse = np.linalg.inv(block[good])
-    step[good, :used] = -(inverse @ residual[good, :used])[:, :, 0]
-    covariance[good, :used, :used] = inverse @ scatter[good, :used, :used] @ inverse.swapaxes(1, 2)
     return step, covariance, ~good
+
+
+def _inverses(matrices: Float) -> tuple[Float, NDArray[np.bool_]]:
+    """Inverses (n, k, k), and which (n,) can be trusted; 0 for the others."""
+    finite = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
+    filled = matrices if finite.all() else np.where(finite[:, None, None], matrices, np.eye(matrices.shape[1]))
+    try:
+        inverse = np.linalg.inv(filled)
+    except np.linalg.LinAlgError:
+        regular = np.asarray(np.linalg.matrix_rank(filled) == matrices.shape[1])
+        finite &= regular
+        inverse = np.linalg.inv(np.where(regular[:, None, None], filled, np.eye(matrices.shape[1])))
+    # Frobenius norms: an upper bound of the condition number, at most k times as large.
+    condition = np.sqrt((filled**2).sum(axis=(1, 2)) * (inverse**2).sum(axis=(1, 2)))
+    good = np.asarray(finite & (condition < _LARGEST_CONDITION), dtype=bool)
+    return np.asarray(inverse if good.all() else np.where(good[:, None, None], inverse, 0.0), dtype=np.float64), good
 
 
 def gaussian_weights(
@@ -137,12 +160,15 @@ def gaussian_weights(
     dy = np.arange(y0, y0 + height) - center[:, :1]
     dx = np.arange(x0, x0 + width) - center[:, 1:]
     # M⁻¹ written out: the exponent is −½ (xx y² − 2 yx y x + yy x²) / det M.
-    yy, yx, xx = (moments / (-2 * (moments[:, 0] * moments[:, 2] - moments[:, 1] ** 2))[:, None]).T
-    across = np.asarray(-2 * yx[:, None] * dy, dtype=dtype)
-    dy, dx = np.asarray(dy, dtype=dtype), np.asarray(dx, dtype=dtype)
+    yy, yx, xx = (moments / (-2 * (moments[:, 0] * moments[:, 2] - moments[:, 1] ** 2))[:, None]).T[:, :, None]
+    across = (-2 * yx * dy).astype(dtype, copy=False)
+    dy, dx = dy.astype(dtype, copy=False), dx.astype(dtype, copy=False)
+    along_y, along_x = (xx * dy**2).astype(dtype, copy=False), (yy * dx**2).astype(dtype, copy=False)
+    if not yx.any():
+        return np.exp(along_y)[:, :, None] * np.exp(along_x)[:, None, :], dy, dx
     exponent = across[:, :, None] * dx[:, None, :]
-    exponent += np.asarray(xx[:, None] * dy**2, dtype=dtype)[:, :, None]
-    exponent += np.asarray(yy[:, None] * dx**2, dtype=dtype)[:, None, :]
+    exponent += along_y[:, :, None]
+    exponent += along_x[:, None, :]
     return np.exp(exponent, out=exponent), dy, dx
 
 
@@ -151,16 +177,30 @@ def _separable_sums(window: Window, center: Float, moments: Float, index: IntArr
     sides = []
     for axis, column in ((0, 0), (1, 2)):
         delta = np.arange(window.box.shape[axis]) + (window.box.origin[axis] - center[:, axis, None])
-        profile = np.exp(-(delta**2) / (2 * moments[:, column, None]))
-        sides.append(np.stack([profile, profile * delta, profile * delta**2], axis=1))
-    return np.asarray(sides[0] @ window.flux[index] @ sides[1].swapaxes(1, 2))
+        square = delta * delta
+        profile = np.exp(square / (-2 * moments[:, column, None]))
+        side = np.empty((len(delta), 3, delta.shape[1]))
+        side[:, 0] = profile
+        np.multiply(profile, delta, out=side[:, 1])
+        np.multiply(profile, square, out=side[:, 2])
+        sides.append(side)
+    return np.asarray(sides[0] @ _picked(window.flux, index) @ sides[1].swapaxes(1, 2))
 
 
 def _monomial_sums(image: Float, dy: Float, dx: Float, degree: int) -> Float:
-    """Σ image Δy^i Δx^j for i, j up to ``degree``: (n, degree + 1, degree + 1)."""
-    powers = np.arange(degree + 1)
-    rows, columns = dy[:, None, :] ** powers[:, None], dx[:, :, None] ** powers
-    return np.asarray(rows @ image @ columns)
+    """Σ image Δy^i Δx^j of images (..., n, h, w) for i, j up to ``degree``: (..., n, degree + 1, degree + 1)."""
+    rows, columns = _powers(dy, degree), _powers(dx, degree)
+    return np.asarray(rows @ image @ columns.swapaxes(-1, -2))
+
+
+def _powers(delta: Float, degree: int) -> Float:
+    """Powers 0 … ``degree`` of offsets (n, h), in double precision: (n, degree + 1, h)."""
+    out = np.empty((len(delta), degree + 1, delta.shape[1]))
+    out[:, 0] = 1.0
+    out[:, 1] = delta
+    for power in range(2, degree + 1):
+        np.multiply(out[:, power - 1], out[:, 1], out=out[:, power])
+    return out
 
 
 def _correlated(amplitude: Float, dy: Float, dx: Float, band: IntArray, correlation: NoiseCorrelation) -> Float:
@@ -177,9 +217,8 @@ def _correlated(amplitude: Float, dy: Float, dx: Float, band: IntArray, correlat
 
 
 def _gram(sums: Float) -> Float:
-    """Arrange the sums of all powers up to 4 by products of two of the six monomials (n, 6, 6)."""
-    total = _EXPONENTS[:, None, :] + _EXPONENTS[None, :, :]
-    return np.asarray(sums[:, total[..., 0], total[..., 1]])
+    """Arrange the sums of all powers up to 4 by products of two of the six monomials (..., n, 6, 6)."""
+    return np.asarray(sums[..., _PRODUCTS[..., 0], _PRODUCTS[..., 1]])
 
 
 def _polynomials(moments: Float) -> tuple[Float, Float]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .moments import GaussianFit
     from .pixels import ObjectPixels
 
+    Float = NDArray[np.float64]
+
 __all__ = [
     "CentroidSet",
     "Measurement",
@@ -194,11 +196,18 @@ def joint_centroid(centroid: CentroidSet, center: tuple[float, float]) -> Centro
         start, unknown = np.array(center, dtype=np.float64), np.array([np.nan])
         common = int(np.bitwise_or.reduce(centroid.reasons)) or int(FlagReason.NO_FLUX)
         return CentroidSet(start[:1], start[1:], unknown, unknown, np.array([common]))
-    weight_y, weight_x = centroid.y_error[good] ** -2, centroid.x_error[good] ** -2
-    y = np.average(centroid.y[good], weights=weight_y, keepdims=True)
-    x = np.average(centroid.x[good], weights=weight_x, keepdims=True)
-    error_y, error_x = np.sqrt(1 / weight_y.sum(keepdims=True)), np.sqrt(1 / weight_x.sum(keepdims=True))
-    return CentroidSet(y, x, error_y, error_x, np.zeros(1, dtype=np.int64))
+    y, y_error = _weighted_mean(centroid.y[good], centroid.y_error[good])
+    x, x_error = _weighted_mean(centroid.x[good], centroid.x_error[good])
+    return CentroidSet(y, x, y_error, x_error, np.zeros(1, dtype=np.int64))
+
+
+def _weighted_mean(values: NDArray[np.float64], errors: NDArray[np.float64]) -> tuple[Float, Float]:
+    """Mean with inverse variances as weights, and its error, in arrays of one element."""
+    # In units of the smallest error, since the inverse square of a tiny one overflows.
+    unit = errors.min()
+    weights = (unit / errors) ** 2
+    total = weights.sum(keepdims=True)
+    return (values * weights).sum(keepdims=True) / total, unit / np.sqrt(total)
 
 
 def flux_position(joint: CentroidSet, center: tuple[float, float], config: MeasureConfig) -> tuple[float, float]:

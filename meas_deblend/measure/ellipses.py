@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,8 +39,10 @@ class Ellipse:
     @classmethod
     def from_moments(cls, yy: float, yx: float, xx: float) -> Ellipse:
         """Ellipse of one standard deviation along both axes of the moments [px²]."""
-        mean, half = (yy + xx) / 2, float(np.hypot((xx - yy) / 2, yx))
-        return cls(float(np.sqrt(mean + half)), float(np.sqrt(mean - half)), float(np.arctan2(2 * yx, xx - yy)) / 2)
+        mean, half = (yy + xx) / 2, math.hypot((xx - yy) / 2, yx)
+        # Rounding may leave less than nothing of the short axis of a line.
+        a, b = math.sqrt(max(mean + half, 0.0)), math.sqrt(max(mean - half, 0.0))
+        return cls(a, b, math.atan2(2 * yx, xx - yy) / 2)
 
     def scaled(self, factor: float) -> Ellipse:
         """Return the ellipse with both axes ``factor`` times as long."""
@@ -49,7 +52,7 @@ class Ellipse:
         """Elliptical radius of the pixels of ``box`` (h, w), 1 on the ellipse itself."""
         dy, dx = _offsets(center, box)
         cos, sin = np.cos(self.theta), np.sin(self.theta)
-        return np.asarray(np.hypot((dx * cos + dy * sin) / self.a, (dy * cos - dx * sin) / self.b))
+        return np.asarray(np.sqrt(((dx * cos + dy * sin) / self.a) ** 2 + ((dy * cos - dx * sin) / self.b) ** 2))
 
 
 def ellipse_weights(center: tuple[float, float], ellipses: Sequence[Ellipse], box: Box) -> Float:
@@ -78,7 +81,7 @@ def ellipse_weights(center: tuple[float, float], ellipses: Sequence[Ellipse], bo
     a, b, cos, sin = np.array([(e.a, e.b, np.cos(e.theta), np.sin(e.theta)) for e in ellipses]).T[:, :, None, None]
     near = Box((round(center[0]), round(center[1])), (1, 1)).grow(int(np.ceil(a.max())) + 2) & box
     dy, dx = _offsets(center, near)
-    radius = np.hypot((dx * cos + dy * sin) / a, (dy * cos - dx * sin) / b)
+    radius = np.sqrt(((dx * cos + dy * sin) / a) ** 2 + ((dy * cos - dx * sin) / b) ** 2)
     reach = np.sqrt(0.5) / b + 1e-9
     area = (radius < 1 - reach).astype(np.float64)
     which, rows, columns = np.nonzero(np.abs(radius - 1) <= reach)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -110,15 +111,23 @@ def draw_psfs(psfs: Sequence[Psf | None], position: tuple[float, float]) -> PsfC
 
 def _drawn_together(psfs: Sequence[Psf | None], position: tuple[float, float]) -> PsfCube | None:
     """Stamps of one size, moved by `image.shift_stamp`'s rule in one transform; None for all other PSFs."""
-    stamps = [psf.stamp for psf in psfs if isinstance(psf, ImagePsf)]
-    if len(stamps) < len(psfs) or len({stamp.shape for stamp in stamps}) != 1 or not np.isfinite(position).all():
+    alike = tuple(psf for psf in psfs if isinstance(psf, ImagePsf))
+    if len(alike) < len(psfs) or len({psf.stamp.shape for psf in alike}) != 1 or not np.isfinite(position).all():
         return None
-    (height, width), pixel = stamps[0].shape, [math.floor(p + 0.5) for p in position]
+    (height, width), pixel = alike[0].stamp.shape, [math.floor(p + 0.5) for p in position]
     dy, dx = (p - whole for p, whole in zip(position, pixel, strict=True))
     phase = np.exp(-2j * np.pi * dy * fft.fftfreq(height))[:, None] * np.exp(-2j * np.pi * dx * fft.rfftfreq(width))
-    cube = fft.irfft2(fft.rfft2(np.stack(stamps)) * phase, s=(height, width))
+    cube = fft.irfft2(_transforms(alike) * phase, s=(height, width))
     box = Box((pixel[0] - height // 2, pixel[1] - width // 2), (height, width))
-    return PsfCube(cube, box, np.ones(len(stamps), dtype=bool))
+    return PsfCube(cube, box, np.ones(len(alike), dtype=bool))
+
+
+@lru_cache(maxsize=8)
+def _transforms(psfs: tuple[ImagePsf, ...]) -> NDArray[np.complex128]:
+    """Transform stamps of one size, once: the same PSFs are drawn for every object of an exposure."""
+    out = fft.rfft2(np.stack([psf.stamp for psf in psfs]))
+    out.setflags(write=False)
+    return np.asarray(out)
 
 
 def _draw(psf: Psf | None, position: tuple[float, float]) -> tuple[NDArray[np.float64], Box]:

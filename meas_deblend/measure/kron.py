@@ -78,6 +78,8 @@ def kron_radius(window: Window, center: tuple[float, float], ellipse: Ellipse) -
     mean = window.noise.mean(axis=(1, 2))
     weight = np.divide(1.0, mean, out=np.zeros_like(mean), where=mean > 0)
     weight = weight / weight.sum() if weight.any() else np.full(len(mean), 1 / len(mean))
+    reach = int(np.ceil(_REACH * ellipse.a)) + 2
+    window = cropped(window, Box((round(center[0]), round(center[1])), (1, 1)).grow(reach))
     image = np.ascontiguousarray(np.einsum("b,byx->yx", weight, window.flux))
     noise = np.einsum("b,byx->yx", weight**2, window.noise)
     y, x = center[0] - window.box.origin[0], center[1] - window.box.origin[1]
@@ -114,6 +116,11 @@ def half_light_radii(window: Window, center: tuple[float, float], reach: float) 
     window = cropped(window, Box((round(center[0]), round(center[1])), (1, 1)).grow(int(np.ceil(reach)) + 1))
     y, x = center[0] - window.box.origin[0], center[1] - window.box.origin[1]
     for k, image in enumerate(window.flux):
+        first = k if window.same is None else int(window.same[k])
+        if first < k:
+            # A positive factor does not matter.
+            radius[k], flag[k] = radius[first], flag[first]
+            continue
         if not image.any():
             continue
         found, problem = sep.flux_radius(np.ascontiguousarray(image), [x], [y], [reach], 0.5, subpix=3)
@@ -126,7 +133,7 @@ def half_light_radii(window: Window, center: tuple[float, float], reach: float) 
 def _radius_errors(window: Window, center: tuple[float, float], radius: Float, reach: float) -> Float:
     """Noise of (flux within R − half of all), over the flux per pixel of radius at R."""
     height, width = window.box.shape
-    distance = np.hypot(np.arange(height)[:, None] - center[0], np.arange(width)[None, :] - center[1])
+    distance = np.sqrt((np.arange(height)[:, None] - center[0]) ** 2 + (np.arange(width)[None, :] - center[1]) ** 2)
     offset = distance - np.where(np.isfinite(radius), radius, np.inf)[:, None, None]
     half = (offset < 0) - 0.5 * (distance < reach)
     slope = np.einsum("byx,byx->b", np.abs(offset) < 1.0, window.flux) / 2.0

@@ -78,17 +78,28 @@ class Photometry:
         shared = noise.shared_variance(self.apertures.areas, sigma)
         return np.concatenate([shared, noise.variance(self.own * sigma)])
 
+    def smoothed(self, sigma: Float, noise: NoiseCorrelation) -> Float:
+        """Weights times ``sigma``, convolved with the noise's ξ, on a window grown by its lag (F, B, h, w)."""
+        areas, lag = self.apertures.areas, noise.lag
+        (bands, height, width), count = sigma.shape, len(areas) + len(self.own)
+        out = np.zeros((count, bands, height + 2 * lag, width + 2 * lag))
+        inner = out[:, :, lag : lag + height, lag : lag + width]
+        np.multiply(areas[:, None], sigma, out=inner[: len(areas)])
+        np.multiply(self.own, sigma, out=inner[len(areas) :])
+        return noise.smooth(out) if noise.lags else out
+
 
 def aperture_stack(center: tuple[float, float], shapes: Sequence[Ellipse | None], box: Box) -> Apertures:
     """Ellipses around ``center`` (y, x) [px] on ``box``; None stands for an aperture without a size."""
-    areas = np.full((len(shapes), *box.shape), np.nan)
-    cut = np.ones(len(shapes), dtype=bool)
     known = [k for k, shape in enumerate(shapes) if shape is not None and np.isfinite(center).all()]
     ellipses = [shape for shape in shapes if shape is not None]
-    if known:
-        areas[known] = ellipse_weights(center, ellipses, box)
-        size = np.array([np.pi * ellipse.a * ellipse.b for ellipse in ellipses])
-        cut[known] = np.abs(areas[known].sum(axis=(1, 2)) - size) > 1e-6 * size
+    inside = ellipse_weights(center, ellipses if known else [], box)
+    size = np.array([np.pi * ellipse.a * ellipse.b for ellipse in ellipses])[: len(inside)]
+    too_large = np.abs(inside.sum(axis=(1, 2)) - size) > 1e-6 * size
+    if len(known) == len(shapes):
+        return Apertures(inside, np.asarray(too_large))
+    areas, cut = np.full((len(shapes), *box.shape), np.nan), np.ones(len(shapes), dtype=bool)
+    areas[known], cut[known] = inside, too_large
     return Apertures(areas, cut)
 
 
@@ -102,16 +113,16 @@ class PsfWeights:
         PSFs on the object's window; 0 without one.
     total : float64 array (B,)
         Their sums, of what lies beyond the window too; NaN without one.
-    matched : float64 array (B, h, w)
-        Weights of `matched_weights`.
-    matchable : bool array (B,)
+    own : float64 array (2, B, h, w)
+        Weights of the PSF flux, P / Σ P², if all pixels are usable, and of `matched_weights`.
+    known : bool array (2, B)
         Whether there are such weights.
     """
 
     psf: Float
     total: Float
-    matched: Float
-    matchable: BoolArray
+    own: Float
+    known: BoolArray
 
     @classmethod
     def of(cls, drawn: PsfCube, color_sigma: float, box: Box) -> PsfWeights:
@@ -119,14 +130,22 @@ class PsfWeights:
         psf = np.zeros((len(drawn.cube), *box.shape))
         here, there = drawn.box.overlap_slices(box)
         psf[(slice(None), *there)] = drawn.cube[(slice(None), *here)]
-        matched, matchable = matched_weights(drawn, color_sigma, box)
-        total = np.where(drawn.usable, drawn.cube.sum(axis=(1, 2)), np.nan)
-        return cls(psf, total, matched, matchable)
+        own, known = np.empty((2, *psf.shape)), np.empty((2, len(psf)), dtype=bool)
+        own[1], known[1] = matched_weights(drawn, color_sigma, box)
+        own[0], known[0] = _fitted(psf)
+        return cls(psf, np.where(drawn.usable, drawn.cube.sum(axis=(1, 2)), np.nan), own, known)
 
     def repeated(self, bands: int) -> PsfWeights:
         """Return the weights of one PSF for so many bands."""
-        psf, matched = (np.repeat(cube, bands, axis=0) for cube in (self.psf, self.matched))
-        return PsfWeights(psf, np.repeat(self.total, bands), matched, np.repeat(self.matchable, bands))
+        psf, total = np.repeat(self.psf, bands, axis=0), np.repeat(self.total, bands)
+        return PsfWeights(psf, total, np.repeat(self.own, bands, axis=1), np.repeat(self.known, bands, axis=1))
+
+
+def _fitted(psf: Float) -> tuple[Float, BoolArray]:
+    """P / Σ P² (B, h, w), and whether there is any light."""
+    norm = np.einsum("byx,byx->b", psf, psf)
+    known: BoolArray = np.asarray(norm > 0)
+    return psf * np.divide(1.0, norm, out=np.zeros_like(norm), where=known)[:, None, None], known
 
 
 def flux_weights(usable: BoolArray, seen: PsfWeights, apertures: Apertures, max_lost: float) -> Photometry:
@@ -142,23 +161,21 @@ def flux_weights(usable: BoolArray, seen: PsfWeights, apertures: Apertures, max_
     max_lost : float
         Part of area and light that may be lost.
     """
-    fitted, matched = seen.psf, seen.matched
+    own, known = seen.own, seen.known
     complete = bool(usable.all())
     if not complete:
-        fitted, matched = np.where(usable, fitted, 0.0), np.where(usable, matched, 0.0)
-    norm = np.einsum("byx,byx->b", fitted, fitted)[:, None, None]
-    fitted = np.divide(fitted, norm, out=np.zeros_like(fitted), where=norm > 0)
+        fitted, visible = _fitted(np.where(usable, seen.psf, 0.0))
+        own, known = np.stack([fitted, np.where(usable, own[1], 0.0)]), np.stack([visible, known[1]])
     inside = _product(apertures.areas, seen.psf)
     with np.errstate(divide="ignore", invalid="ignore"):
         corrections = seen.total / inside
-    flags = np.zeros((len(inside) + 2, len(fitted)), dtype=bool)
+    flags = np.zeros((len(inside) + 2, len(known[0])), dtype=bool)
     flags[:-2] = apertures.cut[:, None]
-    flags[-2] = norm[:, 0, 0] <= 0
-    flags[-1] = ~seen.matchable
+    flags[-2:] = ~known
     if not complete:
         flags |= _lost(usable, seen, apertures.areas, max_lost)
     ones = np.where(np.isfinite(seen.total), 1.0, np.nan)
-    return Photometry(apertures, np.stack([fitted, matched]), np.vstack([corrections, ones, ones]), flags)
+    return Photometry(apertures, own, np.vstack([corrections, ones, ones]), flags)
 
 
 def _lost(usable: BoolArray, seen: PsfWeights, areas: Float, limit: float) -> BoolArray:
@@ -167,7 +184,7 @@ def _lost(usable: BoolArray, seen: PsfWeights, areas: Float, limit: float) -> Bo
     by_area = _product(areas, gone) > limit * areas.sum(axis=(1, 2))[:, None]
     # One bad pixel in the middle of a star is little area and much light.
     by_light = _product(areas, seen.psf * gone) > limit * _product(areas, seen.psf)
-    light, weighed = seen.psf**2, np.abs(seen.matched)
+    light, weighed = seen.psf**2, np.abs(seen.own[1])
     fitted = (light * gone).sum(axis=(1, 2)) > limit * light.sum(axis=(1, 2))
     aperture = (weighed * gone).sum(axis=(1, 2)) > limit * weighed.sum(axis=(1, 2))
     return np.vstack([by_area | by_light, fitted, aperture])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,18 +57,27 @@ def matched_weights(drawn: PsfCube, sigma: float, box: Box) -> tuple[Float, Bool
     reach = int(np.ceil(4 * sigma))
     size = [fft.next_fast_len(side + 2 * reach, real=True) for side in drawn.box.shape]
     transform = fft.rfft2(drawn.cube, s=size)
-    ky, kx = np.fft.fftfreq(size[0]), np.fft.rfftfreq(size[1])
-    gaussian = 2 * np.pi * sigma**2 * np.exp(-2 * (np.pi * sigma) ** 2 * (ky[:, None] ** 2 + kx[None, :] ** 2))
+    gaussian = _transformed_gaussian(sigma, size[0], size[1])
     power = transform.real**2 + transform.imag**2
     floor = (_FLOOR * np.abs(drawn.cube.sum(axis=(1, 2), keepdims=True))) ** 2
     seen = power > np.maximum(floor, 1e-300)
     # 1 / P* keeps the PSF's own phase, so the weights lie where the PSF was drawn.
-    ratio = np.divide(transform, power, out=np.zeros_like(transform), where=seen)
+    factor = np.divide(gaussian, power, out=np.zeros_like(power), where=seen)
     lost = (gaussian**2 * ~seen).sum(axis=(1, 2)) > _LOST * (gaussian**2).sum()
-    spectrum = ratio * gaussian
-    amplified = np.abs(spectrum).max(axis=(1, 2)) > _AMPLIFIED * np.abs(spectrum[:, 0, 0])
-    out = np.roll(fft.irfft2(spectrum, s=size), (reach, reach), axis=(1, 2))
-    where = drawn.box.grow(reach)
-    here, there = where.overlap_slices(box)
-    weights[(slice(None), *there)] = out[(slice(None), *here)]
+    squared = factor**2 * power
+    amplified = squared.max(axis=(1, 2)) > _AMPLIFIED**2 * squared[:, 0, 0]
+    out = fft.irfft2(transform * factor, s=size)
+    # What lies before the stamp's first row and column is at the end of the transform.
+    here, there = drawn.box.grow(reach).overlap_slices(box)
+    rows, columns = ((np.arange(s.start, s.stop) - reach) % side for s, side in zip(here, size, strict=True))
+    weights[(slice(None), *there)] = out[:, rows[:, None], columns]
     return weights, np.asarray(drawn.usable & ~lost & ~amplified)
+
+
+@lru_cache(maxsize=32)
+def _transformed_gaussian(sigma: float, height: int, width: int) -> Float:
+    """Transform of W on so many pixels, half of it; read only."""
+    ky, kx = np.fft.fftfreq(height), np.fft.rfftfreq(width)
+    out = 2 * np.pi * sigma**2 * np.exp(-2 * (np.pi * sigma) ** 2 * (ky[:, None] ** 2 + kx[None, :] ** 2))
+    out.setflags(write=False)
+    return np.asarray(out)

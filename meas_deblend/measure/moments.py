@@ -7,7 +7,7 @@ Jarvis 2002, section 3.1; Hirata & Seljak 2003, section 2).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .config import MeasureConfig
     from .noise import NoiseCorrelation
     from .pixels import Window
+
+    Float = NDArray[np.float64]
 
 __all__ = ["GaussianFit", "adaptive_moments", "gaussian_centroid"]
 
@@ -136,51 +138,53 @@ def _iterate(
 ) -> GaussianFit:
     count = len(window.flux)
     center = np.tile(np.asarray(start, dtype=np.float64), (count, 1))
+    moments = moments.copy()
     if begin is not None:
         good = (begin.reasons == 0)[:, None]
         center, moments = np.where(good, begin.center, center), np.where(good, begin.moments, moments)
-    fit = GaussianFit(center, moments, np.full((count, 5, 5), np.nan), np.zeros(count, dtype=np.int64))
-    fit = replace(fit, reasons=_hopeless(window, fit))
-    running: BoolArray = np.asarray(fit.reasons == 0)
+    reasons = hopeless = _hopeless(window, center, moments)
     lead = np.arange(count) if window.same is None else window.same
-    running &= lead == np.arange(count)
+    running: BoolArray = np.asarray((reasons == 0) & (lead == np.arange(count)))
     for _ in range(config.max_iterations):
         index = np.flatnonzero(running)
         if index.size == 0:
             break
-        fit, settled = _step(window, fit, index, config.tolerance, adapt=adapt)
-        wandered = np.asarray(np.hypot(*(fit.center - np.asarray(start)).T) > config.max_shift)
-        fit = replace(fit, reasons=add_reason(fit.reasons, wandered, FlagReason.WANDERED))
+        settled, trouble = _step(window, center, moments, index, adapt=adapt, tolerance=config.tolerance)
+        wandered = np.hypot(*(center - np.asarray(start)).T) > config.max_shift
+        reasons = add_reason(reasons, np.asarray(wandered), FlagReason.WANDERED)
+        reasons[index] |= trouble
         running[index[settled]] = False
-        running[fit.reasons != 0] = False
-    fit = replace(fit, reasons=add_reason(fit.reasons, running, FlagReason.NOT_CONVERGED))
+        running[reasons != 0] = False
+    reasons = add_reason(reasons, running, FlagReason.NOT_CONVERGED)
     if window.same is not None:
         # Images that repeat another one have its solution, and errors of their own.
-        hopeful = np.where(_hopeless(window, fit) == 0, lead, np.arange(count))
-        fit = replace(fit, center=fit.center[hopeful], moments=fit.moments[hopeful], reasons=fit.reasons[hopeful])
-    reasons = fit.reasons
-    return _finish(window, replace(fit, reasons=reasons), config.max_lost_fraction, noise, adapt=adapt)
+        lead = np.where(hopeless == 0, lead, np.arange(count))
+        center, moments, reasons = center[lead], moments[lead], reasons[lead]
+    fit = GaussianFit(center, moments, np.full((count, 5, 5), np.nan), reasons)
+    return _finish(window, fit, config.max_lost_fraction, noise, adapt=adapt)
 
 
-def _hopeless(window: Window, fit: GaussianFit) -> IntArray:
+def _hopeless(window: Window, center: Float, moments: Float) -> IntArray:
     """Reasons not to start: no usable pixel under the window, or a start that is not a number."""
     empty: BoolArray = np.logical_not(window.usable.any(axis=(1, 2)))
-    reasons = add_reason(fit.reasons, empty, FlagReason.NO_USABLE_PIXELS)
-    values = np.concatenate([fit.center, fit.moments], axis=1)
-    return add_reason(reasons, np.logical_not(np.isfinite(values).all(axis=1)), FlagReason.NON_FINITE)
+    reasons = add_reason(np.zeros(len(center), dtype=np.int64), empty, FlagReason.NO_USABLE_PIXELS)
+    finite = np.isfinite(center).all(axis=1) & np.isfinite(moments).all(axis=1)
+    return add_reason(reasons, np.logical_not(finite), FlagReason.NON_FINITE)
 
 
 def _step(
-    window: Window, fit: GaussianFit, index: IntArray, tolerance: float, *, adapt: bool
-) -> tuple[GaussianFit, BoolArray]:
+    window: Window, center: Float, moments: Float, index: IntArray, *, adapt: bool, tolerance: float
+) -> tuple[BoolArray, IntArray]:
     """One step of the images ``index``, exact for Gaussian objects of any width once the centre is close.
 
     With ⟨⟩ the means under the weight, the centre goes by ⟨Δ⟩ / (1 − ⟨Δ²⟩ / M) along each axis, which is Newton's step,
     and M becomes (⟨ΔΔᵀ⟩⁻¹ − M⁻¹)⁻¹. Where that is far from M, it becomes 2 ⟨ΔΔᵀ⟩ instead, which is slow but safe.
+
+    ``center`` (N, 2) and ``moments`` (N, 3) are changed in place; returned is which of ``index`` have settled, and
+    reasons why they failed.
     """
-    center, moments, reasons = fit.center.copy(), fit.moments.copy(), fit.reasons.copy()
     flux, residual = collect(window, center, moments, index)
-    positive = flux > 0
+    positive: BoolArray = np.asarray(flux > 0)
     mean = np.where(positive[:, None], residual / np.where(positive, flux, 1.0)[:, None], 0.0)
     old = moments[index]
     size = np.sqrt((old[:, 0] + old[:, 2]) / 2)
@@ -190,15 +194,13 @@ def _step(
     step = np.clip(mean[:, :2] / remainder, -size[:, None], size[:, None])
     change = np.abs(step).max(axis=1) / size
     center[index] += step
-    bad_size = np.zeros(index.size, dtype=bool)
+    reasons = np.where(positive, 0, int(FlagReason.NO_FLUX))
     if adapt:
         new = np.where(positive[:, None], _deconvolved(second, old), old)
         moments[index] = new
         change = np.maximum(change, np.abs(new - old).max(axis=1) / size**2)
-        bad_size = positive & ~_sensible(new, window)
-    reasons[index] = add_reason(reasons[index], ~positive, FlagReason.NO_FLUX)
-    reasons[index] = add_reason(reasons[index], bad_size, FlagReason.NOT_CONVERGED)
-    return replace(fit, center=center, moments=moments, reasons=reasons), change < tolerance
+        reasons |= np.where(positive & ~_sensible(new, window), int(FlagReason.NOT_CONVERGED), 0)
+    return np.asarray(change < tolerance), reasons
 
 
 def _deconvolved(second: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:

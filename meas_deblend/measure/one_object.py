@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..geometry import Box, Image
-from ..image import ImagePsf
 from ..models import FactorizedComponent
 from .blendedness import gaussian_blendedness
 from .child import flux_position, joint_centroid
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..apportion import Child
+    from ..models import SourceModel
     from .child import ShapeSet
     from .config import MeasureConfig
     from .objects import ParentMeasurer
@@ -80,7 +80,8 @@ class ChildFluxes:
 class ObjectJob:
     """One object, with the images that it is measured on.
 
-    ``models`` are its cubes in the observed seeing and in that of the model PSF, None without such a model.
+    ``models`` are its cubes in the observed seeing and in that of the model PSF, None without such a model; ``same``
+    says which images repeat another one (see `Window.same`).
     """
 
     parent: ParentMeasurer
@@ -89,6 +90,7 @@ class ObjectJob:
     whole: Window
     own: Window
     models: tuple[Float | None, Float | None]
+    same: NDArray[np.int64]
     psf_shapes: tuple[ShapeSet, ShapeSet, ShapeSet]
 
     @classmethod
@@ -106,7 +108,8 @@ class ObjectJob:
         observed = parent.psfs.observed(*at)
         stamp = parent.parent.model_psf
         sharp = observed if stamp is None else parent.psfs.model(stamp)
-        return cls(parent, child, target, whole, own, (convolved, deconvolved), (observed, observed, sharp))
+        same = _same(parent.parent.sources[child], len(own.flux))
+        return cls(parent, child, target, whole, own, (convolved, deconvolved), same, (observed, observed, sharp))
 
     @property
     def config(self) -> MeasureConfig:
@@ -122,7 +125,7 @@ class ObjectJob:
         core = cropped(images, _around(start, int(np.ceil(5 * weight.max() + self.config.max_shift))))
         centroids = band_centroids(core, start, weight, self.config, noise)
         peaks = peak_centroids(core, start, weight, noise, self.config.max_shift)
-        shapes = band_shapes(replace(images, same=self._same()), start, sigma, self.config, noise)
+        shapes = band_shapes(replace(images, same=self.same), start, sigma, self.config, noise)
         position = start
         if not self.target.forced:
             position = flux_position(joint_centroid(centroids[0], start), start, self.config)
@@ -161,22 +164,13 @@ class ObjectJob:
             extra=self._extra(position),
         )
 
-    def _same(self) -> NDArray[np.int64]:
-        """Images, of all flavours, that repeat another one: models of one component, before convolution."""
-        bands = len(self.own.flux)
-        same = np.arange(len(FLAVORS) * bands)
-        components = self.parent.parent.sources[self.child].components
-        if len(components) == 1 and isinstance(components[0], FactorizedComponent):
-            lit = 2 * bands + np.flatnonzero(components[0].spectrum > 0)
-            same[lit] = lit[0] if lit.size else 0
-        return same
-
     def _pixels(self, flavor: int) -> Window:
         """Images of one flavour; models have the noise of the object's own pixels."""
         if flavor == 0:
             return self.own
-        cube = self.models[flavor - 1]
-        return replace(self.own, flux=np.zeros_like(self.own.flux) if cube is None else cube)
+        cube, bands = self.models[flavor - 1], len(self.own.flux)
+        same = self.same[flavor * bands :][:bands] - flavor * bands
+        return replace(self.own, flux=np.zeros_like(self.own.flux) if cube is None else cube, same=same)
 
     def _photometry(self, position: tuple[float, float], shapes: Sequence[ShapeSet]) -> list[_FlavorWeights]:
         """Weights of the fluxes of each flavour; circles and PSFs are drawn once."""
@@ -189,7 +183,7 @@ class ObjectJob:
         stamp, count, out = self.parent.parent.model_psf, len(circles), []
         for k, (ellipse, kron) in enumerate(ellipses):
             if k == 2 and stamp is not None:
-                alone = draw_psfs([ImagePsf(np.asarray(stamp, dtype=np.float64))], position)
+                alone = draw_psfs([self.parent.psfs.sharp(stamp)], position)
                 seen = PsfWeights.of(alone, config.color_sigma, box).repeated(len(self.own.flux))
             usable = self.own.usable if k == 0 else np.ones_like(self.own.usable)
             apertures = drawn.some([*range(count), count + 2 * k, count + 2 * k + 1])
@@ -214,7 +208,7 @@ class ObjectJob:
         variance = photometry.variance(np.sqrt(self.own.noise), noise)
         terms = None
         if len(self.parent.shared.children) > 1:
-            shared = SharedFluxes.of(self.child, self.parent.shared, self.parent.errors, self.own, photometry)
+            shared = SharedFluxes.of(self.child, self.parent, self.own, photometry)
             extra = shared.variance(self.parent.errors, self.child, self.config.share_error)
             # The expansion is of first order: it may not take away most of the noise.
             variance = np.maximum(variance + extra, 0.1 * variance)
@@ -304,6 +298,15 @@ def _sigma(shape: ShapeSet, config: MeasureConfig) -> Float:
     """σ of a round weight as wide as the PSF (B,)."""
     sigma = np.sqrt((shape.moments[:, 0] + shape.moments[:, 2]) / 2)
     return np.where(shape.flag, config.fallback_sigma, sigma)
+
+
+def _same(source: SourceModel, bands: int) -> NDArray[np.int64]:
+    """Images, of all flavours, that repeat another one: models of one component, before convolution."""
+    same = np.arange(len(FLAVORS) * bands)
+    if len(source.components) == 1 and isinstance(source.components[0], FactorizedComponent):
+        lit = 2 * bands + np.flatnonzero(source.components[0].spectrum > 0)
+        same[lit] = lit[0] if lit.size else 0
+    return same
 
 
 def _masked_fraction(child: Child) -> Float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,6 +48,7 @@ class PsfShapes:
     def __init__(self, psfs: Sequence[Psf | None], config: MeasureConfig) -> None:
         self._psfs, self._config = psfs, config
         self._observed: dict[tuple[int, int], ShapeSet] = {}
+        self._sharp: dict[bytes, ImagePsf] = {}
         self._models: dict[bytes, ShapeSet] = {}
 
     def observed(self, y: float, x: float) -> ShapeSet:
@@ -59,11 +59,18 @@ class PsfShapes:
             self._observed[cell] = psf_shape(self._psfs, (middle[0], middle[1]), self._config)
         return self._observed[cell]
 
+    def sharp(self, stamp: FloatArray) -> ImagePsf:
+        """Return a model PSF; the same object for the same pixels."""
+        key = stamp.tobytes()
+        if key not in self._sharp:
+            self._sharp[key] = ImagePsf(np.asarray(stamp, dtype=np.float64))
+        return self._sharp[key]
+
     def model(self, stamp: FloatArray) -> ShapeSet:
         """Moments of a model PSF, repeated for B bands."""
         key = stamp.tobytes()
         if key not in self._models:
-            alone = psf_shape([ImagePsf(np.asarray(stamp, dtype=np.float64))], (0.0, 0.0), _for_model_psf(self._config))
+            alone = psf_shape([self.sharp(stamp)], (0.0, 0.0), _for_model_psf(self._config))
             count = len(self._psfs)
             self._models[key] = ShapeSet(
                 np.repeat(alone.moments, count, axis=0),
@@ -170,8 +177,9 @@ def common_ellipse(shape: ShapeSet, psf: ShapeSet, largest: float) -> Ellipse | 
     error = shape.errors[:, 0] + shape.errors[:, 2]
     good = ~shape.flag & (error > 0)
     if good.any():
-        weights = error[good] ** -2
-        moments = np.average(shape.moments[good], axis=0, weights=weights)
+        # In units of the smallest error, since the inverse square of a tiny one overflows.
+        weights = (error[good].min() / error[good]) ** 2
+        moments = weights @ shape.moments[good] / weights.sum()
     elif (~shape.flag).any():
         moments = shape.moments[~shape.flag].mean(axis=0)
     elif (~psf.flag).any():
@@ -179,8 +187,8 @@ def common_ellipse(shape: ShapeSet, psf: ShapeSet, largest: float) -> Ellipse | 
     else:
         return None
     ellipse = Ellipse.from_moments(*(float(m) for m in moments))
-    a = float(np.clip(ellipse.a, 0.5, largest))
-    return replace(ellipse, a=a, b=float(np.clip(ellipse.b, 0.5, a)))
+    a = min(max(ellipse.a, 0.5), largest)
+    return Ellipse(a, min(max(ellipse.b, 0.5), a), ellipse.theta)
 
 
 def sizes(shape: ShapeSet, psf: ShapeSet, above: float) -> Sizes:

@@ -19,7 +19,7 @@ overlap and independent from pair to pair, child i gains η Σ a ρ_i ρ_k D = �
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..apportion import Apportioned
     from ..geometry import Box
     from .linear import Photometry
+    from .objects import ParentMeasurer
     from .pixels import Window
     from .scene import Scene
 
@@ -51,17 +51,31 @@ class TemplateErrors:
 
     Parameters
     ----------
-    smoothed : tuple of Image
-        Per child ξ ∗ (T / √V) (B, h, w).
+    templates : tuple of Image
+        Per child T (B, h, w), as seen.
+    sigma : Image
+        √V (B, h, w) on the parent's box; 0 on pixels that are not usable.
     inverse : float64 array (B, n, n)
         G⁻¹.
     amplitudes : float64 array (B, n, n)
         C, dimensionless; 0 for a template without light in a band.
     """
 
-    smoothed: tuple[Image, ...]
+    templates: tuple[Image, ...]
+    sigma: Image
     inverse: Float
     amplitudes: Float
+
+    def scaled(self, child: int, box: Box) -> Image:
+        """T / √V of a child on the part of ``box`` that it has in common with its parent.
+
+        It is made when it is asked for: kept for all children of a large parent it would fill the memory.
+        """
+        template = self.templates[child]
+        inner = template.box & self.sigma.box & box
+        values = np.maximum(template.array[(slice(None), *inner.slices_in(template.box))], 0.0)
+        here = np.asarray(self.sigma.array[(slice(None), *inner.slices_in(self.sigma.box))], dtype=np.float64)
+        return Image(np.divide(values, here, out=np.zeros(here.shape), where=here > 0), inner)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,18 +106,21 @@ class SharedFluxes:
         return np.asarray(2 * cross + fitted + share_error**2 * (others**2).sum(axis=2))
 
     @classmethod
-    def of(
-        cls, child: int, shared: Apportioned, errors: TemplateErrors, window: Window, weights: Photometry
-    ) -> SharedFluxes:
+    def of(cls, child: int, parent: ParentMeasurer, window: Window, weights: Photometry) -> SharedFluxes:
         """Form the sums of one child; ``window`` holds its isolated pixels, ``weights`` those of its fluxes."""
+        shared, errors, noise = parent.shared, parent.errors, parent.scene.noise
         box = window.box
         near = [k for k, other in enumerate(shared.children) if k == child or not (other.box & box).is_empty]
         own = _on(shared.children[child].flux, shared.children[child].box, box)
         sigma = _share_sigma(shared.children[child].share, shared.children[child].box, window)
         count = (len(weights.corrections), len(own))
         slopes, overlaps = np.zeros((*count, len(near))), np.zeros((*count, len(near)))
+        seen = weights.smoothed(sigma, noise)
         for m, k in enumerate(near):
-            overlaps[:, :, m] = weights(sigma * _on(errors.smoothed[k].array, errors.smoothed[k].box, box))
+            # ξ is symmetric, so it may as well be applied to the weights, once for all templates.
+            scaled = errors.scaled(k, box.grow(noise.lag))
+            here = seen[(..., *scaled.box.slices_in(box.grow(noise.lag)))]
+            overlaps[:, :, m] = np.einsum("fbyx,byx->fb", here, scaled.array)
             if k != child:
                 other = shared.children[k]
                 slopes[:, :, m] = -weights(own * _on(other.share, other.box, box))
@@ -125,33 +142,30 @@ def template_errors(scene: Scene, templates: Sequence[Image], box: Box) -> Templ
         The parent's.
     """
     whole = scene.whole(box)
-    sigma = np.sqrt(whole.noise)
-    scaled, smoothed = [], []
-    for template in templates:
-        inner = template.box & box
-        where = inner.slices_in(box)
-        values = np.maximum(template.array[(slice(None), *inner.slices_in(template.box))], 0.0)
-        here = sigma[(slice(None), *where)]
-        scaled.append(Image(np.divide(values, here, out=np.zeros(here.shape), where=here > 0), inner))
-        wide = inner.grow(scene.noise.lag)
-        smoothed.append(Image(scene.noise.smooth(np.asarray(scaled[-1].project(wide).array, np.float64)), wide))
-    gram, noisy = _gram(scaled, scaled, len(sigma)), _gram(scaled, smoothed, len(sigma))
+    bands, count = len(whole.noise), len(templates)
+    known = TemplateErrors(tuple(templates), Image(np.sqrt(whole.noise), box), *[np.zeros((bands, 0, 0))] * 2)
+    gram, noisy = (np.zeros((bands, count, count)) for _ in range(2))
+    for m in range(count):
+        one = known.scaled(m, box)
+        wide = one.box.grow(scene.noise.lag)
+        smooth = Image(scene.noise.smooth(np.asarray(one.project(wide).array, np.float64)), wide)
+        for k in range(m + 1):
+            if not (templates[k].box & wide).is_empty:
+                other = known.scaled(k, wide)
+                gram[:, k, m] = gram[:, m, k] = _product(one, other)
+                noisy[:, k, m] = noisy[:, m, k] = _product(smooth, other)
     inverse = _inverted(gram)
-    return TemplateErrors(tuple(smoothed), inverse, inverse @ noisy @ inverse)
+    return replace(known, inverse=inverse, amplitudes=inverse @ noisy @ inverse)
 
 
-def _gram(first: Sequence[Image], second: Sequence[Image], bands: int) -> Float:
-    """Σ u_k v_l (B, n, n), symmetric."""
-    out = np.zeros((bands, len(first), len(first)))
-    for k, one in enumerate(first):
-        for m in range(k, len(second)):
-            inner = one.box & second[m].box
-            if inner.is_empty:
-                continue
-            a = one.array[(slice(None), *inner.slices_in(one.box))]
-            b = second[m].array[(slice(None), *inner.slices_in(second[m].box))]
-            out[:, k, m] = out[:, m, k] = np.einsum("byx,byx->b", a, b)
-    return out
+def _product(first: Image, second: Image) -> Float:
+    """Σ u v per band (B,)."""
+    inner = first.box & second.box
+    if inner.is_empty:
+        return np.zeros(len(first.array))
+    a = first.array[(slice(None), *inner.slices_in(first.box))]
+    b = second.array[(slice(None), *inner.slices_in(second.box))]
+    return np.asarray(np.einsum("byx,byx->b", a, b))
 
 
 def _inverted(gram: Float) -> Float:

@@ -35,6 +35,11 @@ _FLUXES = {
         "Kuijken 2008, A&A 482, 1053",
     ),
 }
+_FIXED = dict.fromkeys(
+    ("ellipseFlux", "kronFlux"),
+    ", for a given aperture: what the noise does to its size and shape, which adds a tenth to the scatter of isolated "
+    "objects and up to four tenths to that of blended ones, is not in it",
+)
 _CORRECTED = ("{aperture}Flux", "ellipseFlux", "kronFlux")
 _MAGNITUDES = ("psf", "kron", "gaap")
 _AXES = ("xx", "yy", "xy")
@@ -67,7 +72,7 @@ def _fluxes(prefix: str) -> tuple[Column, ...]:
             wrong += ", or the aperture is no wider than the PSF"
         out += [
             _number(name, "flux", f"Flux of {_ON[prefix]} {how} in {{band}}.", reference, exact=True, old=old),
-            _number(f"{name}Err", "flux", f"Standard deviation of {name}.", exact=True, old=old),
+            _number(f"{name}Err", "flux", f"Standard deviation of {name}{_FIXED.get(flux, '')}.", exact=True, old=old),
             _flag(f"{name}_flag", f"{wrong}.", old=old),
         ]
     return tuple(out)

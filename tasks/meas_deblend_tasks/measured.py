@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .catalog import Row
 
     Float = NDArray[np.float64]
+    Named = tuple[str | tuple[str, ...], Any]
 
 __all__ = ["MeasuredRows", "with_sky_positions"]
 
@@ -53,7 +54,7 @@ class MeasuredRows:
         """Add an object."""
         pairs = list(self._values(measured))
         if not self._names:
-            self._names = tuple(name for name, _ in pairs)
+            self._names = tuple(name for names, _ in pairs for name in ((names,) if isinstance(names, str) else names))
         self._rows.append(np.concatenate([np.ravel(value) for _, value in pairs], dtype=np.float64))
 
     def columns(self) -> dict[str, NDArray[Any]]:
@@ -70,8 +71,8 @@ class MeasuredRows:
                 at += 1
         return out
 
-    def _values(self, measured: ObjectMeasurement) -> Iterator[tuple[str, Any]]:
-        """Names, with ``{band}`` where there is a value per band, and values."""
+    def _values(self, measured: ObjectMeasurement) -> Iterator[Named]:
+        """Names, with ``{band}`` where there is a value per band, and values: one name, or those of an array's rows."""
         y, x = measured.position
         yield from (("x", x), ("y", y), ("{band}_maskedFraction", measured.masked_fraction))
         for name, flavor in measured.flavors.items():
@@ -86,12 +87,10 @@ class MeasuredRows:
         yield "{band}_modelFlux_flag", measured.model.flag
         yield from ((f"{{band}}_{name}", value) for name, value in measured.extra.items())
 
-    def _flavor(self, prefix: str, flavor: FlavorMeasurement) -> Iterator[tuple[str, Any]]:
+    def _flavor(self, prefix: str, flavor: FlavorMeasurement) -> Iterator[Named]:
         name, table = f"{{band}}_{prefix}", flavor.fluxes
-        for k, flux in enumerate(self._fluxes):
-            yield f"{name}{flux}", table.flux[k] * self._factor
-            yield f"{name}{flux}Err", table.error[k] * self._factor
-            yield f"{name}{flux}_flag", table.flag[k]
+        values = np.stack([table.flux * self._factor, table.error * self._factor, table.flag], axis=1)
+        yield tuple(f"{name}{flux}{end}" for flux in self._fluxes for end in ("", "Err", "_flag")), values
         for kind, y, x, y_error, x_error, flag in (
             ("centroid", *_centroid(flavor)),
             ("sdssCentroid", *flavor.peak.center.T, *flavor.peak.error.T, flavor.peak.reasons != 0),
@@ -111,7 +110,7 @@ class MeasuredRows:
         yield f"{name}extendedness_flag", flavor.sizes.flag
         yield from _ellipse(prefix, flavor)
 
-    def _derived(self, own: FluxTable) -> Iterator[tuple[str, Any]]:
+    def _derived(self, own: FluxTable) -> Iterator[Named]:
         psf = self._fluxes.index("psfFlux")
         yield "{band}_psfInstFlux", own.flux[psf]
         yield "{band}_psfInstFluxErr", own.error[psf]
@@ -122,15 +121,11 @@ class MeasuredRows:
             flux = np.where(good, own.flux[k] * self._factor, np.nan)
             yield f"{{band}}_{kind}Mag", 31.4 - 2.5 * np.log10(flux)
             yield f"{{band}}_{kind}MagErr", 2.5 / np.log(10) * own.error[k] * self._factor / flux
-        for k, flux_name in enumerate(self._fluxes[:-2]):
-            yield f"{{band}}_{flux_name}_apCorr", own.correction[k]
+        yield tuple(f"{{band}}_{flux}_apCorr" for flux in self._fluxes[:-2]), own.correction[:-2]
 
-    def _undeblended(self, own: FluxTable, whole: FluxTable) -> Iterator[tuple[str, Any]]:
-        for k, flux in enumerate(self._fluxes):
-            name = f"{{band}}_undeblended_{flux}"
-            yield name, whole.flux[k] * self._factor
-            yield f"{name}Err", whole.error[k] * self._factor
-            yield f"{name}Diff", (whole.flux[k] - own.flux[k]) * self._factor
+    def _undeblended(self, own: FluxTable, whole: FluxTable) -> Iterator[Named]:
+        values = np.stack([whole.flux, whole.error, whole.flux - own.flux], axis=1) * self._factor
+        yield tuple(f"{{band}}_undeblended_{flux}{end}" for flux in self._fluxes for end in ("", "Err", "Diff")), values
 
 
 def with_sky_positions(rows: Sequence[Row], exposure: MultibandExposure) -> list[Row]:
@@ -148,7 +143,7 @@ def _centroid(flavor: FlavorMeasurement) -> tuple[Any, ...]:
     return found.y, found.x, found.y_error, found.x_error, found.flag
 
 
-def _moments(name: str, shape: ShapeSet) -> Iterator[tuple[str, Any]]:
+def _moments(name: str, shape: ShapeSet) -> Iterator[Named]:
     yy, xy, xx = shape.moments.T
     yy_error, xy_error, xx_error = shape.errors.T
     yield from ((f"{name}ixx", xx), (f"{name}iyy", yy), (f"{name}ixy", xy))
@@ -163,7 +158,7 @@ def _moments(name: str, shape: ShapeSet) -> Iterator[tuple[str, Any]]:
     yield f"{name}e2Err", np.hypot(2 * xy_error, e2 * np.hypot(xx_error, yy_error)) / total
 
 
-def _ellipse(prefix: str, flavor: FlavorMeasurement) -> Iterator[tuple[str, Any]]:
+def _ellipse(prefix: str, flavor: FlavorMeasurement) -> Iterator[Named]:
     ellipse = flavor.ellipse
     yield f"{prefix}ellipse_a", np.nan if ellipse is None else ellipse.a
     yield f"{prefix}ellipse_b", np.nan if ellipse is None else ellipse.b

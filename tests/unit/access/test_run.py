@@ -91,8 +91,22 @@ def test_catalogs_with_quantities(folder):
     assert table["coord_ra"][0].to_value("deg") == run.objects["coord_ra"][0]
     assert table["objectId"].tolist() == list(POSITIONS)
     assert len(run.qtable("ledger")) == 1
-    with pytest.raises(ModelError, match="no catalog 'stars'; there are objects, parents, ledger, timings"):
+    with pytest.raises(ModelError, match="no catalog 'stars'; there are objects, parents, ledger"):
         run.qtable("stars")
+
+
+def test_what_was_measured_besides(folder):
+    run = open_run(folder)
+    with pytest.raises(ModelError, match=r"flux_covariance.parquet is not there: .*measure it again"):
+        _ = run.flux_covariance
+    with pytest.raises(ModelError, match=r"forced.parquet is not there: meas-deblend measure --sources writes it"):
+        _ = run.forced
+    layout = CatalogLayout.of_bands(BANDS, (27.0,) * len(BANDS))
+    for name in ("flux_covariance", "noise_correlation", "forced"):
+        one = {c.name: np.full(1, VALUES[c.dtype]) for c in declaration(name).unfold(layout)}
+        write_table(folder / f"{name}.parquet", name, one, layout)
+    assert [len(t) for t in (run.flux_covariance, run.noise_correlation, run.forced)] == [1, 1, 1]
+    assert run.flux_covariance["cov"][0] == run.qtable("flux_covariance")["cov"].value[0]
 
 
 def change_record(folder, **update):

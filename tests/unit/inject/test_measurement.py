@@ -7,7 +7,7 @@ from meas_deblend.evaluate.metrics import Apertures
 from meas_deblend.inject import InjectionConfig
 from meas_deblend.inject.checks import fwhm_of
 from meas_deblend.inject.matching import given_sources, match_by_distance, match_by_name
-from meas_deblend.inject.measurement import aperture_fluxes, object_fluxes
+from meas_deblend.inject.measurement import CatalogFluxes, aperture_fluxes
 from meas_deblend.inject.realizations import make_realizations
 from meas_deblend.inject.sky import objects_of
 from meas_deblend.measure import MeasureConfig
@@ -23,7 +23,8 @@ def realization_of(exposure, catalog):
 def test_a_perfect_child_has_the_flux_of_the_truth(blank, stars, oracle):
     exposure = blank(noise=False)
     realization = realization_of(exposure, stars([(40.3, 50.7)]))
-    (found,) = objects_of(oracle(radius=15)(realization.exposure, given_sources(np.zeros((0, 2)), [(40.3, 50.7)])))
+    result = oracle(radius=15)(realization.exposure, given_sources(np.zeros((0, 2)), [(40.3, 50.7)]))
+    (found,) = objects_of(result)
     fwhm = fwhm_of(exposure)
     fluxes = aperture_fluxes(realization.exposure, realization.sources[0], realization.truths[0], found, fwhm)
     assert fluxes.child == pytest.approx(fluxes.truth, rel=1e-6)
@@ -34,7 +35,7 @@ def test_a_perfect_child_has_the_flux_of_the_truth(blank, stars, oracle):
     assert fluxes.truth / realization.sources[0].flux == pytest.approx([15 / 16] * 2, abs=8e-3)
     area = np.pi * fwhm**2
     assert fluxes.error == pytest.approx(np.sqrt(area * np.array([0.05, 0.08]) ** 2), rel=5e-3)
-    measured = object_fluxes(realization.exposure, found, MeasureConfig())
+    measured = CatalogFluxes(realization.exposure, result, MeasureConfig())(found)
     assert measured.model == pytest.approx(realization.sources[0].flux, rel=1e-4)
     assert measured.psf == pytest.approx(realization.sources[0].flux, rel=1e-4)
 
