@@ -264,7 +264,10 @@ def _in_bands(parent: ParentModel, bands: tuple[str, ...], wanted: tuple[str, ..
         return replace(s, components=tuple(component(c) for c in s.components), psf_fits=fits)
 
     def blend(b: BlendModel) -> BlendModel:
-        psfs = None if b.psfs is None else b.psfs[index]
-        return replace(b, sources=tuple(source(s) for s in b.sources), psfs=psfs)
+        sources = tuple(source(s) for s in b.sources)
+        return replace(b, sources=sources, flux_covariance=of_bands(b.flux_covariance), psfs=of_bands(b.psfs))
+
+    def of_bands(array: FloatArray | None) -> FloatArray | None:
+        return None if array is None else array[index]
 
     return replace(parent, blends=tuple(blend(b) for b in parent.blends), psfs=parent.psfs[index])

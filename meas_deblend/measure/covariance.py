@@ -70,10 +70,10 @@ def flux_covariances(measurer: ParentMeasurer, fluxes: Sequence[ChildFluxes]) ->
             psf[:, j, i] = psf[:, i, j]
     for k, one in enumerate(fluxes):
         psf[:, k, k] = one.variance
-    total = np.stack([measurer.model_fluxes(k).flux for k in range(count)], axis=1)
-    known = np.einsum("bkk->bk", errors.amplitudes) > 0
-    total = np.where(known, total, np.nan)
-    return FluxCovariances(psf, total[:, :, None] * total[:, None, :] * errors.amplitudes, tuple(pairs))
+    model = measurer.model_covariance
+    variance = np.einsum("bkk->bk", model)
+    known = (variance[:, :, None] > 0) & (variance[:, None, :] > 0)
+    return FluxCovariances(psf, np.where(known, model, np.nan), tuple(pairs))
 
 
 def _touch(first: ChildFluxes, second: ChildFluxes) -> bool:

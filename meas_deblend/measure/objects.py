@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +17,12 @@ from .shares import TemplateErrors, template_errors
 from .values import ModelFluxes, ObjectMeasurement
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from .config import MeasureConfig
     from .scene import Scene
+
+    Float = NDArray[np.float64]
 
 __all__ = ["ParentMeasurer", "measure_sky"]
 
@@ -73,12 +78,31 @@ class ParentMeasurer:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             return ObjectJob.prepare(self, child, target).run()
 
+    @cached_property
+    def model_covariance(self) -> Float:
+        """Covariance (B, n, n) of the models' total fluxes; 0 where nothing is known.
+
+        That of the fit, shapes fitted too, where the models have one; else that of the templates' amplitudes alone,
+        and never less: the fit takes noise as uncorrelated, the amplitudes do not.
+        """
+        sources = self.parent.sources
+        total = np.array([[model_flux(source, k) for source in sources] for k in range(len(self.parent.psfs))])
+        covariance: Float = total[:, :, None] * total[:, None, :] * self.errors.amplitudes
+        place = {source.id: k for k, source in enumerate(sources)}
+        for blend in self.parent.blends:
+            if blend.flux_covariance is not None:
+                index = np.array([place[source.id] for source in blend.sources])
+                least = np.einsum("bkk->bk", covariance)[:, index].copy()
+                covariance[:, index[:, None], index] = blend.flux_covariance
+                covariance[:, index, index] = np.maximum(covariance[:, index, index], least)
+        return covariance
+
     def model_fluxes(self, child: int) -> ModelFluxes:
         """Total flux of an object's model, and its error."""
         source: SourceModel = self.parent.sources[child]
         flux = np.array([model_flux(source, k) for k in range(len(self.parent.psfs))])
-        variance = self.errors.amplitudes[:, child, child]
-        error = np.where(variance > 0, np.abs(flux) * np.sqrt(np.maximum(variance, 0.0)), np.nan)
+        variance = self.model_covariance[:, child, child]
+        error = np.where(variance > 0, np.sqrt(np.maximum(variance, 0.0)), np.nan)
         return ModelFluxes(flux, error, ~(np.isfinite(flux) & np.isfinite(error)))
 
 

@@ -178,7 +178,12 @@ def _blendedness() -> tuple[Column, ...]:
             "",
             "1 − Σ m² / Σ m T in {band}, m being its model before convolution, T that of its blend.",
         ),
-        _number("{band}_modelFluxErr", "flux", "Standard deviation of {band}_modelFlux; shapes count as known."),
+        _number(
+            "{band}_modelFluxErr",
+            "flux",
+            "Standard deviation of {band}_modelFlux: that of the fit, shapes fitted too, where it has one; else shapes "
+            "count as known.",
+        ),
         _flag("{band}_modelFlux_flag", "There is no model in {band}, or nothing is known of its flux's error."),
     )
 
