@@ -15,7 +15,7 @@ from ..exceptions import CorruptModelError
 from ._records import PARENT, PSF
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow.parquet as pq
     from numpy.typing import NDArray
@@ -68,6 +68,15 @@ class StoreIndex:
         """Row group of a row, and its number in the group."""
         group = int(np.searchsorted(self.starts, row, side="right")) - 1
         return group, row - int(self.starts[group])
+
+    def groups(self) -> Iterator[tuple[int, list[int], list[int]]]:
+        """Each row group that holds parents, the parents' identifiers, and their rows counted in the group."""
+        groups = np.searchsorted(self.starts, self.parent_rows, side="right") - 1
+        held, firsts = np.unique(groups, return_index=True)
+        stops = np.append(firsts[1:], len(groups))
+        for group, first, stop in zip(held.tolist(), firsts.tolist(), stops.tolist(), strict=True):
+            rows = self.parent_rows[first:stop] - self.starts[group]
+            yield group, self.parents[first:stop].tolist(), rows.tolist()
 
     def row_of_parent(self, parent_id: int) -> int | None:
         """Row of a parent; None if there is none with that identifier."""

@@ -6,6 +6,7 @@ pyarrow reads the file; doc/how-to/read-without-us.md holds a reader of sixty li
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -19,11 +20,12 @@ from ..exceptions import CorruptModelError, InputError, ModelError
 from ._arrays import COMPACT_ERROR, read_pixels
 from ._guard import check_group
 from ._index import INDEX_KEY, read_index, scanned_index
-from ._migrations import READABLE_STORES, migrated, migrated_psf
-from ._records import PSF, parent_from_record, parent_record, psf_planes, psf_record
+from ._migrations import READABLE_STORES, migrated_psf
+from ._records import PSF, parent_record, psf_planes, psf_record
+from ._rows import DAMAGE, ParentRows
 from ._store_schema import STORE_TYPE, store_fields
 from ._writer import write_records
-from .consistency import check_parent, sorted_parents
+from .consistency import sorted_parents
 from .lookup import unknown_object, unknown_parent
 from .metadata import StoreMetadata
 from .versions import check_header
@@ -42,8 +44,6 @@ __all__ = ["ModelStore", "write_models"]
 _PSF_ONLY = ("kind", "key", "array")
 _CACHED_GROUPS = 8
 _CACHED_PSFS = 64
-
-_DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, IndexError, OverflowError, MemoryError)
 
 
 def write_models(path: Path, parents: Iterable[ParentModel], metadata: StoreMetadata, *, compact: bool = False) -> None:
@@ -113,13 +113,13 @@ class ModelStore:
             self._version: str = about["version"]
             self._check_columns()
             self._index = self._read_index()
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise CorruptModelError(f"{self.path} is damaged or is not a Parquet file: {error}") from error
         except CorruptModelError as error:
             raise CorruptModelError(f"{self.path} is damaged: {error}") from error
         self.metadata = StoreMetadata.from_dict(about, str(self.path))
         self._checked: set[int] = set()
-        self._group: Callable[[int], pa.Table] = lru_cache(_CACHED_GROUPS)(self._read_parents)
+        self._rows: Callable[[int], ParentRows] = lru_cache(_CACHED_GROUPS)(self._read_parents)
         self._psf: Callable[[str], NDArray[Any]] = lru_cache(_CACHED_PSFS)(self._read_psf)
         self._psfs: Callable[[tuple[str, ...]], NDArray[Any]] = lru_cache(_CACHED_PSFS)(self._stack_psfs)
         self._psf_group = lru_cache(_CACHED_GROUPS)(lambda group: self._read_group(group, ("array",))["array"])
@@ -177,12 +177,9 @@ class ModelStore:
         row = self._index.row_of_parent(parent_id)
         if row is None:
             raise unknown_parent(parent_id, self.parent_ids())
-        try:
+        with self._naming(parent_id):
             group, number = self._index.place(row)
-            record = self._group(group).slice(number, 1).to_pylist()[0]
-        except (CorruptModelError, *_DAMAGE) as error:
-            raise CorruptModelError(f"{self.path} is damaged at parent {parent_id}: {error}") from error
-        return self._parent(record, parent_id)
+            return _of_id(self._rows(group).parent(number), parent_id)
 
     def parents(self) -> Iterator[ParentModel]:
         """Read all parents, one after the other; one row group at a time is held in memory.
@@ -192,16 +189,13 @@ class ModelStore:
         CorruptModelError
             When a record is reached that is damaged.
         """
-        rows: list[Record] = []
-        held = -1
-        for parent_id, row in zip(self._index.parents.tolist(), self._index.parent_rows.tolist(), strict=True):
-            group, number = self._index.place(row)
-            if group != held:
-                try:
-                    rows, held = self._read_parents(group).to_pylist(), group
-                except (CorruptModelError, *_DAMAGE) as error:
-                    raise CorruptModelError(f"{self.path} is damaged at parent {parent_id}: {error}") from error
-            yield self._parent(rows[number], parent_id)
+        for group, ids, numbers in self._index.groups():
+            with self._naming(ids[0]):
+                parents = self._read_parents(group).parents(numbers)
+            for parent_id in ids:
+                with self._naming(parent_id):
+                    parent = _of_id(next(parents), parent_id)
+                yield parent
 
     def psf_keys(self) -> tuple[str, ...]:
         """Return the keys of all PSFs, in the order of their rows."""
@@ -217,18 +211,16 @@ class ModelStore:
         """
         try:
             return self._psf(key)
-        except (CorruptModelError, *_DAMAGE) as error:
+        except (CorruptModelError, *DAMAGE) as error:
             raise CorruptModelError(f"{self.path} is damaged at the PSF {key!r}: {error!r}") from error
 
-    def _parent(self, record: Record, parent_id: int) -> ParentModel:
+    @contextmanager
+    def _naming(self, parent_id: int) -> Iterator[None]:
+        """Say at which parent the file is damaged."""
         try:
-            parent = parent_from_record(migrated(record, self._version), self._psfs)
-            check_parent(parent, self.metadata.bands)
-        except (CorruptModelError, InputError, *_DAMAGE) as error:
+            yield
+        except (CorruptModelError, InputError, *DAMAGE) as error:
             raise CorruptModelError(f"{self.path} is damaged at parent {parent_id}: {error}") from error
-        if parent.id != parent_id:
-            raise CorruptModelError(f"{self.path} is damaged at parent {parent_id}: its row is that of {parent.id}")
-        return parent
 
     def _check_columns(self) -> None:
         schema = self._file.schema_arrow
@@ -250,9 +242,10 @@ class ModelStore:
             self._checked.add(group)
         return self._file.read_row_group(group, columns=columns and list(columns), use_threads=False)
 
-    def _read_parents(self, group: int) -> pa.Table:
+    def _read_parents(self, group: int) -> ParentRows:
         # Each column costs time to open, though it holds nothing in the rows of parents.
-        return self._read_group(group, self._parent_columns)
+        table = self._read_group(group, self._parent_columns)
+        return ParentRows(table, self._version, self.metadata.bands, self._psfs)
 
     def _psf_places(self) -> Mapping[str, tuple[int, int]]:
         if self._places is None:
@@ -281,3 +274,9 @@ class ModelStore:
         stack = np.stack(planes)
         stack.setflags(write=False)
         return stack
+
+
+def _of_id(parent: ParentModel, parent_id: int) -> ParentModel:
+    if parent.id != parent_id:
+        raise CorruptModelError(f"its row is that of {parent.id}")
+    return parent

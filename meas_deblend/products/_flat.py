@@ -1,0 +1,161 @@
+"""Nested Arrow columns as flat NumPy arrays with offsets: what all rows of a row group hold, without a Python value each.
+
+Only what this package writes is understood. `UnusualError` says that something else is there; the reader of single
+records (`_records`) then says what it is, or reads it all the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["Bytes", "Lists", "UnusualError", "codes", "numbers", "present", "strings", "take", "tuples"]
+
+
+T = TypeVar("T")
+
+
+class UnusualError(Exception):
+    """The columns are not as this package writes them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lists:
+    """A column of lists.
+
+    Parameters
+    ----------
+    offsets : int32 array (list + 1,)
+        Where each list starts among the values, and where the last one ends.
+    values : Array
+        Those of all lists, one after the other.
+    """
+
+    offsets: NDArray[np.int32]
+    values: pa.Array
+
+    @classmethod
+    def of(cls, array: pa.Array, nullable: bool = False) -> Lists:
+        """Flatten a column; where null is allowed, it is an empty list.
+
+        Raises
+        ------
+        UnusualError
+            If there are nulls that may not be.
+        """
+        if not nullable:
+            present(array)
+        return cls(array.offsets.to_numpy(), array.values)
+
+    def bounds(self, first: int, stop: int) -> tuple[int, int]:
+        """Where the values of some lists start and end."""
+        return int(self.offsets[first]), int(self.offsets[stop])
+
+    def cut(self, first: int, stop: int, values: Sequence[T]) -> list[tuple[T, ...]]:
+        """Cut the values of some lists, from the first one's first on, into a tuple for each list."""
+        bounds = (self.offsets[first : stop + 1] - self.offsets[first]).tolist()
+        return [tuple(values[a:b]) for a, b in pairwise(bounds)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bytes:
+    """A column of bytes; nulls have none.
+
+    Parameters
+    ----------
+    offsets : int32 array (value + 1,)
+    data : uint8 array
+    """
+
+    offsets: NDArray[np.int32]
+    data: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, array: pa.Array) -> Bytes:
+        """View a binary column."""
+        _, offsets, data = array.buffers()
+        bounds = np.frombuffer(offsets, np.int32, len(array) + 1, 4 * array.offset) if len(array) else _NOTHING
+        return cls(bounds, np.frombuffer(data, np.uint8) if data is not None and data.size else _NO_BYTES)
+
+
+_NOTHING, _NO_BYTES = np.zeros(1, np.int32), np.zeros(0, np.uint8)
+
+
+def present(array: pa.Array) -> pa.Array:
+    """Return the column, if nothing in it is null.
+
+    Raises
+    ------
+    UnusualError
+        If something is.
+    """
+    if array.null_count:
+        raise UnusualError
+    return array
+
+
+def numbers(array: pa.Array, dtype: type[np.generic]) -> NDArray[Any]:
+    """View a column of numbers; what stands where nulls are is undefined.
+
+    Parameters
+    ----------
+    array : Array
+        Of integers or floats of that type.
+    dtype : type
+    """
+    size = np.dtype(dtype).itemsize
+    return np.frombuffer(array.buffers()[1], dtype, len(array), size * array.offset) if len(array) else np.empty(0, dtype)
+
+
+def strings(array: pa.Array, first: int, stop: int) -> list[str]:
+    """Values of a part of a column of strings; equal ones are the same object.
+
+    Raises
+    ------
+    UnusualError
+        If there are nulls in the column.
+    """
+    indices, names = codes(present(array), first, stop)
+    return [names[code] for code in indices.tolist()]
+
+
+def codes(array: pa.Array, first: int, stop: int) -> tuple[NDArray[np.int32], list[str]]:
+    """Different strings of a part of a column, and which of them each value is: −1 for null."""
+    encoded = array.slice(first, stop - first).dictionary_encode()
+    indices = encoded.indices.fill_null(-1) if encoded.indices.null_count else encoded.indices
+    return indices.to_numpy(), encoded.dictionary.to_pylist()
+
+
+def tuples(array: pa.Array, first: int, stop: int) -> list[tuple[str, ...]]:
+    """Lists of strings as tuples; equal ones are the same object, as most are equal.
+
+    Raises
+    ------
+    UnusualError
+        If there are nulls in the column.
+    """
+    lists = Lists.of(array)
+    present(lists.values)
+    start, end = lists.bounds(first, stop)
+    if start == end:
+        return [()] * (stop - first)
+    indices, names = codes(lists.values, start, end)
+    keys = lists.cut(first, stop, indices.tolist())
+    known = {key: tuple(names[code] for code in key) for key in set(keys)}
+    return [known[key] for key in keys]
+
+
+def take(starts: NDArray[np.integer[Any]], lengths: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Indices of several ranges, one after the other."""
+    ends = np.cumsum(lengths, dtype=np.int64)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) + np.repeat(starts - (ends - lengths), lengths)

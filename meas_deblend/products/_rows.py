@@ -1,0 +1,91 @@
+"""Parents of one row group: decoded together where that is possible, else from one record after the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from ..exceptions import CorruptModelError, InputError
+from ._decoder import GroupDecoder
+from ._flat import UnusualError
+from ._migrations import migrated
+from ._records import parent_from_record
+from ._store_schema import STORE_VERSION
+from .consistency import check_parent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from ..models import ParentModel
+
+__all__ = ["DAMAGE", "ParentRows"]
+
+DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, IndexError, OverflowError, MemoryError)
+"""What reading a damaged file raises, beside errors of this package."""
+
+
+class ParentRows:
+    """Rows of a row group.
+
+    Parameters
+    ----------
+    table : Table
+        All columns of parents.
+    version : str
+        Of the store.
+    bands : tuple of str
+        Of the store.
+    psfs : callable
+        Takes keys to the stack (key, y, x) of their PSFs.
+    """
+
+    def __init__(
+        self, table: pa.Table, version: str, bands: tuple[str, ...], psfs: Callable[[tuple[str, ...]], NDArray[Any]]
+    ) -> None:
+        self._table, self._version, self._bands, self._psfs = table, version, bands, psfs
+        self._decoder = None
+        if version == STORE_VERSION:
+            try:
+                self._decoder = GroupDecoder(table, len(bands))
+            except (UnusualError, *DAMAGE):
+                pass  # whatever is wrong with which row, its record tells when it is asked for
+
+    def parent(self, number: int) -> ParentModel:
+        """Read one row.
+
+        Raises
+        ------
+        CorruptModelError, InputError, or one of `DAMAGE`
+            If it is damaged.
+        """
+        decoded = self._decoded(number, number + 1)
+        if decoded is not None:
+            return decoded[0]
+        return self._from_record(self._table.slice(number, 1).to_pylist()[0])
+
+    def parents(self, numbers: Sequence[int]) -> Iterator[ParentModel]:
+        """Read several rows, which are increasing; see `parent`."""
+        decoded = None
+        if len(numbers) == numbers[-1] - numbers[0] + 1:
+            decoded = self._decoded(numbers[0], numbers[-1] + 1)
+        if decoded is not None:
+            yield from decoded
+            return
+        records = self._table.to_pylist()
+        yield from (self._from_record(records[number]) for number in numbers)
+
+    def _decoded(self, first: int, stop: int) -> list[ParentModel] | None:
+        if self._decoder is None:
+            return None
+        try:
+            return self._decoder.parents(first, stop, self._psfs)
+        except (UnusualError, CorruptModelError, *DAMAGE):
+            return None
+
+    def _from_record(self, record: dict[str, Any]) -> ParentModel:
+        parent = parent_from_record(migrated(record, self._version), self._psfs)
+        check_parent(parent, self._bands)
+        return parent
