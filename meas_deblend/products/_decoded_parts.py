@@ -15,7 +15,7 @@ from ..models import (
     ProfileComponent,
     TemplateComponent,
 )
-from ._flat import Bytes, Lists, UnusualError, codes, numbers, present, strings, tuples
+from ._flat import Bytes, Lists, UnusualError, numbers, present, strings, tuples
 from ._frames import boxed, boxes_of
 from ._planes import pixel_arrays, plain_arrays
 
@@ -87,7 +87,7 @@ def decoded_components(struct: pa.StructArray, first: int, stop: int, n_bands: i
             kinds,
             boxed(boxes),
             _plain(spectra, first, of_spectra),
-            pixel_arrays(codes(pixels.field("dtype"), first, stop), planes, first, of_pixels),
+            pixel_arrays(_types(pixels, first, stop), planes, first, of_pixels),
             _parameters(struct.field("parameters"), first, kinds),
         )
     )
@@ -121,7 +121,7 @@ def decoded_fits(lists: Lists, first: int, stop: int, n_bands: int) -> list[tupl
     a, b = lists.bounds(first, stop)
     if a == b:
         return [_NO_FITS] * (stop - first)
-    if not set(np.diff(lists.offsets[first : stop + 1]).tolist()) <= {0, n_bands}:
+    if not set(lists.lengths(first, stop).tolist()) <= {0, n_bands}:
         raise UnusualError
     struct = lists.values
     centers = _positions(_like(struct, "center"), a, b)
@@ -158,7 +158,7 @@ def _parameters(array: pa.Array, first: int, kinds: list[str]) -> list[list[floa
     lists = Lists.of(array, nullable=True)
     a, b = lists.bounds(first, first + len(kinds))
     values = numbers(present(lists.values), np.float64)[a:b]
-    lengths = np.diff(lists.offsets[first : first + len(kinds) + 1]).tolist()
+    lengths = lists.lengths(first, first + len(kinds)).tolist()
     if lengths != [_PARAMETERS[kind] for kind in kinds] or not np.isfinite(values).all():
         raise UnusualError
     if a == b:
@@ -168,8 +168,12 @@ def _parameters(array: pa.Array, first: int, kinds: list[str]) -> list[list[floa
 
 def _plain(struct: pa.StructArray, first: int, shapes: Shapes) -> list[NDArray[Any]]:
     _check_shapes(struct, first, shapes)
-    dtypes = codes(_like(struct, "dtype"), first, first + len(shapes))
+    dtypes = _types(struct, first, first + len(shapes))
     return plain_arrays(dtypes, Bytes.of(_like(struct, "data")), first, shapes)
+
+
+def _types(struct: pa.StructArray, first: int, stop: int) -> list[str | None]:
+    return _like(struct, "dtype").slice(first, stop - first).to_pylist()  # type: ignore[no-any-return]
 
 
 def _check_shapes(struct: pa.StructArray, first: int, shapes: Shapes) -> None:
@@ -177,7 +181,7 @@ def _check_shapes(struct: pa.StructArray, first: int, shapes: Shapes) -> None:
     lists = Lists.of(_like(struct, "shape"), nullable=True)
     a, b = lists.bounds(first, first + len(shapes))
     stored = numbers(present(lists.values), np.int32)[a:b].tolist()
-    lengths = np.diff(lists.offsets[first : first + len(shapes) + 1]).tolist()
+    lengths = lists.lengths(first, first + len(shapes)).tolist()
     wanted = [shape or () for shape in shapes]
     if lengths != list(map(len, wanted)) or stored != [side for shape in wanted for side in shape]:
         raise UnusualError

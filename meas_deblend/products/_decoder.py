@@ -13,7 +13,7 @@ import numpy as np
 from ..geometry import Footprint
 from ..models import BlendModel, ParentModel, SourceModel, TemplateComponent
 from ._decoded_parts import decoded_components, decoded_covariances, decoded_fits, decoded_peaks
-from ._flat import Bytes, Lists, UnusualError, codes, numbers, present, strings, tuples
+from ._flat import Bytes, Lists, UnusualError, numbers, present, strings, tuples
 from ._frames import boxed, boxes_of, masks_of
 from ._records import check_extent
 
@@ -103,8 +103,8 @@ class GroupDecoder:
         floors = numbers(present(columns["kernel_floor"]), np.float64)[first:stop]
         if not np.isfinite(floors).all():
             raise UnusualError
-        indices, names = codes(columns["model_psf"], first, stop)
-        models = [None if code < 0 else psfs((names[code],))[0] for code in indices.tolist()]
+        keys = columns["model_psf"].slice(first, stop - first).to_pylist()
+        models = [None if key is None else psfs((key,))[0] for key in keys]
         stacks = [psfs(keys) for keys in tuples(columns["psfs"], first, stop)]
         if any(stack.ndim != 3 or len(stack) != self._n_bands for stack in stacks):
             raise UnusualError

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Bytes", "Lists", "UnusualError", "codes", "numbers", "present", "strings", "take", "tuples"]
+__all__ = ["Bytes", "Lists", "UnusualError", "numbers", "present", "strings", "take", "tuples"]
 
 
 T = TypeVar("T")
@@ -64,6 +64,10 @@ class Lists:
         """Cut the values of some lists, from the first one's first on, into a tuple for each list."""
         bounds = (self.offsets[first : stop + 1] - self.offsets[first]).tolist()
         return [tuple(values[a:b]) for a, b in pairwise(bounds)]
+
+    def lengths(self, first: int, stop: int) -> NDArray[np.int32]:
+        """Number of values of each of some lists."""
+        return self.offsets[first + 1 : stop + 1] - self.offsets[first:stop]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,22 +121,14 @@ def numbers(array: pa.Array, dtype: type[np.generic]) -> NDArray[Any]:
 
 
 def strings(array: pa.Array, first: int, stop: int) -> list[str]:
-    """Values of a part of a column of strings; equal ones are the same object.
+    """Values of a part of a column of strings.
 
     Raises
     ------
     UnusualError
         If there are nulls in the column.
     """
-    indices, names = codes(present(array), first, stop)
-    return [names[code] for code in indices.tolist()]
-
-
-def codes(array: pa.Array, first: int, stop: int) -> tuple[NDArray[np.int32], list[str]]:
-    """Different strings of a part of a column, and which of them each value is: −1 for null."""
-    encoded = array.slice(first, stop - first).dictionary_encode()
-    indices = encoded.indices.fill_null(-1) if encoded.indices.null_count else encoded.indices
-    return indices.to_numpy(), encoded.dictionary.to_pylist()
+    return present(array).slice(first, stop - first).to_pylist()  # type: ignore[no-any-return]
 
 
 def tuples(array: pa.Array, first: int, stop: int) -> list[tuple[str, ...]]:
@@ -144,14 +140,11 @@ def tuples(array: pa.Array, first: int, stop: int) -> list[tuple[str, ...]]:
         If there are nulls in the column.
     """
     lists = Lists.of(array)
-    present(lists.values)
     start, end = lists.bounds(first, stop)
     if start == end:
         return [()] * (stop - first)
-    indices, names = codes(lists.values, start, end)
-    keys = lists.cut(first, stop, indices.tolist())
-    known = {key: tuple(names[code] for code in key) for key in set(keys)}
-    return [known[key] for key in keys]
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}
+    return [known.setdefault(one, one) for one in lists.cut(first, stop, strings(lists.values, start, end))]
 
 
 def take(starts: NDArray[np.integer[Any]], lengths: NDArray[np.integer[Any]]) -> NDArray[np.int64]:

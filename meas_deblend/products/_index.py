@@ -73,8 +73,8 @@ class StoreIndex:
         """Each row group that holds parents, the parents' identifiers, and their rows counted in the group."""
         groups = np.searchsorted(self.starts, self.parent_rows, side="right") - 1
         held, firsts = np.unique(groups, return_index=True)
-        stops = np.append(firsts[1:], len(groups))
-        for group, first, stop in zip(held.tolist(), firsts.tolist(), stops.tolist(), strict=True):
+        bounds = [*firsts.tolist(), len(groups)]
+        for group, first, stop in zip(held.tolist(), bounds, bounds[1:], strict=False):
             rows = self.parent_rows[first:stop] - self.starts[group]
             yield group, self.parents[first:stop].tolist(), rows.tolist()
 

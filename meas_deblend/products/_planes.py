@@ -19,18 +19,21 @@ __all__ = ["plain_arrays", "pixel_arrays"]
 
 _ITEMSIZES = {"<f4": 4, "<f8": 8}
 
+_BITS_SET = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1, dtype=np.uint8)
+"""Number of bits that are set in each byte."""
+
 Shape = tuple[int, ...]
 
 
 def plain_arrays(
-    dtypes: tuple[NDArray[np.int32], list[str]], data: Bytes, first: int, shapes: Sequence[Shape | None]
+    dtypes: Sequence[str | None], data: Bytes, first: int, shapes: Sequence[Shape | None]
 ) -> list[NDArray[Any]]:
     """Arrays that `_arrays.read_array` would give one by one, as views of one buffer per type.
 
     Parameters
     ----------
-    dtypes : int32 array (array,), list of str
-        What `_flat.codes` gives.
+    dtypes : sequence of str, or None
+        Of each array; None for what is null.
     data : Bytes
     first : int
         Number of the first array in ``data``.
@@ -55,13 +58,13 @@ def plain_arrays(
 
 
 def pixel_arrays(
-    dtypes: tuple[NDArray[np.int32], list[str]], planes: tuple[Bytes, Bytes], first: int, shapes: Sequence[Shape | None]
+    dtypes: Sequence[str | None], planes: tuple[Bytes, Bytes], first: int, shapes: Sequence[Shape | None]
 ) -> list[NDArray[Any]]:
     """Arrays that `_arrays.read_pixels` would give one by one; see `plain_arrays`.
 
     Parameters
     ----------
-    dtypes : int32 array (array,), list of str
+    dtypes : sequence of str, or None
     planes : tuple of Bytes
         Support, and values.
     first : int
@@ -88,7 +91,7 @@ def pixel_arrays(
             raise UnusualError
         bits = np.unpackbits(packed).view(np.bool_)
         flat = np.zeros(bits.size, dtype)
-        flat[bits] = _joined(values.data, starts, chosen, _counts(bits, ends, lengths), dtype)
+        flat[bits] = _joined(values.data, starts, chosen, _counts(packed, ends, lengths), dtype)
         _cut(out, flat, chosen, (ends - lengths) * 8, shapes)
     return out
 
@@ -104,19 +107,20 @@ def _product(shape: Shape) -> int:
 
 
 def _by_type(
-    dtypes: tuple[NDArray[np.int32], list[str]], there: NDArray[np.bool_]
+    dtypes: Sequence[str | None], there: NDArray[np.bool_]
 ) -> list[tuple[np.dtype[Any], NDArray[np.int64]]]:
     """Each type, and the numbers of the arrays that are of it."""
-    indices, names = dtypes
-    if not np.array_equal(indices >= 0, there) or not set(names) <= _ITEMSIZES.keys():
+    types = {dtype for dtype in dtypes if dtype is not None}
+    if not types <= _ITEMSIZES.keys() or [dtype is not None for dtype in dtypes] != there.tolist():
         raise UnusualError
-    return [(np.dtype(name), np.flatnonzero(indices == code)) for code, name in enumerate(names)]
+    if len(types) == 1:
+        return [(np.dtype(types.pop()), np.flatnonzero(there))]
+    return [(np.dtype(name), np.array([k for k, dtype in enumerate(dtypes) if dtype == name])) for name in types]
 
 
-def _counts(bits: NDArray[np.bool_], ends: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Pixels of each array that are not 0."""
-    per_byte = np.add.reduce(bits.reshape(-1, 8), axis=1, dtype=np.int64)
-    total = np.concatenate([[0], np.cumsum(per_byte)])
+def _counts(packed: NDArray[np.uint8], ends: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Bits that are set in each of several ranges of bytes."""
+    total = np.concatenate([[0], np.cumsum(_BITS_SET[packed], dtype=np.int64)])
     counts: NDArray[np.int64] = total[ends] - total[ends - lengths]
     return counts
 

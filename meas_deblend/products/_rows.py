@@ -46,12 +46,6 @@ class ParentRows:
         self, table: pa.Table, version: str, bands: tuple[str, ...], psfs: Callable[[tuple[str, ...]], NDArray[Any]]
     ) -> None:
         self._table, self._version, self._bands, self._psfs = table, version, bands, psfs
-        self._decoder = None
-        if version == STORE_VERSION:
-            try:
-                self._decoder = GroupDecoder(table, len(bands))
-            except (UnusualError, *DAMAGE):
-                pass  # whatever is wrong with which row, its record tells when it is asked for
 
     def parent(self, number: int) -> ParentModel:
         """Read one row.
@@ -61,9 +55,7 @@ class ParentRows:
         CorruptModelError, InputError, or one of `DAMAGE`
             If it is damaged.
         """
-        decoded = self._decoded(number, number + 1)
-        if decoded is not None:
-            return decoded[0]
+        # For one row alone, dictionaries are made sooner than columns are cut.
         return self._from_record(self._table.slice(number, 1).to_pylist()[0])
 
     def parents(self, numbers: Sequence[int]) -> Iterator[ParentModel]:
@@ -78,10 +70,11 @@ class ParentRows:
         yield from (self._from_record(records[number]) for number in numbers)
 
     def _decoded(self, first: int, stop: int) -> list[ParentModel] | None:
-        if self._decoder is None:
+        """Rows, if they are as this package writes them: if not, their records tell what is wrong with which."""
+        if self._version != STORE_VERSION:
             return None
         try:
-            return self._decoder.parents(first, stop, self._psfs)
+            return GroupDecoder(self._table, len(self._bands)).parents(first, stop, self._psfs)
         except (UnusualError, CorruptModelError, *DAMAGE):
             return None
 
