@@ -146,8 +146,10 @@ class GroupDecoder:
                 decoded_fits(Lists.of(struct.field("psf_fits")), a, b, self._n_bands),
             )
         )
-        for own, model_psf in zip(held.cut(0, stop - first, sources), with_model_psf, strict=True):
-            _check(own, model_psf)
+        if (self._components.lengths(a, b) > 1).any():
+            check_extent(sources)
+        if not all(with_model_psf):
+            _check_templates(held.cut(0, stop - first, sources), with_model_psf)
         return self._blends.cut(first, stop, self._join_blends(start, end, self._sources.cut(start, end, sources)))
 
     def _join_blends(self, first: int, stop: int, sources: list[tuple[SourceModel, ...]]) -> list[BlendModel]:
@@ -186,9 +188,8 @@ def _named(footprint: Footprint, ids: tuple[int, ...]) -> list[Peak]:
     return [peaks[one] for one in ids]
 
 
-def _check(sources: tuple[SourceModel, ...], model_psf: bool) -> None:
-    """Check what is about several values: few sources need it."""
-    if any(len(source.components) > 1 for source in sources):
-        check_extent(sources)
-    if not model_psf and any(not isinstance(one, TemplateComponent) for s in sources for one in s.components):
-        raise UnusualError
+def _check_templates(sources: list[tuple[SourceModel, ...]], with_model_psf: list[bool]) -> None:
+    """Only templates can do without a model PSF."""
+    for own in (own for own, there in zip(sources, with_model_psf, strict=True) if not there):
+        if any(not isinstance(component, TemplateComponent) for source in own for component in source.components):
+            raise UnusualError

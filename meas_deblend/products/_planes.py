@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def plain_arrays(
     UnusualError
         If types or numbers of bytes are not those of such arrays; null where there is a shape.
     """
-    sizes = np.array([-1 if shape is None else _product(shape) for shape in shapes], dtype=np.int64)
+    sizes = np.array([-1 if shape is None else math.prod(shape) for shape in shapes], dtype=np.int64)
     starts = data.offsets[first : first + len(shapes) + 1].astype(np.int64)
     out: list[NDArray[Any]] = [_NO_ARRAY] * len(shapes)
     for dtype, chosen in _by_type(dtypes, sizes >= 0):
@@ -53,7 +54,8 @@ def plain_arrays(
         if not np.array_equal(np.diff(starts)[chosen], lengths):
             raise UnusualError
         flat = data.data[take(starts[:-1][chosen], lengths)].view(dtype)
-        _cut(out, flat, chosen, np.cumsum(sizes[chosen]) - sizes[chosen], shapes)
+        ends = np.cumsum(sizes[chosen])
+        _cut(out, flat, chosen, (ends - sizes[chosen], ends), shapes)
     return out
 
 
@@ -75,7 +77,7 @@ def pixel_arrays(
     UnusualError
         If types or numbers of bytes are not those of such arrays; null where there is a shape.
     """
-    sizes = np.array([-1 if shape is None else _product(shape) for shape in shapes], dtype=np.int64)
+    sizes = np.array([-1 if shape is None else math.prod(shape) for shape in shapes], dtype=np.int64)
     support, values = planes
     places, starts = (one.offsets[first : first + len(shapes) + 1].astype(np.int64) for one in planes)
     out: list[NDArray[Any]] = [_NO_ARRAY] * len(shapes)
@@ -92,18 +94,12 @@ def pixel_arrays(
         bits = np.unpackbits(packed).view(np.bool_)
         flat = np.zeros(bits.size, dtype)
         flat[bits] = _joined(values.data, starts, chosen, _counts(packed, ends, lengths), dtype)
-        _cut(out, flat, chosen, (ends - lengths) * 8, shapes)
+        begins = (ends - lengths) * 8
+        _cut(out, flat, chosen, (begins, begins + sizes[chosen]), shapes)
     return out
 
 
 _NO_ARRAY: NDArray[Any] = np.zeros(0, np.float32)
-
-
-def _product(shape: Shape) -> int:
-    size = 1
-    for side in shape:
-        size *= side
-    return size
 
 
 def _by_type(
@@ -148,10 +144,10 @@ def _cut(
     out: list[NDArray[Any]],
     flat: NDArray[Any],
     chosen: NDArray[np.int64],
-    starts: NDArray[np.int64],
+    bounds: tuple[NDArray[np.int64], NDArray[np.int64]],
     shapes: Sequence[Shape | None],
 ) -> None:
+    """Put the parts of an array between bounds where the chosen ones belong."""
     flat = flat.astype(flat.dtype.newbyteorder("="), copy=False)
-    for number, start in zip(chosen.tolist(), starts.tolist(), strict=True):
-        shape = shapes[number] or ()
-        out[number] = flat[start : start + _product(shape)].reshape(shape)
+    for number, start, stop in zip(*(one.tolist() for one in (chosen, *bounds)), strict=True):
+        out[number] = flat[start:stop].reshape(shapes[number])

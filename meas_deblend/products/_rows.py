@@ -15,7 +15,7 @@ from ._store_schema import STORE_VERSION
 from .consistency import check_parent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -58,25 +58,23 @@ class ParentRows:
         # For one row alone, dictionaries are made sooner than columns are cut.
         return self._from_record(self._table.slice(number, 1).to_pylist()[0])
 
-    def parents(self, numbers: Sequence[int]) -> Iterator[ParentModel]:
-        """Read several rows, which are increasing; see `parent`."""
-        decoded = None
-        if len(numbers) == numbers[-1] - numbers[0] + 1:
-            decoded = self._decoded(numbers[0], numbers[-1] + 1)
-        if decoded is not None:
-            yield from decoded
-            return
-        records = self._table.to_pylist()
-        yield from (self._from_record(records[number]) for number in numbers)
+    def together(self, ids: Sequence[int], numbers: Sequence[int]) -> list[ParentModel] | None:
+        """Read several rows, if they are as this package writes them: if not, `parent` tells what is wrong with which.
 
-    def _decoded(self, first: int, stop: int) -> list[ParentModel] | None:
-        """Rows, if they are as this package writes them: if not, their records tell what is wrong with which."""
-        if self._version != STORE_VERSION:
+        Parameters
+        ----------
+        ids : sequence of int
+            Identifiers that the rows must have.
+        numbers : sequence of int
+            Rows, increasing.
+        """
+        if self._version != STORE_VERSION or len(numbers) != numbers[-1] - numbers[0] + 1:
             return None
         try:
-            return GroupDecoder(self._table, len(self._bands)).parents(first, stop, self._psfs)
+            parents = GroupDecoder(self._table, len(self._bands)).parents(numbers[0], numbers[-1] + 1, self._psfs)
         except (UnusualError, CorruptModelError, *DAMAGE):
             return None
+        return parents if [parent.id for parent in parents] == ids else None
 
     def _from_record(self, record: dict[str, Any]) -> ParentModel:
         parent = parent_from_record(migrated(record, self._version), self._psfs)

@@ -191,10 +191,14 @@ class ModelStore:
         """
         for group, ids, numbers in self._index.groups():
             with self._naming(ids[0]):
-                parents = self._read_parents(group).parents(numbers)
-            for parent_id in ids:
+                rows = self._read_parents(group)
+                together = rows.together(ids, numbers)
+            if together is not None:
+                yield from together
+                continue
+            for parent_id, number in zip(ids, numbers, strict=True):
                 with self._naming(parent_id):
-                    parent = _of_id(next(parents), parent_id)
+                    parent = _of_id(rows.parent(number), parent_id)
                 yield parent
 
     def psf_keys(self) -> tuple[str, ...]:
