@@ -6,10 +6,12 @@ pyarrow reads the file; doc/how-to/read-without-us.md holds a reader of sixty li
 
 from __future__ import annotations
 
+import heapq
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,11 +23,11 @@ from ._arrays import COMPACT_ERROR, read_pixels
 from ._guard import check_group
 from ._index import INDEX_KEY, read_index, scanned_index
 from ._migrations import READABLE_STORES, migrated_psf
-from ._records import PSF, parent_record, psf_planes, psf_record
+from ._records import PSF
 from ._rows import DAMAGE, ParentRows
 from ._store_schema import STORE_TYPE, store_fields
-from ._writer import write_records
-from .consistency import sorted_parents
+from ._writer import write_parents
+from .consistency import checked_parents
 from .lookup import unknown_object, unknown_parent
 from .metadata import StoreMetadata
 from .versions import check_header
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
 
     from ..models import ParentModel
     from ._index import StoreIndex
-    from ._records import Record
 
 __all__ = ["ModelStore", "write_models"]
 
@@ -54,7 +55,8 @@ def write_models(path: Path, parents: Iterable[ParentModel], metadata: StoreMeta
     path : Path
         File to write, usually ``models.parquet``.
     parents : iterable of ParentModel
-        In any order; they are written by increasing id, so the same models make the same file.
+        In any order; they are written by increasing id, so the same models make the same file. What comes by
+        increasing id is written as it comes, in bounded memory; what comes late is held until the end.
     metadata : StoreMetadata
         Bands, coordinates, units, provenance.
     compact : bool
@@ -65,22 +67,38 @@ def write_models(path: Path, parents: Iterable[ParentModel], metadata: StoreMeta
     Raises
     ------
     InputError
-        If the models do not fit each other or the bands (`sorted_parents`).
+        If the models do not fit each other or the bands (`consistency.checked_parents`).
     """
-    ordered = sorted_parents(parents, metadata)
-    psfs: dict[str, NDArray[Any]] = {}  # in the order of their first use: those of neighbouring rows lie together
-    for parent in ordered:
-        for key, array in psf_planes(parent)[2].items():
-            psfs.setdefault(key, array)
-    objects = {int(parent.id): [int(source.id) for source in parent.sources] for parent in ordered}
+    path = Path(path)
     if compact:
         metadata = replace(metadata, pixel_error=max(metadata.pixel_error, COMPACT_ERROR))
-    write_records(path, metadata, objects, len(psfs), _records(psfs, ordered, compact))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    late: list[ParentModel] = []
+    with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        part = Path(folder) / "part"
+        write_parents(part, metadata, checked_parents(_increasing(parents, late), metadata), compact)
+        if late:
+            # What came in order is read again, so that only the others are held.
+            late.sort(key=_identifier)
+            every = heapq.merge(ModelStore(part).parents(), late, key=_identifier)
+            write_parents(path, metadata, checked_parents(every, metadata), compact)
+        else:
+            part.replace(path)
 
 
-def _records(psfs: dict[str, NDArray[Any]], parents: Iterable[ParentModel], compact: bool) -> Iterator[Record]:
-    yield from (psf_record(key, array) for key, array in psfs.items())
-    yield from (parent_record(parent, compact) for parent in parents)
+def _increasing(parents: Iterable[ParentModel], late: list[ParentModel]) -> Iterator[ParentModel]:
+    """Pass on what comes by increasing identifier, and keep the rest in a list."""
+    last = None
+    for parent in parents:
+        if last is None or parent.id > last:
+            last = parent.id
+            yield parent
+        else:
+            late.append(parent)
+
+
+def _identifier(parent: ParentModel) -> int:
+    return parent.id
 
 
 class ModelStore:
@@ -141,13 +159,6 @@ class ModelStore:
     def object_ids(self) -> tuple[int, ...]:
         """Return the identifiers of all objects, by parent and peak."""
         return tuple(self._index.objects.tolist())
-
-    def objects_by_parent(self) -> dict[int, list[int]]:
-        """Return the identifiers of each parent's objects, by increasing identifier of the parent."""
-        index, objects = self._index, self._index.objects.tolist()
-        stops = np.cumsum(index.counts).tolist()
-        starts = [0, *stops[:-1]]
-        return {p: objects[a:b] for p, a, b in zip(index.parents.tolist(), starts, stops, strict=True)}
 
     def owner_of(self, object_id: int) -> int:
         """Return the identifier of the parent whose row holds an object: for an isolated object its own.
@@ -233,7 +244,7 @@ class ModelStore:
         self._parent_columns = tuple(name for name in schema.names if name not in _PSF_ONLY)
 
     def _read_index(self) -> StoreIndex:
-        text = self._file.schema_arrow.metadata.get(INDEX_KEY.encode())
+        text = self._file.metadata.metadata.get(INDEX_KEY.encode())
         if text is None:
             for group in range(self._file.num_row_groups):
                 check_group(self._file, group, self._stream)
