@@ -96,9 +96,7 @@ class GroupDecoder:
             total += size
         yield start, stop
 
-    def _portion(
-        self, first: int, stop: int, psfs: Callable[[tuple[str, ...]], NDArray[Any]]
-    ) -> Iterator[ParentModel]:
+    def _portion(self, first: int, stop: int, psfs: Callable[[tuple[str, ...]], NDArray[Any]]) -> Iterator[ParentModel]:
         columns, footprints = self._columns, self._read_footprints(first, stop)
         floors = numbers(present(columns["kernel_floor"]), np.float64)[first:stop]
         if not np.isfinite(floors).all():

@@ -1,4 +1,4 @@
-"""Nested Arrow columns as flat NumPy arrays with offsets: what all rows of a row group hold, without a Python value each.
+"""Nested Arrow columns as flat NumPy arrays with offsets: all rows of a row group, without a Python value for each.
 
 Only what this package writes is understood. `UnusualError` says that something else is there; the reader of single
 records (`_records`) then says what it is, or reads it all the same.
@@ -66,7 +66,7 @@ class Lists:
         return [tuple(values[a:b]) for a, b in pairwise(bounds)]
 
     def lengths(self, first: int, stop: int) -> NDArray[np.int32]:
-        """Number of values of each of some lists."""
+        """Count the values of each of some lists."""
         return self.offsets[first + 1 : stop + 1] - self.offsets[first:stop]
 
 
@@ -116,8 +116,11 @@ def numbers(array: pa.Array, dtype: type[np.generic]) -> NDArray[Any]:
         Of integers or floats of that type.
     dtype : type
     """
-    size = np.dtype(dtype).itemsize
-    return np.frombuffer(array.buffers()[1], dtype, len(array), size * array.offset) if len(array) else np.empty(0, dtype)
+    if len(array) == 0:
+        return np.empty(0, dtype)
+    return (
+        np.frombuffer(array.buffers()[1], dtype, len(array), size * array.offset) if len(array) else np.empty(0, dtype)
+    )
 
 
 def strings(array: pa.Array, first: int, stop: int) -> list[str]:
@@ -132,7 +135,7 @@ def strings(array: pa.Array, first: int, stop: int) -> list[str]:
 
 
 def tuples(array: pa.Array, first: int, stop: int) -> list[tuple[str, ...]]:
-    """Lists of strings as tuples; equal ones are the same object, as most are equal.
+    """Read lists of strings as tuples; equal ones are the same object, as most are equal.
 
     Raises
     ------
@@ -148,7 +151,7 @@ def tuples(array: pa.Array, first: int, stop: int) -> list[tuple[str, ...]]:
 
 
 def take(starts: NDArray[np.integer[Any]], lengths: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """Indices of several ranges, one after the other."""
+    """Return the indices of several ranges, one after the other."""
     ends = np.cumsum(lengths, dtype=np.int64)
     total = int(ends[-1]) if len(ends) else 0
     return np.arange(total) + np.repeat(starts - (ends - lengths), lengths)

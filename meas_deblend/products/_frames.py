@@ -75,9 +75,7 @@ def masks_of(spans: Sequence[pa.Array], boxes: NDArray[np.int64], first: int) ->
     offsets = columns[0].offsets[first : first + len(boxes) + 1]
     if any(not np.array_equal(offsets, one.offsets[first : first + len(boxes) + 1]) for one in columns):
         raise UnusualError
-    y, x, stop = (
-        numbers(present(one.values), np.int32)[offsets[0] : offsets[-1]].astype(np.int64) for one in columns
-    )
+    y, x, stop = (numbers(present(one.values), np.int32)[offsets[0] : offsets[-1]].astype(np.int64) for one in columns)
     own = np.repeat(boxes, np.diff(offsets), axis=0)
     y -= own[:, 0]
     x -= own[:, 1]
@@ -96,6 +94,4 @@ def masks_of(spans: Sequence[pa.Array], boxes: NDArray[np.int64], first: int) ->
     steps[stop] -= 1
     flat = np.cumsum(steps, dtype=np.int8)[:-1].view(np.bool_)
     shapes = boxes[:, 2:].tolist()
-    return [
-        flat[b - a : b].reshape(shape) for a, b, shape in zip(areas.tolist(), ends.tolist(), shapes, strict=True)
-    ]
+    return [flat[b - a : b].reshape(shape) for a, b, shape in zip(areas.tolist(), ends.tolist(), shapes, strict=True)]

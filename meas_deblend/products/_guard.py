@@ -194,6 +194,6 @@ class _Block:
     def read_at(self, size: int, place: int) -> bytes:
         """Read bytes of the file, from the part where it has them."""
         start = place - self.start
-        if 0 <= start and start + size <= len(self.data):
+        if start >= 0 and start + size <= len(self.data):
             return self.data[start : start + size]
         return self.stream.read_at(size, place)  # type: ignore[no-any-return]

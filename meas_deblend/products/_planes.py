@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ._flat import Bytes
 
-__all__ = ["plain_arrays", "pixel_arrays"]
+__all__ = ["pixel_arrays", "plain_arrays"]
 
 _ITEMSIZES = {"<f4": 4, "<f8": 8}
 
@@ -102,9 +102,7 @@ def pixel_arrays(
 _NO_ARRAY: NDArray[Any] = np.zeros(0, np.float32)
 
 
-def _by_type(
-    dtypes: Sequence[str | None], there: NDArray[np.bool_]
-) -> list[tuple[np.dtype[Any], NDArray[np.int64]]]:
+def _by_type(dtypes: Sequence[str | None], there: NDArray[np.bool_]) -> list[tuple[np.dtype[Any], NDArray[np.int64]]]:
     """Each type, and the numbers of the arrays that are of it."""
     types = {dtype for dtype in dtypes if dtype is not None}
     if not types <= _ITEMSIZES.keys() or [dtype is not None for dtype in dtypes] != there.tolist():

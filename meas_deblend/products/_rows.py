@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ..exceptions import CorruptModelError, InputError
+from ..exceptions import CorruptModelError
 from ._decoder import GroupDecoder
 from ._flat import UnusualError
 from ._migrations import migrated
