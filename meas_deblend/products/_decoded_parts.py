@@ -34,8 +34,6 @@ _PARAMETERS = {"factorized": 0, "template": 0, "point": 2, "profile": 6}
 
 _NO_FITS: tuple[PointSourceFit | None, ...] = ()
 
-Shapes = "Sequence[tuple[int, ...] | None]"
-
 
 def decoded_peaks(struct: pa.StructArray, first: int, stop: int) -> list[Peak]:
     """Peaks of a part of a column.
@@ -166,7 +164,7 @@ def _parameters(array: pa.Array, first: int, kinds: list[str]) -> list[list[floa
     return [list(own) for own in lists.cut(first, first + len(kinds), values.tolist())]
 
 
-def _plain(struct: pa.StructArray, first: int, shapes: Shapes) -> list[NDArray[Any]]:
+def _plain(struct: pa.StructArray, first: int, shapes: Sequence[tuple[int, ...] | None]) -> list[NDArray[Any]]:
     _check_shapes(struct, first, shapes)
     dtypes = _types(struct, first, first + len(shapes))
     return plain_arrays(dtypes, Bytes.of(_like(struct, "data")), first, shapes)
@@ -176,7 +174,7 @@ def _types(struct: pa.StructArray, first: int, stop: int) -> list[str | None]:
     return _like(struct, "dtype").slice(first, stop - first).to_pylist()  # type: ignore[no-any-return]
 
 
-def _check_shapes(struct: pa.StructArray, first: int, shapes: Shapes) -> None:
+def _check_shapes(struct: pa.StructArray, first: int, shapes: Sequence[tuple[int, ...] | None]) -> None:
     """Arrays must have these shapes."""
     lists = Lists.of(_like(struct, "shape"), nullable=True)
     a, b = lists.bounds(first, first + len(shapes))

@@ -118,9 +118,7 @@ def numbers(array: pa.Array, dtype: type[np.generic]) -> NDArray[Any]:
     """
     if len(array) == 0:
         return np.empty(0, dtype)
-    return (
-        np.frombuffer(array.buffers()[1], dtype, len(array), size * array.offset) if len(array) else np.empty(0, dtype)
-    )
+    return np.frombuffer(array.buffers()[1], dtype, len(array), np.dtype(dtype).itemsize * array.offset)
 
 
 def strings(array: pa.Array, first: int, stop: int) -> list[str]:

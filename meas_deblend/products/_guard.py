@@ -94,8 +94,7 @@ def _page(stream: pa.NativeFile | _Block, place: int, room: int) -> tuple[int, i
     start = stream.read_at(min(_USUAL_HEADER, room), place)
     usual = _PLAIN_HEADER.match(start)
     if usual is not None:
-        size, compressed, values = map(_signed, usual.groups())
-        return size, compressed, values, usual.end()
+        return _signed(usual[1]), _signed(usual[2]), _signed(usual[3]), usual.end()
     fields, behind = _header(stream, place, room, start)
     size, compressed = fields.get(_SIZE), fields.get(_COMPRESSED_SIZE)
     kinds = [fields[kind] for kind in (_DATA_PAGE, _DICTIONARY_PAGE, _DATA_PAGE_V2) if kind in fields]
@@ -177,7 +176,7 @@ class _Compact:
 
 
 def _signed(number: bytes) -> int:
-    """Number of the usual header, as `_Compact.integer` reads it."""
+    """Read a number of the usual header, as `_Compact.integer` reads it."""
     value = 0
     for byte in reversed(number):
         value = value << 7 | byte & 127

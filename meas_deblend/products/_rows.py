@@ -47,6 +47,11 @@ class ParentRows:
     ) -> None:
         self._table, self._version, self._bands, self._psfs = table, version, bands, psfs
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the rows take."""
+        return int(self._table.get_total_buffer_size())
+
     def parent(self, number: int) -> ParentModel:
         """Read one row.
 

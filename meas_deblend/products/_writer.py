@@ -32,7 +32,7 @@ _GROUP_ROWS = 48
 _GROUP_BYTES = 256 << 10
 
 _DENSE = (".support", ".values")
-"""Columns that are most of the bytes: zstd makes them smaller. Each column takes 20 µs to start it: the rest are LZ4."""
+"""Columns that are most of the bytes: zstd makes them smaller, but takes 20 µs to start for each. The rest are LZ4."""
 
 
 def write_parents(path: Path, metadata: StoreMetadata, parents: Iterable[ParentModel], compact: bool = False) -> None:

@@ -84,7 +84,7 @@ def joined_metadata(stores: Sequence[ModelStore]) -> StoreMetadata:
 
 
 def _check_identifiers(stores: Sequence[ModelStore]) -> None:
-    """Identifiers must be unique over all stores."""
+    """Refuse identifiers that are in two stores."""
     owner: dict[int, Path] = {}
     for store in stores:
         # An isolated object has its parent's identifier.

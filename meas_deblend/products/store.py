@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from ..exceptions import CorruptModelError, InputError, ModelError
 from ._arrays import COMPACT_ERROR, read_pixels
+from ._cache import SizedCache
 from ._guard import check_group
 from ._index import INDEX_KEY, read_index, scanned_index
 from ._migrations import READABLE_STORES, migrated_psf
@@ -43,7 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["ModelStore", "write_models"]
 
 _PSF_ONLY = ("kind", "key", "array")
-_CACHED_GROUPS = 8
+_CACHED_BYTES = 64 << 20
+_CACHED_PSF_GROUPS = 8
 _CACHED_PSFS = 64
 
 
@@ -137,10 +139,10 @@ class ModelStore:
             raise CorruptModelError(f"{self.path} is damaged: {error}") from error
         self.metadata = StoreMetadata.from_dict(about, str(self.path))
         self._checked: set[int] = set()
-        self._rows: Callable[[int], ParentRows] = lru_cache(_CACHED_GROUPS)(self._read_parents)
+        self._rows = SizedCache(self._read_parents, _CACHED_BYTES)
         self._psf: Callable[[str], NDArray[Any]] = lru_cache(_CACHED_PSFS)(self._read_psf)
         self._psfs: Callable[[tuple[str, ...]], NDArray[Any]] = lru_cache(_CACHED_PSFS)(self._stack_psfs)
-        self._psf_group = lru_cache(_CACHED_GROUPS)(lambda group: self._read_group(group, ("array",))["array"])
+        self._psf_group = lru_cache(_CACHED_PSF_GROUPS)(lambda group: self._read_group(group, ("array",))["array"])
         self._places: Mapping[str, tuple[int, int]] | None = None
 
     @classmethod
