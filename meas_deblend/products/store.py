@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["ModelStore", "write_models"]
 
 _PSF_ONLY = ("kind", "key", "array")
-_CACHED_BYTES = 64 << 20
+_CACHED_BYTES = 32 << 20
 _CACHED_PSF_GROUPS = 8
 _CACHED_PSFS = 64
 

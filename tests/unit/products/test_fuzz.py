@@ -15,7 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from synthetic_models import BANDS, make_parametric_parent, make_parent, make_template_parent, with_fits
+from synthetic_models import (
+    BANDS,
+    assert_same_parent,
+    make_parametric_parent,
+    make_parent,
+    make_template_parent,
+    with_fits,
+)
 
 from meas_deblend.exceptions import ModelError
 from meas_deblend.geometry import Box
@@ -48,7 +55,8 @@ def read_all(path):
     store = ModelStore(path)
     for parent in store.parents():
         assert isinstance(parent, ParentModel)
-        assert store.parent(parent.id).id == parent.id
+        # All together are decoded from columns, one alone from its record.
+        assert_same_parent(store.parent(parent.id), parent)
         assert store.owner_of(parent.sources[0].id) == parent.id if parent.sources else True
     store.psf_keys()
 
