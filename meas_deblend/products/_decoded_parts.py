@@ -79,16 +79,15 @@ def decoded_components(struct: pa.StructArray, first: int, stop: int, n_bands: i
     pixels, spectra = struct.field("pixels"), struct.field("spectrum")
     _check_shapes(pixels, first, of_pixels)
     planes = Bytes.of(_like(pixels, "support")), Bytes.of(_like(pixels, "values"))
-    return list(
-        map(
-            _component,
-            kinds,
-            boxed(boxes),
-            _plain(spectra, first, of_spectra),
-            pixel_arrays(_types(pixels, first, stop), planes, first, of_pixels),
-            _parameters(struct.field("parameters"), first, kinds),
-        )
+    parts = (
+        boxed(boxes),
+        _plain(spectra, first, of_spectra),
+        pixel_arrays(_types(pixels, first, stop), planes, first, of_pixels),
     )
+    parameters = _parameters(struct.field("parameters"), first, kinds)
+    if set(kinds) == {"factorized"}:
+        return list(map(FactorizedComponent, *parts))
+    return list(map(_component, kinds, *parts, parameters))
 
 
 def decoded_covariances(

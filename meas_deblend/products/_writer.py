@@ -28,8 +28,8 @@ __all__ = ["write_parents"]
 
 # A row group is what must be read and decompressed to get at one parent; each takes 6 kB of the footer, which is read
 # when a store is opened. See doc/decisions/model-store.md.
-_GROUP_ROWS = 48
-_GROUP_BYTES = 256 << 10
+_GROUP_ROWS = 96
+_GROUP_BYTES = 512 << 10
 
 _DENSE = (".support", ".values")
 """Columns that are most of the bytes: zstd makes them smaller, but takes 20 µs to start for each. The rest are LZ4."""
