@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["LARGEST_AREA", "box_record", "finite", "footprint_record", "read_box", "read_footprint"]
+__all__ = ["FARTHEST", "LARGEST_AREA", "box_record", "finite", "footprint_record", "read_box", "read_footprint"]
 
 LARGEST_AREA = 2**26
 """Pixels of the largest box: a footprint's mask is allocated from its box alone, whatever file declares it."""
 
-_FARTHEST = 2**30
+FARTHEST = 2**30
 
 Record = dict[str, Any]
 
@@ -54,7 +54,7 @@ def read_box(record: Sequence[int]) -> Box:
     y, x, height, width = record
     if not (type(y) is type(x) is type(height) is type(width) is int):
         raise CorruptModelError(f"a box must be four integers, got {record}")
-    if not (-_FARTHEST <= y <= _FARTHEST and -_FARTHEST <= x <= _FARTHEST):
+    if not (-FARTHEST <= y <= FARTHEST and -FARTHEST <= x <= FARTHEST):
         raise CorruptModelError(f"a box at (y, x) = ({y}, {x})")
     if height < 0 or width < 0 or height * width > LARGEST_AREA or max(height, width) > LARGEST_AREA:
         raise CorruptModelError(f"a box of {height} × {width} px; the largest has {LARGEST_AREA} px")

@@ -15,7 +15,7 @@ from ..exceptions import CorruptModelError
 from ._records import PARENT, PSF
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow.parquet as pq
     from numpy.typing import NDArray
@@ -69,6 +69,15 @@ class StoreIndex:
         group = int(np.searchsorted(self.starts, row, side="right")) - 1
         return group, row - int(self.starts[group])
 
+    def groups(self) -> Iterator[tuple[int, list[int], list[int]]]:
+        """Each row group that holds parents, the parents' identifiers, and their rows counted in the group."""
+        groups = np.searchsorted(self.starts, self.parent_rows, side="right") - 1
+        held, firsts = np.unique(groups, return_index=True)
+        bounds = [*firsts.tolist(), len(groups)]
+        for group, first, stop in zip(held.tolist(), bounds, bounds[1:], strict=False):
+            rows = self.parent_rows[first:stop] - self.starts[group]
+            yield group, self.parents[first:stop].tolist(), rows.tolist()
+
     def row_of_parent(self, parent_id: int) -> int | None:
         """Row of a parent; None if there is none with that identifier."""
         number = _found(self.parents, parent_id)
@@ -80,14 +89,15 @@ class StoreIndex:
         return None if place is None else int(self.parents[np.searchsorted(self._ends, place, side="right")])
 
 
-def index_text(objects: Mapping[int, Sequence[int]], n_psfs: int) -> str:
+def index_text(objects: Mapping[int, Sequence[int]], psfs: Sequence[tuple[int, int]]) -> str:
     """Index as text for the footer: JSON with compressed differences of the identifiers.
 
     Parameters
     ----------
     objects : mapping of int to sequence of int
-        Objects of each parent, in the order of the rows, which follow those of the PSFs.
-    n_psfs : int
+        Objects of each parent, in the order of the rows.
+    psfs : sequence of tuple of int
+        First row and number of each run of rows of PSFs; all others are parents.
     """
     parents = np.array(list(objects), dtype=np.int64)
     counts = np.array([len(ids) for ids in objects.values()], dtype=np.int64)
@@ -96,7 +106,7 @@ def index_text(objects: Mapping[int, Sequence[int]], n_psfs: int) -> str:
     # In byte planes, as the high bytes of differences are nearly all equal.
     planes = numbers.view(np.uint8).reshape(-1, 8).T.tobytes()
     data = b64encode(pa.compress(planes, codec="zstd", asbytes=True)).decode("ascii")
-    return json.dumps({"psfs": n_psfs, "parents": len(parents), "objects": len(ids), "ids": data})
+    return json.dumps({"psfs": psfs, "parents": len(parents), "objects": len(ids), "ids": data})
 
 
 def read_index(text: bytes, file: pq.ParquetFile, size: int) -> StoreIndex:
@@ -118,18 +128,25 @@ def read_index(text: bytes, file: pq.ParquetFile, size: int) -> StoreIndex:
         If the text is damaged.
     """
     stored = json.loads(text)
-    n_psfs, n_parents, n_objects = (int(stored[name]) for name in ("psfs", "parents", "objects"))
+    n_rows, (n_parents, n_objects) = file.metadata.num_rows, (int(stored[name]) for name in ("parents", "objects"))
     length = 8 * (2 * n_parents + n_objects)
-    if min(n_psfs, n_parents, n_objects) < 0 or length > size or n_psfs + n_parents != file.metadata.num_rows:
-        raise CorruptModelError(f"an index of {n_psfs} PSFs, {n_parents} parents and {n_objects} objects does not fit")
+    if min(n_parents, n_objects) < 0 or max(length, n_rows) > size:
+        raise CorruptModelError(f"an index of {n_parents} parents and {n_objects} objects in {n_rows} rows")
+    of_psfs = np.zeros(n_rows, bool)
+    for first, number in stored["psfs"]:
+        if not 0 <= first <= first + number <= n_rows:
+            raise CorruptModelError(f"an index of {number} PSFs from row {first} on, of {n_rows}")
+        of_psfs[first : first + number] = True
+    psf_rows, parent_rows = np.flatnonzero(of_psfs), np.flatnonzero(~of_psfs)
+    if len(parent_rows) != n_parents:
+        raise CorruptModelError(f"an index of {len(psf_rows)} PSFs and {n_parents} parents in {n_rows} rows")
     packed = b64decode(stored["ids"], validate=True)
     planes = np.frombuffer(pa.decompress(packed, decompressed_size=length, codec="zstd"), np.uint8)
     numbers = planes.reshape(8, -1).T.copy().view("<i8")[:, 0].astype(np.int64)
     parents, counts, objects = np.split(numbers, [n_parents, 2 * n_parents])
     if counts.sum() != n_objects or (counts < 0).any():
         raise CorruptModelError("the index's numbers of objects do not fit each other")
-    rows = np.arange(n_psfs + n_parents)
-    return _checked(_group_rows(file), rows[:n_psfs], rows[n_psfs:], (np.cumsum(parents), counts, np.cumsum(objects)))
+    return _checked(_group_rows(file), psf_rows, parent_rows, (np.cumsum(parents), counts, np.cumsum(objects)))
 
 
 def scanned_index(file: pq.ParquetFile) -> StoreIndex:

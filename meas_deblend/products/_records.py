@@ -25,11 +25,11 @@ from ._arrays import array_record, pixel_record, read_array, read_pixels
 from ._footprints import LARGEST_AREA, box_record, finite, footprint_record, read_box, read_footprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
-__all__ = ["PARENT", "PSF", "Record", "parent_from_record", "parent_record", "psf_planes", "psf_record"]
+__all__ = ["PARENT", "PSF", "Record", "check_extent", "parent_from_record", "parent_record", "psf_planes", "psf_record"]
 
 Record = dict[str, Any]
 
@@ -113,7 +113,7 @@ def parent_from_record(record: Mapping[str, Any], psfs: Callable[[tuple[str, ...
             warnings=tuple(record["warnings"]),
             kernel_floor=finite(record["kernel_floor"], "the kernels' floor"),
         )
-        _check_extent(parent)
+        check_extent(source for blend in parent.blends for source in blend.sources)
     except CorruptModelError as error:
         raise CorruptModelError(f"the record of parent {record.get('id')!r} is damaged: {error}") from error
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
@@ -128,10 +128,16 @@ def _key(array: NDArray[Any]) -> str:
     return digest.hexdigest()[:32]
 
 
-def _check_extent(parent: ParentModel) -> None:
+def check_extent(sources: Iterable[SourceModel]) -> None:
+    """Refuse sources whose components lie so far apart that no array holds them.
+
+    Raises
+    ------
+    CorruptModelError
+        If there is one.
+    """
     # Whoever draws a source allocates the box around its components; those of most have one.
-    several = (source for blend in parent.blends for source in blend.sources if len(source.components) > 1)
-    for source in several:
+    for source in (one for one in sources if len(one.components) > 1):
         box = Box((source.peak.y, source.peak.x), (0, 0))
         for component in source.components:
             box |= component.box

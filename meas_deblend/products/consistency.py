@@ -8,12 +8,12 @@ from ..exceptions import InputError
 from ..models import FactorizedComponent, TemplateComponent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from ..models import AnyComponent, BlendModel, ParentModel, SourceModel
     from .metadata import StoreMetadata
 
-__all__ = ["check_parent", "sorted_parents"]
+__all__ = ["check_parent", "checked_parents", "sorted_parents"]
 
 _LARGEST = 2**63 - 1
 
@@ -34,17 +34,26 @@ def sorted_parents(parents: Iterable[ParentModel], metadata: StoreMetadata) -> t
         If an id is not 1 … 2⁶³ − 1 or belongs to two things, a peak has not exactly one source, or an array or a
         source's point-source fits have another number of bands.
     """
-    ordered = tuple(sorted(parents, key=lambda parent: parent.id))
-    owner: dict[int, ParentModel] = {}
-    for parent in ordered:
-        _claim(owner, parent.id, parent)
-    for parent in ordered:
+    return tuple(checked_parents(sorted(parents, key=lambda parent: parent.id), metadata))
+
+
+def checked_parents(parents: Iterable[ParentModel], metadata: StoreMetadata) -> Iterator[ParentModel]:
+    """Pass on parents one by one, as soon as each is checked; of those that are gone, only identifiers are held.
+
+    Raises
+    ------
+    InputError
+        As `sorted_parents`.
+    """
+    owners: dict[int, int] = {}
+    for parent in parents:
+        _claim(owners, parent.id, parent)
         check_parent(parent, metadata.bands)
         for source in parent.sources:
             # An isolated object is its own parent, and has its id.
             if not (source.id == parent.id and len(parent.sources) == 1):
-                _claim(owner, source.id, parent)
-    return ordered
+                _claim(owners, source.id, parent)
+        yield parent
 
 
 def check_parent(parent: ParentModel, bands: tuple[str, ...]) -> None:
@@ -60,14 +69,12 @@ def check_parent(parent: ParentModel, bands: tuple[str, ...]) -> None:
     _check_arrays(parent, bands)
 
 
-def _claim(owner: dict[int, ParentModel], identifier: int, parent: ParentModel) -> None:
+def _claim(owners: dict[int, int], identifier: int, parent: ParentModel) -> None:
     if not 1 <= identifier <= _LARGEST:
         raise InputError(f"identifiers must be 1 … {_LARGEST}, got {identifier} in parent {parent.id}")
-    if identifier in owner:
-        raise InputError(
-            f"the identifier {identifier} is used twice, in parents {owner[identifier].id} and {parent.id}"
-        )
-    owner[identifier] = parent
+    if identifier in owners:
+        raise InputError(f"the identifier {identifier} is used twice, in parents {owners[identifier]} and {parent.id}")
+    owners[identifier] = parent.id
 
 
 def _check_sources(parent: ParentModel) -> None:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import fields, replace
-from operator import itemgetter
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import InputError
-from ._records import parent_record, psf_record
-from ._writer import write_records
+from ._writer import write_parents
 from .store import ModelStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from ..models import ParentModel
-    from ._records import Record
     from .metadata import StoreMetadata
 
 __all__ = ["joined_metadata", "merge_models"]
@@ -52,12 +49,8 @@ def merge_models(inputs: Sequence[Path | str], output: Path | str) -> None:
         raise InputError("there is nothing to merge: name at least one model store")
     stores = [ModelStore(Path(path)) for path in inputs]
     metadata = joined_metadata(stores)
-    objects = _objects(stores)
-    holders: dict[str, ModelStore] = {}  # equal PSFs have equal keys
-    for store in stores:
-        for key in store.psf_keys():
-            holders.setdefault(key, store)
-    write_records(Path(output), metadata, objects, len(holders), _records(stores, holders))
+    _check_identifiers(stores)
+    write_parents(Path(output), metadata, heapq.merge(*(store.parents() for store in stores), key=attrgetter("id")))
 
 
 def joined_metadata(stores: Sequence[ModelStore]) -> StoreMetadata:
@@ -90,32 +83,18 @@ def joined_metadata(stores: Sequence[ModelStore]) -> StoreMetadata:
     )
 
 
-def _objects(stores: Sequence[ModelStore]) -> dict[int, list[int]]:
-    """Objects of all parents by increasing id of the parent; identifiers must be unique over all stores."""
+def _check_identifiers(stores: Sequence[ModelStore]) -> None:
+    """Refuse identifiers that are in two stores."""
     owner: dict[int, Path] = {}
-    objects: dict[int, list[int]] = {}
     for store in stores:
-        held = store.objects_by_parent()
         # An isolated object has its parent's identifier.
-        for identifier in {*held, *(one for ids in held.values() for one in ids)}:
+        for identifier in {*store.parent_ids(), *store.object_ids()}:
             if identifier in owner:
                 raise InputError(
                     f"the identifier {identifier} is in {owner[identifier]} and in {store.path}: identifiers must be "
                     "unique; give each patch its own tract and patch numbers when it is deblended"
                 )
             owner[identifier] = store.path
-        objects |= held
-    return dict(sorted(objects.items()))
-
-
-def _records(stores: Sequence[ModelStore], holders: dict[str, ModelStore]) -> Iterator[Record]:
-    yield from (psf_record(key, store.psf(key)) for key, store in holders.items())
-    streams = (_by_id(store) for store in stores)
-    yield from (parent_record(parent) for _, parent in heapq.merge(*streams, key=itemgetter(0)))
-
-
-def _by_id(store: ModelStore) -> Iterator[tuple[int, ParentModel]]:
-    return ((parent.id, parent) for parent in store.parents())
 
 
 def _short(value: Any) -> str:

@@ -6,9 +6,12 @@ pyarrow reads the file; doc/how-to/read-without-us.md holds a reader of sixty li
 
 from __future__ import annotations
 
+import heapq
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,13 +20,15 @@ import pyarrow.parquet as pq
 
 from ..exceptions import CorruptModelError, InputError, ModelError
 from ._arrays import COMPACT_ERROR, read_pixels
+from ._cache import SizedCache
 from ._guard import check_group
 from ._index import INDEX_KEY, read_index, scanned_index
-from ._migrations import READABLE_STORES, migrated, migrated_psf
-from ._records import PSF, parent_from_record, parent_record, psf_planes, psf_record
+from ._migrations import READABLE_STORES, migrated_psf
+from ._records import PSF
+from ._rows import DAMAGE, ParentRows
 from ._store_schema import STORE_TYPE, store_fields
-from ._writer import write_records
-from .consistency import check_parent, sorted_parents
+from ._writer import write_parents
+from .consistency import checked_parents
 from .lookup import unknown_object, unknown_parent
 from .metadata import StoreMetadata
 from .versions import check_header
@@ -35,15 +40,13 @@ if TYPE_CHECKING:
 
     from ..models import ParentModel
     from ._index import StoreIndex
-    from ._records import Record
 
 __all__ = ["ModelStore", "write_models"]
 
 _PSF_ONLY = ("kind", "key", "array")
-_CACHED_GROUPS = 8
+_CACHED_BYTES = 32 << 20
+_CACHED_PSF_GROUPS = 8
 _CACHED_PSFS = 64
-
-_DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, IndexError, OverflowError, MemoryError)
 
 
 def write_models(path: Path, parents: Iterable[ParentModel], metadata: StoreMetadata, *, compact: bool = False) -> None:
@@ -54,7 +57,8 @@ def write_models(path: Path, parents: Iterable[ParentModel], metadata: StoreMeta
     path : Path
         File to write, usually ``models.parquet``.
     parents : iterable of ParentModel
-        In any order; they are written by increasing id, so the same models make the same file.
+        In any order; they are written by increasing id, so the same models make the same file. What comes by
+        increasing id is written as it comes, in bounded memory; what comes late is held until the end.
     metadata : StoreMetadata
         Bands, coordinates, units, provenance.
     compact : bool
@@ -65,22 +69,38 @@ def write_models(path: Path, parents: Iterable[ParentModel], metadata: StoreMeta
     Raises
     ------
     InputError
-        If the models do not fit each other or the bands (`sorted_parents`).
+        If the models do not fit each other or the bands (`consistency.checked_parents`).
     """
-    ordered = sorted_parents(parents, metadata)
-    psfs: dict[str, NDArray[Any]] = {}  # in the order of their first use: those of neighbouring rows lie together
-    for parent in ordered:
-        for key, array in psf_planes(parent)[2].items():
-            psfs.setdefault(key, array)
-    objects = {int(parent.id): [int(source.id) for source in parent.sources] for parent in ordered}
+    path = Path(path)
     if compact:
         metadata = replace(metadata, pixel_error=max(metadata.pixel_error, COMPACT_ERROR))
-    write_records(path, metadata, objects, len(psfs), _records(psfs, ordered, compact))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    late: list[ParentModel] = []
+    with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        part = Path(folder) / "part"
+        write_parents(part, metadata, checked_parents(_increasing(parents, late), metadata), compact)
+        if late:
+            # What came in order is read again, so that only the others are held.
+            late.sort(key=_identifier)
+            every = heapq.merge(ModelStore(part).parents(), late, key=_identifier)
+            write_parents(path, metadata, checked_parents(every, metadata), compact)
+        else:
+            part.replace(path)
 
 
-def _records(psfs: dict[str, NDArray[Any]], parents: Iterable[ParentModel], compact: bool) -> Iterator[Record]:
-    yield from (psf_record(key, array) for key, array in psfs.items())
-    yield from (parent_record(parent, compact) for parent in parents)
+def _increasing(parents: Iterable[ParentModel], late: list[ParentModel]) -> Iterator[ParentModel]:
+    """Pass on what comes by increasing identifier, and keep the rest in a list."""
+    last = None
+    for parent in parents:
+        if last is None or parent.id > last:
+            last = parent.id
+            yield parent
+        else:
+            late.append(parent)
+
+
+def _identifier(parent: ParentModel) -> int:
+    return parent.id
 
 
 class ModelStore:
@@ -113,16 +133,16 @@ class ModelStore:
             self._version: str = about["version"]
             self._check_columns()
             self._index = self._read_index()
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise CorruptModelError(f"{self.path} is damaged or is not a Parquet file: {error}") from error
         except CorruptModelError as error:
             raise CorruptModelError(f"{self.path} is damaged: {error}") from error
         self.metadata = StoreMetadata.from_dict(about, str(self.path))
         self._checked: set[int] = set()
-        self._group: Callable[[int], pa.Table] = lru_cache(_CACHED_GROUPS)(self._read_parents)
+        self._rows = SizedCache(self._read_parents, _CACHED_BYTES)
         self._psf: Callable[[str], NDArray[Any]] = lru_cache(_CACHED_PSFS)(self._read_psf)
         self._psfs: Callable[[tuple[str, ...]], NDArray[Any]] = lru_cache(_CACHED_PSFS)(self._stack_psfs)
-        self._psf_group = lru_cache(_CACHED_GROUPS)(lambda group: self._read_group(group, ("array",))["array"])
+        self._psf_group = lru_cache(_CACHED_PSF_GROUPS)(lambda group: self._read_group(group, ("array",))["array"])
         self._places: Mapping[str, tuple[int, int]] | None = None
 
     @classmethod
@@ -141,13 +161,6 @@ class ModelStore:
     def object_ids(self) -> tuple[int, ...]:
         """Return the identifiers of all objects, by parent and peak."""
         return tuple(self._index.objects.tolist())
-
-    def objects_by_parent(self) -> dict[int, list[int]]:
-        """Return the identifiers of each parent's objects, by increasing identifier of the parent."""
-        index, objects = self._index, self._index.objects.tolist()
-        stops = np.cumsum(index.counts).tolist()
-        starts = [0, *stops[:-1]]
-        return {p: objects[a:b] for p, a, b in zip(index.parents.tolist(), starts, stops, strict=True)}
 
     def owner_of(self, object_id: int) -> int:
         """Return the identifier of the parent whose row holds an object: for an isolated object its own.
@@ -177,12 +190,9 @@ class ModelStore:
         row = self._index.row_of_parent(parent_id)
         if row is None:
             raise unknown_parent(parent_id, self.parent_ids())
-        try:
+        with self._naming(parent_id):
             group, number = self._index.place(row)
-            record = self._group(group).slice(number, 1).to_pylist()[0]
-        except (CorruptModelError, *_DAMAGE) as error:
-            raise CorruptModelError(f"{self.path} is damaged at parent {parent_id}: {error}") from error
-        return self._parent(record, parent_id)
+            return _of_id(self._rows(group).parent(number), parent_id)
 
     def parents(self) -> Iterator[ParentModel]:
         """Read all parents, one after the other; one row group at a time is held in memory.
@@ -192,16 +202,17 @@ class ModelStore:
         CorruptModelError
             When a record is reached that is damaged.
         """
-        rows: list[Record] = []
-        held = -1
-        for parent_id, row in zip(self._index.parents.tolist(), self._index.parent_rows.tolist(), strict=True):
-            group, number = self._index.place(row)
-            if group != held:
-                try:
-                    rows, held = self._read_parents(group).to_pylist(), group
-                except (CorruptModelError, *_DAMAGE) as error:
-                    raise CorruptModelError(f"{self.path} is damaged at parent {parent_id}: {error}") from error
-            yield self._parent(rows[number], parent_id)
+        for group, ids, numbers in self._index.groups():
+            with self._naming(ids[0]):
+                rows = self._read_parents(group)
+                together = rows.together(ids, numbers)
+            if together is not None:
+                yield from together
+                continue
+            for parent_id, number in zip(ids, numbers, strict=True):
+                with self._naming(parent_id):
+                    parent = _of_id(rows.parent(number), parent_id)
+                yield parent
 
     def psf_keys(self) -> tuple[str, ...]:
         """Return the keys of all PSFs, in the order of their rows."""
@@ -217,18 +228,16 @@ class ModelStore:
         """
         try:
             return self._psf(key)
-        except (CorruptModelError, *_DAMAGE) as error:
+        except (CorruptModelError, *DAMAGE) as error:
             raise CorruptModelError(f"{self.path} is damaged at the PSF {key!r}: {error!r}") from error
 
-    def _parent(self, record: Record, parent_id: int) -> ParentModel:
+    @contextmanager
+    def _naming(self, parent_id: int) -> Iterator[None]:
+        """Say at which parent the file is damaged."""
         try:
-            parent = parent_from_record(migrated(record, self._version), self._psfs)
-            check_parent(parent, self.metadata.bands)
-        except (CorruptModelError, InputError, *_DAMAGE) as error:
+            yield
+        except (CorruptModelError, InputError, *DAMAGE) as error:
             raise CorruptModelError(f"{self.path} is damaged at parent {parent_id}: {error}") from error
-        if parent.id != parent_id:
-            raise CorruptModelError(f"{self.path} is damaged at parent {parent_id}: its row is that of {parent.id}")
-        return parent
 
     def _check_columns(self) -> None:
         schema = self._file.schema_arrow
@@ -237,7 +246,7 @@ class ModelStore:
         self._parent_columns = tuple(name for name in schema.names if name not in _PSF_ONLY)
 
     def _read_index(self) -> StoreIndex:
-        text = self._file.schema_arrow.metadata.get(INDEX_KEY.encode())
+        text = self._file.metadata.metadata.get(INDEX_KEY.encode())
         if text is None:
             for group in range(self._file.num_row_groups):
                 check_group(self._file, group, self._stream)
@@ -250,9 +259,10 @@ class ModelStore:
             self._checked.add(group)
         return self._file.read_row_group(group, columns=columns and list(columns), use_threads=False)
 
-    def _read_parents(self, group: int) -> pa.Table:
+    def _read_parents(self, group: int) -> ParentRows:
         # Each column costs time to open, though it holds nothing in the rows of parents.
-        return self._read_group(group, self._parent_columns)
+        table = self._read_group(group, self._parent_columns)
+        return ParentRows(table, self._version, self.metadata.bands, self._psfs)
 
     def _psf_places(self) -> Mapping[str, tuple[int, int]]:
         if self._places is None:
@@ -281,3 +291,9 @@ class ModelStore:
         stack = np.stack(planes)
         stack.setflags(write=False)
         return stack
+
+
+def _of_id(parent: ParentModel, parent_id: int) -> ParentModel:
+    if parent.id != parent_id:
+        raise CorruptModelError(f"its row is that of {parent.id}")
+    return parent

@@ -24,14 +24,16 @@ def path(tmp_path):
     return tmp_path / "m"
 
 
+def about(path):
+    """Return the metadata of the file, which the index is in, too."""
+    return {key: value for key, value in pq.read_metadata(path).metadata.items() if key != b"ARROW:schema"}
+
+
 def rewritten(path, change):
     """Write the rows again after a change, with checksums that are right."""
-    table = pq.read_table(path)
-    rows = table.to_pylist()
+    rows = pq.read_table(path).to_pylist()
     change(rows)
-    pq.write_table(
-        pa.Table.from_pylist(rows, pa.schema(store_fields(), table.schema.metadata)), path, compression="zstd"
-    )
+    pq.write_table(pa.Table.from_pylist(rows, pa.schema(store_fields(), about(path))), path, compression="zstd")
 
 
 def component(row):
@@ -106,6 +108,11 @@ def test_every_page_of_a_store_is_understood(path):
         {"objects": 2**40},
         {"parents": -1},
         {"psfs": 5},
+        {"psfs": [[0, 5]]},
+        {"psfs": [[0, 2**40]]},
+        {"psfs": [[-1, 4]]},
+        {"psfs": [[0, "4"]]},
+        {"psfs": [[0.0, 4]]},
         {"ids": "!"},
         {"ids": b64encode(pa.compress(bytes(1 << 24), codec="zstd", asbytes=True)).decode()},
         {"objects": None},
@@ -114,7 +121,7 @@ def test_every_page_of_a_store_is_understood(path):
 )
 def test_an_index_that_does_not_fit_is_refused(path, change):
     table = pq.read_table(path)
-    metadata = dict(table.schema.metadata)
+    metadata = about(path)
     metadata[INDEX_KEY.encode()] = json.dumps(json.loads(metadata[INDEX_KEY.encode()]) | change).encode()
     pq.write_table(table.replace_schema_metadata(metadata), path)
     with pytest.raises(CorruptModelError, match="damaged"):
@@ -123,16 +130,16 @@ def test_an_index_that_does_not_fit_is_refused(path, change):
 
 def test_an_index_that_lies_is_noticed(path, tmp_path):
     write_models(tmp_path / "other", [make_parent(k, [(25, 35), (20, 45)]) for k in (1, 3)], StoreMetadata(BANDS))
-    lie = pq.read_schema(tmp_path / "other").metadata[INDEX_KEY.encode()]
+    lie = about(tmp_path / "other")[INDEX_KEY.encode()]
     table = pq.read_table(path)
-    pq.write_table(table.replace_schema_metadata(dict(table.schema.metadata) | {INDEX_KEY.encode(): lie}), path)
+    pq.write_table(table.replace_schema_metadata(about(path) | {INDEX_KEY.encode(): lie}), path)
     with pytest.raises(CorruptModelError, match="damaged at parent 3: its row is that of 2"):
         ModelStore(path).parent(3)
 
 
 def test_stores_without_an_index_are_read_all_the_same(path):
     table = pq.read_table(path)
-    metadata = {key: value for key, value in table.schema.metadata.items() if key != INDEX_KEY.encode()}
+    metadata = {key: value for key, value in about(path).items() if key != INDEX_KEY.encode()}
     pq.write_table(table.replace_schema_metadata(metadata), path)
     store = ModelStore(path)
     assert store.parent_ids() == (1, 2)

@@ -19,9 +19,9 @@ METADATA = StoreMetadata(BANDS, (100, 120), "", (27.0, 27.0, None), "count", {"m
 DIES_WHILE_WRITING = """
 import os, sys
 from synthetic_models import BANDS, make_parent
-from meas_deblend.products import StoreMetadata, store, write_models
+from meas_deblend.products import StoreMetadata, _writer, write_models
 
-store.parent_record = lambda parent, compact: os._exit(3)  # as by a signal that nobody can catch
+_writer.parent_record = lambda parent, compact: os._exit(3)  # as by a signal that nobody can catch
 write_models(sys.argv[1], [make_parent(1, [(25, 35)])], StoreMetadata(BANDS))
 """
 
