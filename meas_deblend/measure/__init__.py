@@ -1,7 +1,7 @@
 """What is measured on an object's pixels: fluxes, centroids and shapes per band, with errors and flags."""
 
 from .apertures import aperture_weights
-from .child import CentroidSet, Measurement, ShapeSet, measure_child
+from .child import CentroidSet, ShapeSet
 from .config import MeasureConfig
 from .covariance import FluxCovariances, flux_covariances
 from .ellipses import Ellipse, ellipse_weights
@@ -43,7 +43,6 @@ __all__ = [
     "KronRadius",
     "MeasureConfig",
     "MeasuredColumn",
-    "Measurement",
     "ModelFluxes",
     "NoiseCorrelation",
     "ObjectMeasure",
@@ -73,7 +72,6 @@ __all__ = [
     "image_pixels",
     "kron_radius",
     "matched_weights",
-    "measure_child",
     "measure_fluxes",
     "measure_noise",
     "measure_sky",

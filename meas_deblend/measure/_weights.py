@@ -17,11 +17,12 @@ from .noise import shifted
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..geometry import IntArray
+    from ..geometry import Box, IntArray
     from .noise import NoiseCorrelation
     from .pixels import Window
 
     Float = NDArray[np.float64]
+    _Noise = tuple[NoiseCorrelation | None, IntArray | None]
 
 __all__ = ["collect", "gaussian_weights", "lost_fractions", "propagate"]
 
@@ -61,7 +62,7 @@ def collect(window: Window, center: Float, moments: Float, index: IntArray) -> t
         weight *= _picked(flux, index)
         sums = _monomial_sums(weight, dy, dx, 2) * unit[index, None, None]
     else:
-        sums = _separable_sums(window, center[index], moments[index], index)
+        sums = _separable_sums(window.box, center[index], moments[index], _picked(window.flux, index))
     linear = sums[:, _EXPONENTS[1:, 0], _EXPONENTS[1:, 1]]
     linear[:, 2:] -= moments[index] / 2 * sums[:, 0, 0][:, None]
     return sums[:, 0, 0], linear
@@ -116,15 +117,7 @@ def propagate(
     singular : bool array (n,)
         J has no usable inverse.
     """
-    weight, dy, dx = gaussian_weights(window, center[index], moments[index])
-    both = np.empty((2, *weight.shape))
-    np.multiply(weight, _picked(window.flux, index), out=both[0])
-    np.multiply(weight * weight, _picked(window.noise, index), out=both[1])
-    data, spread = _gram(_monomial_sums(both, dy, dx, 4))
-    correlation, numbers = noise
-    if correlation is not None and correlation.lags:
-        band = (index if numbers is None else numbers[index]) % len(correlation.xi)
-        spread = spread + _correlated(weight * np.sqrt(_picked(window.noise, index)), dy, dx, band, correlation)
+    data, spread = (_round_grams if used == 2 else _grams)(window, center[index], moments[index], index, noise)
     q, s = _polynomials(moments[index])
     jacobian = q @ data @ s.swapaxes(1, 2) - data[:, :1, :1] * np.diag([1, 1, 0.5, 0.5, 0.5])
     scatter, residual = q @ spread @ q.swapaxes(1, 2), q @ data[:, :, 0, None]
@@ -134,6 +127,32 @@ def propagate(
     covariance[:, :used, :used] = inverse @ scatter[:, :used, :used] @ inverse.swapaxes(1, 2)
     covariance[~good] = np.nan
     return step, covariance, ~good
+
+
+def _grams(window: Window, center: Float, moments: Float, index: IntArray, noise: _Noise) -> tuple[Float, Float]:
+    """Σ w D m_i m_j, and the covariance of Σ w n m_i, for the six monomials (n, 6, 6)."""
+    weight, dy, dx = gaussian_weights(window, center, moments)
+    both = np.empty((2, *weight.shape))
+    np.multiply(weight, _picked(window.flux, index), out=both[0])
+    np.multiply(weight * weight, _picked(window.noise, index), out=both[1])
+    data, spread = _gram(_monomial_sums(both, dy, dx, 4))
+    correlation, numbers = noise
+    if correlation is not None and correlation.lags:
+        band = (index if numbers is None else numbers[index]) % len(correlation.xi)
+        spread = spread + _correlated(weight * np.sqrt(_picked(window.noise, index)), dy, dx, band, correlation)
+    return data, spread
+
+
+def _round_grams(window: Window, center: Float, moments: Float, index: IntArray, noise: _Noise) -> tuple[Float, Float]:
+    """`_grams` of the first three monomials, all that a centre needs, by rows and columns if weights are round."""
+    if moments[:, 1].any() or (noise[0] is not None and noise[0].lags):
+        return _grams(window, center, moments, index, noise)
+    data, spread = np.zeros((2, len(index), 6, 6))
+    # The square of a Gaussian is one of half the variance.
+    for out, images, shape in ((data, window.flux, moments), (spread, window.noise, moments / 2)):
+        sums = _separable_sums(window.box, center, shape, _picked(images, index))
+        out[:, :3, :3] = sums[:, _PRODUCTS[:3, :3, 0], _PRODUCTS[:3, :3, 1]]
+    return data, spread
 
 
 def _inverses(matrices: Float) -> tuple[Float, NDArray[np.bool_]]:
@@ -172,11 +191,11 @@ def gaussian_weights(
     return np.exp(exponent, out=exponent), dy, dx
 
 
-def _separable_sums(window: Window, center: Float, moments: Float, index: IntArray) -> Float:
-    """Σ w D Δy^i Δx^j for i, j up to 2, where the axes of the weights are those of the image: (n, 3, 3)."""
+def _separable_sums(box: Box, center: Float, moments: Float, images: Float) -> Float:
+    """Σ w images Δy^i Δx^j for i, j up to 2, where the axes of the weights are those of the image: (n, 3, 3)."""
     sides = []
     for axis, column in ((0, 0), (1, 2)):
-        delta = np.arange(window.box.shape[axis]) + (window.box.origin[axis] - center[:, axis, None])
+        delta = np.arange(box.shape[axis]) + (box.origin[axis] - center[:, axis, None])
         square = delta * delta
         profile = np.exp(square / (-2 * moments[:, column, None]))
         side = np.empty((len(delta), 3, delta.shape[1]))
@@ -184,7 +203,7 @@ def _separable_sums(window: Window, center: Float, moments: Float, index: IntArr
         np.multiply(profile, delta, out=side[:, 1])
         np.multiply(profile, square, out=side[:, 2])
         sides.append(side)
-    return np.asarray(sides[0] @ _picked(window.flux, index) @ sides[1].swapaxes(1, 2))
+    return np.asarray(sides[0] @ images @ sides[1].swapaxes(1, 2))
 
 
 def _monomial_sums(image: Float, dy: Float, dx: Float, degree: int) -> Float:

@@ -1,4 +1,4 @@
-"""All measurements of one object."""
+"""Centroids and moments of one object in all bands, and where its fluxes are measured."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..geometry import Box
 from .flags import FlagReason, add_reason
-from .fluxes import Fluxes, draw_psfs, measure_fluxes
-from .moments import adaptive_moments, gaussian_centroid
+from .fluxes import draw_psfs
+from .moments import adaptive_moments
 from .pixels import Window
 
 if TYPE_CHECKING:
@@ -22,18 +21,15 @@ if TYPE_CHECKING:
     from ..image import Psf
     from .config import MeasureConfig
     from .moments import GaussianFit
-    from .pixels import ObjectPixels
 
     Float = NDArray[np.float64]
 
 __all__ = [
     "CentroidSet",
-    "Measurement",
     "ShapeSet",
     "centroid_set",
     "flux_position",
     "joint_centroid",
-    "measure_child",
     "psf_shape",
     "shape_set",
 ]
@@ -87,106 +83,6 @@ class ShapeSet:
     def flag(self) -> BoolArray:
         """True (B,) where the moments are not to be trusted."""
         return np.asarray(self.reasons != 0)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Measurement:
-    """All that is measured of one object in B bands.
-
-    Parameters
-    ----------
-    fluxes : Fluxes
-        PSF flux and aperture fluxes, and where they were measured.
-    centroid : CentroidSet
-        Centroid in each band.
-    joint_centroid : CentroidSet
-        Mean over the bands with trusted centroids, in arrays of one element; flagged where there is none.
-    shape, psf_shape : ShapeSet
-        Moments of the object and of its PSF.
-    masked_fraction : float64 array (B,)
-        Part of its pixels that is not usable; NaN if it has no pixels.
-    """
-
-    fluxes: Fluxes
-    centroid: CentroidSet
-    joint_centroid: CentroidSet
-    shape: ShapeSet
-    psf_shape: ShapeSet
-    masked_fraction: NDArray[np.float64]
-
-
-def measure_child(
-    pixels: ObjectPixels, psfs: Sequence[Psf | None], center: tuple[float, float], config: MeasureConfig
-) -> Measurement:
-    """Measure one object in every band.
-
-    Centroids and moments are measured per band, from ``center``. Fluxes are measured at one position in all
-    bands, so that colours compare the same place: at the mean of the bands' trusted centroids, weighted with their
-    inverse variances, or at ``center`` where that is less certain than `MeasureConfig.max_position_error`.
-
-    Parameters
-    ----------
-    pixels : ObjectPixels
-        The object's re-apportioned pixels, or the image's own (`image_pixels`); B bands.
-    psfs : sequence of Psf or None (B,)
-        One per band.
-    center : tuple of float
-        Where the object is said to be, ``(y, x)`` [px].
-    config : MeasureConfig
-        Options.
-
-    Returns
-    -------
-    Measurement
-        Trouble on the sky never raises: each number that could not be measured is flagged with its reasons.
-
-    Raises
-    ------
-    ValueError
-        If there is not one PSF, or None, per band.
-    """
-    if len(psfs) != len(pixels.flux):
-        raise ValueError(f"{len(psfs)} PSFs for {len(pixels.flux)} bands: give one PSF or None per band")
-    # Values near the largest float may overflow; what comes of it is flagged.
-    with np.errstate(over="ignore", invalid="ignore"):
-        return _measure(pixels, psfs, center, config)
-
-
-def _measure(
-    pixels: ObjectPixels, psfs: Sequence[Psf | None], center: tuple[float, float], config: MeasureConfig
-) -> Measurement:
-    psf_moments = psf_shape(psfs, center, config)
-    sigma = np.sqrt((psf_moments.moments[:, 0] + psf_moments.moments[:, 2]) / 2)
-    sigma = np.where(psf_moments.flag, config.fallback_sigma, sigma)
-    weight = config.weight_scale * sigma
-    core = pixels.window(_core_box(center, float(weight.max()), config))
-    centroid = centroid_set(gaussian_centroid(core, center, weight, config), center)
-    joint = joint_centroid(centroid, center)
-    whole = pixels.window(_whole_box(pixels, core.box, config))
-    return Measurement(
-        fluxes=measure_fluxes(pixels, psfs, flux_position(joint, center, config), config),
-        centroid=centroid,
-        joint_centroid=joint,
-        shape=shape_set(adaptive_moments(whole, center, sigma, config)),
-        psf_shape=psf_moments,
-        masked_fraction=pixels.masked_fraction,
-    )
-
-
-def _core_box(center: tuple[float, float], sigma: float, config: MeasureConfig) -> Box:
-    """Pixels under the weight of the centroid, wherever that may go."""
-    if not np.isfinite(center).all():
-        return Box((0, 0), (1, 1))
-    # At 5 σ the weight is 4e-6.
-    reach = int(np.ceil(5 * sigma + config.max_shift))
-    return Box((round(center[0]), round(center[1])), (1, 1)).grow(reach)
-
-
-def _whole_box(pixels: ObjectPixels, core: Box, config: MeasureConfig) -> Box:
-    """Pixels that moments look at: all of the object's around ``core``'s middle, within the window's radius."""
-    (y, x), (y0, x0), (y1, x1) = (round(c) for c in core.center), pixels.box.origin, pixels.box.stop
-    reach = max(abs(y - y0), abs(y1 - 1 - y), abs(x - x0), abs(x1 - 1 - x), core.shape[0] // 2)
-    return Box((y, x), (1, 1)).grow(min(reach, config.window_radius))
 
 
 def joint_centroid(centroid: CentroidSet, center: tuple[float, float]) -> CentroidSet:

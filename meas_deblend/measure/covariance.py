@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from ..geometry import Image
     from .noise import NoiseCorrelation
+    from .object_fluxes import ChildFluxes
     from .objects import ParentMeasurer
-    from .one_object import ChildFluxes
 
     Float = NDArray[np.float64]
 

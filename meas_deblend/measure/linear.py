@@ -86,7 +86,7 @@ class Photometry:
         inner = out[:, :, lag : lag + height, lag : lag + width]
         np.multiply(areas[:, None], sigma, out=inner[: len(areas)])
         np.multiply(self.own, sigma, out=inner[len(areas) :])
-        return noise.smooth(out) if noise.lags else out
+        return noise.smooth(out)
 
 
 def aperture_stack(center: tuple[float, float], shapes: Sequence[Ellipse | None], box: Box) -> Apertures:

@@ -11,7 +11,8 @@ from ..apportion import Apportioned, Child, render_templates
 from ..geometry import Box, Footprint, Image, Peak
 from ..models import BlendModel, ParentModel, SourceModel, model_flux
 from .blendedness import ModelOverlap, model_overlaps, model_space
-from .one_object import ChildFluxes, ObjectJob, Target
+from .object_fluxes import ChildFluxes
+from .one_object import ObjectJob, Target
 from .shapes import PsfShapes
 from .shares import TemplateErrors, template_errors
 from .values import ModelFluxes, ObjectMeasurement

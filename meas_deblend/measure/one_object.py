@@ -1,4 +1,4 @@
-"""One object on the way: its images, the weights of its fluxes, and all that is measured on them."""
+"""One object on the way: its images, and all that is measured on them."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..geometry import Box, Image
+from ..geometry import Box
 from ..models import FactorizedComponent
 from .blendedness import gaussian_blendedness
 from .child import flux_position, joint_centroid
-from .ellipses import Ellipse
 from .fluxes import draw_psfs
-from .kron import KronRadius, half_light_radii, kron_radius
-from .linear import Photometry, PsfWeights, aperture_stack, flux_weights
+from .kron import half_light_radii
+from .object_fluxes import flavor_weights, object_fluxes
 from .pixels import Window, cropped
 from .plugins import get_measurement
 from .sdss_centroid import PeakCentroids, peak_centroids
-from .shapes import band_centroids, band_shapes, common_ellipse, sizes, stacked
-from .shares import SharedFluxes
+from .shapes import band_centroids, band_shapes, sizes, stacked
 from .values import FLAVORS, FlavorMeasurement, FluxTable, ObjectMeasurement
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -31,11 +29,12 @@ if TYPE_CHECKING:
     from ..models import SourceModel
     from .child import ShapeSet
     from .config import MeasureConfig
+    from .object_fluxes import ChildFluxes
     from .objects import ParentMeasurer
 
     Float = NDArray[np.float64]
 
-__all__ = ["ChildFluxes", "ObjectJob", "Target"]
+__all__ = ["ObjectJob", "Target"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +54,6 @@ class Target:
     center: tuple[float, float]
     number: int
     forced: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ChildFluxes:
-    """What the covariance of one child's PSF flux with others is made from; see `shares`.
-
-    Parameters
-    ----------
-    amplitude : Image
-        a ρ √V (B, h, w), where pixels are the child's or sky.
-    variance : float64 array (B,)
-        Of the PSF flux.
-    terms : SharedFluxes or None
-        Sums of the PSF flux alone (F = 1); None in a parent with one child.
-    """
-
-    amplitude: Image
-    variance: Float
-    terms: SharedFluxes | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,8 +109,8 @@ class ObjectJob:
         position = start
         if not self.target.forced:
             position = flux_position(joint_centroid(centroids[0], start), start, self.config)
-        photometry = self._photometry(position, shapes)
-        tables, undeblended, covariance = self._fluxes(photometry)
+        photometry = flavor_weights(self, position, shapes)
+        tables, undeblended, covariance = object_fluxes(self, photometry)
         flavors = {}
         for k, name in enumerate(FLAVORS):
             part = slice(k * len(self.own.flux), (k + 1) * len(self.own.flux))
@@ -141,7 +121,7 @@ class ObjectJob:
                 shape=shapes[k],
                 psf_shape=self.psf_shapes[k],
                 sizes=sizes(shapes[k], self.psf_shapes[k], self.config.extended_above),
-                half_light=half_light_radii(self._pixels(k), position, photometry[k].reach),
+                half_light=half_light_radii(self.pixels(k), position, photometry[k].reach),
                 ellipse=photometry[k].ellipse,
                 kron=photometry[k].kron,
             )
@@ -164,75 +144,13 @@ class ObjectJob:
             extra=self._extra(position),
         )
 
-    def _pixels(self, flavor: int) -> Window:
+    def pixels(self, flavor: int) -> Window:
         """Images of one flavour; models have the noise of the object's own pixels."""
         if flavor == 0:
             return self.own
         cube, bands = self.models[flavor - 1], len(self.own.flux)
         same = self.same[flavor * bands :][:bands] - flavor * bands
         return replace(self.own, flux=np.zeros_like(self.own.flux) if cube is None else cube, same=same)
-
-    def _photometry(self, position: tuple[float, float], shapes: Sequence[ShapeSet]) -> list[_FlavorWeights]:
-        """Weights of the fluxes of each flavour; circles and PSFs are drawn once."""
-        config, box = self.config, self.own.box
-        ellipses = [self._ellipse(k, shape, position) for k, shape in enumerate(shapes)]
-        circles = [Ellipse(radius, radius, 0.0) for radius in config.aperture_radii]
-        pairs = [_apertures(ellipse, kron, config) for ellipse, kron in ellipses]
-        drawn = aperture_stack(position, [*circles, *(shape for pair in pairs for shape in pair)], box)
-        seen = PsfWeights.of(draw_psfs(self.parent.scene.exposure.psfs, position), config.color_sigma, box)
-        stamp, count, out = self.parent.parent.model_psf, len(circles), []
-        for k, (ellipse, kron) in enumerate(ellipses):
-            if k == 2 and stamp is not None:
-                alone = draw_psfs([self.parent.psfs.sharp(stamp)], position)
-                seen = PsfWeights.of(alone, config.color_sigma, box).repeated(len(self.own.flux))
-            usable = self.own.usable if k == 0 else np.ones_like(self.own.usable)
-            apertures = drawn.some([*range(count), count + 2 * k, count + 2 * k + 1])
-            weights = flux_weights(usable, seen, apertures, config.max_lost_fraction)
-            longest = pairs[k][1]
-            reach = min(box.shape) / 2 if longest is None else min(longest.a, min(box.shape) / 2)
-            out.append(_FlavorWeights(ellipse, kron, weights, reach))
-        return out
-
-    def _ellipse(
-        self, flavor: int, shape: ShapeSet, position: tuple[float, float]
-    ) -> tuple[Ellipse | None, KronRadius]:
-        """One σ of a flavour, and its Kron radius in units of that."""
-        ellipse = common_ellipse(shape, self.psf_shapes[flavor], min(self.own.box.shape) / 2)
-        if ellipse is None or not np.isfinite(position).all():
-            return ellipse, KronRadius(float("nan"), float("nan"), flag=True)
-        return ellipse, kron_radius(self._pixels(flavor), position, ellipse)
-
-    def _fluxes(self, weights: Sequence[_FlavorWeights]) -> tuple[list[FluxTable], FluxTable, ChildFluxes]:
-        """Fluxes of all flavours, those of the image as it is, and what covariances need."""
-        noise, photometry = self.parent.scene.noise, weights[0].photometry
-        variance = photometry.variance(np.sqrt(self.own.noise), noise)
-        terms = None
-        if len(self.parent.shared.children) > 1:
-            shared = SharedFluxes.of(self.child, self.parent, self.own, photometry)
-            extra = shared.variance(self.parent.errors, self.child, self.config.share_error)
-            # The expansion is of first order: it may not take away most of the noise.
-            variance = np.maximum(variance + extra, 0.1 * variance)
-            terms = SharedFluxes(shared.members, shared.slopes[-2:-1], shared.overlaps[-2:-1])
-        tables = [_table(photometry, photometry(self.own.flux), np.sqrt(variance))]
-        spread = np.sqrt(np.maximum(self.parent.errors.amplitudes[:, self.child, self.child], 0.0))
-        for flavor, cube in zip(weights[1:], self.models, strict=True):
-            flux = np.full(variance.shape, np.nan) if cube is None else flavor.photometry(cube)
-            error = np.where(spread > 0, np.abs(flux) * spread, np.nan)
-            tables.append(_table(flavor.photometry, flux, error))
-        whole = np.sqrt(photometry.variance(np.sqrt(self.whole.noise), noise))
-        undeblended = _table(photometry, photometry(self.whole.flux), whole)
-        amplitude = photometry.own[0] * np.sqrt(np.where(self._common(), self.own.noise, 0.0))
-        return tables, undeblended, ChildFluxes(Image(amplitude, self.own.box), variance[-2], terms)
-
-    def _common(self) -> NDArray[np.bool_]:
-        """Pixels (B, h, w) whose noise other objects see too: not those that were replaced."""
-        out = np.zeros(self.own.flux.shape, dtype=bool)
-        here, there = self.parent.scene.exposure.box.overlap_slices(self.own.box)
-        out[(slice(None), *there)] = ~self.parent.scene.detected[here]
-        child = self.parent.shared.children[self.child]
-        mine, at = child.box.overlap_slices(self.own.box)
-        out[(slice(None), *at)] |= child.share[(slice(None), *mine)] > 0
-        return out
 
     def _extra(self, position: tuple[float, float]) -> dict[str, Float]:
         """Return what plug-ins measure on the re-apportioned pixels."""
@@ -243,37 +161,6 @@ class ObjectJob:
         for name in self.config.plugins:
             out |= get_measurement(name).checked(self.own, drawn, position)
         return out
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _FlavorWeights:
-    """Ellipse, Kron radius, weights, and long half-axis of the Kron aperture, of one flavour."""
-
-    ellipse: Ellipse | None
-    kron: KronRadius
-    photometry: Photometry
-    reach: float
-
-
-def _table(photometry: Photometry, flux: Float, error: Float) -> FluxTable:
-    broken = ~(np.isfinite(flux) & np.isfinite(error)) | (photometry.flags & ~np.isfinite(photometry.corrections))
-    broken[-2:] |= photometry.flags[-2:] & ~photometry.own.any(axis=(2, 3))
-    return FluxTable(
-        np.where(broken, np.nan, flux),
-        np.where(broken, np.nan, error),
-        photometry.flags | broken,
-        photometry.corrections,
-    )
-
-
-def _apertures(
-    ellipse: Ellipse | None, kron: KronRadius, config: MeasureConfig
-) -> tuple[Ellipse | None, Ellipse | None]:
-    """Elliptical aperture, and Kron aperture."""
-    if ellipse is None:
-        return None, None
-    factor = config.kron_minimum if kron.flag else max(config.kron_factor * kron.value, config.kron_minimum)
-    return ellipse.scaled(config.ellipse_scale), ellipse.scaled(factor)
 
 
 def _around(center: tuple[float, float], reach: int) -> Box:

@@ -121,11 +121,15 @@ def _interpolated(profiles: Float) -> tuple[Float, Float]:
 def _errors(window: Window, kernels: tuple[Float, Float], slopes: Float, noise: NoiseCorrelation) -> Float:
     """Return standard deviations (N, 2): both coordinates are linear in the noise of the pixels, for small noise."""
     rows, columns = kernels
-    sigma = np.sqrt(window.noise)
     along_y = np.einsum("nk,nky->ny", slopes[:, 0], rows)
     along_x = np.einsum("nk,nkx->nx", slopes[:, 1], columns)
+    if not noise.lags:
+        middle_y, middle_x = (rows[:, 1] ** 2)[:, None], (columns[:, 1] ** 2)[:, :, None]
+        by_y = (along_y**2)[:, None] @ window.noise @ middle_x
+        by_x = middle_y @ window.noise @ (along_x**2)[:, :, None]
+        return np.asarray(np.sqrt(np.concatenate([by_y, by_x], axis=2)[:, 0]))
     amplitudes = np.stack(
         [along_y[:, :, None] * columns[:, 1][:, None, :], rows[:, 1][:, :, None] * along_x[:, None, :]]
     )
     shape = (2, -1, len(noise.xi), *window.box.shape)
-    return np.sqrt(noise.variance((amplitudes * sigma).reshape(shape)).reshape(2, -1)).T
+    return np.sqrt(noise.variance((amplitudes * np.sqrt(window.noise)).reshape(shape)).reshape(2, -1)).T

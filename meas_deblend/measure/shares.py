@@ -115,12 +115,15 @@ class SharedFluxes:
         sigma = _share_sigma(shared.children[child].share, shared.children[child].box, window)
         count = (len(weights.corrections), len(own))
         slopes, overlaps = np.zeros((*count, len(near))), np.zeros((*count, len(near)))
-        seen = weights.smoothed(sigma, noise)
+        # ξ is symmetric, so it may as well be applied to the weights, once for all templates.
+        wide = box.grow(noise.lag)
+        seen = weights.smoothed(sigma, noise) if noise.lags else None
         for m, k in enumerate(near):
-            # ξ is symmetric, so it may as well be applied to the weights, once for all templates.
-            scaled = errors.scaled(k, box.grow(noise.lag))
-            here = seen[(..., *scaled.box.slices_in(box.grow(noise.lag)))]
-            overlaps[:, :, m] = np.einsum("fbyx,byx->fb", here, scaled.array)
+            scaled = errors.scaled(k, wide)
+            if seen is None:
+                overlaps[:, :, m] = weights(sigma * _on(scaled.array, scaled.box, box))
+            else:
+                overlaps[:, :, m] = np.einsum("fbyx,byx->fb", seen[(..., *scaled.box.slices_in(wide))], scaled.array)
             if k != child:
                 other = shared.children[k]
                 slopes[:, :, m] = -weights(own * _on(other.share, other.box, box))
