@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .framework import Layer, WiredTask
+    from .geometry import FloatArray
     from .models import AnyComponent, BlendModel, ParentModel, SourceModel
     from .products import StoreMetadata
 
