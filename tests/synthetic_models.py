@@ -122,6 +122,9 @@ def _assert_same_blend(a, b):
     assert (a.flux_covariance is None) == (b.flux_covariance is None)
     if a.flux_covariance is not None:
         assert_same_array(a.flux_covariance, b.flux_covariance)
+    assert (a.psfs is None) == (b.psfs is None)
+    if a.psfs is not None:
+        assert_same_array(a.psfs, b.psfs)
     assert len(a.sources) == len(b.sources)
     for one, other in zip(a.sources, b.sources, strict=True):
         assert (one.id, one.flags, repr(one.peak)) == (other.id, other.flags, repr(other.peak))

@@ -110,7 +110,7 @@ class GroupDecoder:
             ParentModel,
             numbers(present(columns["id"]), np.int64)[first:stop].tolist(),
             footprints,
-            self._read_blends(first, stop, footprints, [model is not None for model in models]),
+            self._read_blends(first, stop, footprints, [model is not None for model in models], psfs),
             stacks,
             models,
             *(strings(columns[name], first, stop) for name in ("deblender", "outcome", "reason", "message")),
@@ -126,7 +126,12 @@ class GroupDecoder:
         return list(map(Footprint, boxed(boxes), masks, peaks))
 
     def _read_blends(
-        self, first: int, stop: int, footprints: list[Footprint], with_model_psf: list[bool]
+        self,
+        first: int,
+        stop: int,
+        footprints: list[Footprint],
+        with_model_psf: list[bool],
+        psfs: Callable[[tuple[str, ...]], NDArray[Any]],
     ) -> list[tuple[BlendModel, ...]]:
         start, end = self._blends.bounds(first, stop)
         a, b = self._sources.bounds(start, end)
@@ -148,9 +153,14 @@ class GroupDecoder:
             check_extent(sources)
         if not all(with_model_psf):
             _check_templates(held.cut(0, stop - first, sources), with_model_psf)
-        return self._blends.cut(first, stop, self._join_blends(start, end, self._sources.cut(start, end, sources)))
+        own = [psfs(keys) if keys else None for keys in tuples(self._blends.values.field("psfs"), start, end)]
+        if any(stack is not None and (stack.ndim != 3 or len(stack) != self._n_bands) for stack in own):
+            raise UnusualError
+        return self._blends.cut(first, stop, self._join_blends(start, end, self._sources.cut(start, end, sources), own))
 
-    def _join_blends(self, first: int, stop: int, sources: list[tuple[SourceModel, ...]]) -> list[BlendModel]:
+    def _join_blends(
+        self, first: int, stop: int, sources: list[tuple[SourceModel, ...]], psfs: list[NDArray[Any] | None]
+    ) -> list[BlendModel]:
         struct, part = self._blends.values, slice(first, stop)
         return list(
             map(
@@ -164,6 +174,7 @@ class GroupDecoder:
                 decoded_covariances(
                     struct.field("flux_covariance"), first, [(self._n_bands, len(own), len(own)) for own in sources]
                 ),
+                psfs,
             )
         )
 

@@ -56,7 +56,7 @@ def _with_planes_of_pixels(record: Record) -> Record:
     """1.1.0 → 1.2.0.
 
     Pixels are byte planes, boxes four numbers, and sources name their peak by its id. Components may have parameters
-    instead of pixels, and blends flux covariances.
+    instead of pixels, and blends flux covariances and PSFs of their own.
     """
     footprint = {**record["footprint"], "box": _four_numbers(record["footprint"]["box"])}
     blends = [
@@ -64,6 +64,7 @@ def _with_planes_of_pixels(record: Record) -> Record:
             **blend,
             "box": _four_numbers(blend["box"]),
             "flux_covariance": None,
+            "psfs": [],
             "sources": [_source_with_planes(source) for source in blend["sources"]],
         }
         for blend in record["blends"]

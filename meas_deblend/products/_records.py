@@ -37,12 +37,14 @@ PARENT, PSF = "parent", "psf"
 
 
 def psf_planes(parent: ParentModel) -> tuple[list[str], str | None, dict[str, NDArray[Any]]]:
-    """Keys of a parent's PSFs per band, the key of its model PSF, and the arrays (y, x) by key.
+    """Keys of a parent's PSFs per band, the key of its model PSF, and the arrays (y, x) by key, with those of blends.
 
     A key is made from the content, so equal PSFs of different parents have one key and are stored once.
     """
     keys = [_key(plane) for plane in parent.psfs]
     planes = dict(zip(keys, parent.psfs, strict=True))
+    for blend in parent.blends:
+        planes |= {_key(plane): plane for plane in (() if blend.psfs is None else blend.psfs)}
     if parent.model_psf is None:
         return keys, None, planes
     model = _key(parent.model_psf)
@@ -103,7 +105,7 @@ def parent_from_record(record: Mapping[str, Any], psfs: Callable[[tuple[str, ...
         parent = ParentModel(
             id=record["id"],
             footprint=footprint,
-            blends=tuple(_read_blend(blend, peaks) for blend in record["blends"]),
+            blends=tuple(_read_blend(blend, peaks, psfs) for blend in record["blends"]),
             psfs=psfs(tuple(record["psfs"])),
             model_psf=None if model_key is None else psfs((model_key,))[0],
             deblender=record["deblender"],
@@ -219,12 +221,16 @@ def _blend_record(blend: BlendModel, compact: bool) -> Record:
         "log_likelihood": float(blend.log_likelihood),
         "stop_reason": blend.stop_reason,
         "flux_covariance": None if covariance is None else array_record(covariance),
+        "psfs": [] if blend.psfs is None else [_key(plane) for plane in blend.psfs],
         "sources": [_source_record(source, compact) for source in blend.sources],
     }
 
 
-def _read_blend(record: Mapping[str, Any], peaks: Mapping[int, Peak]) -> BlendModel:
+def _read_blend(
+    record: Mapping[str, Any], peaks: Mapping[int, Peak], psfs: Callable[[tuple[str, ...]], NDArray[Any]]
+) -> BlendModel:
     sources = tuple(_read_source(source, peaks) for source in record["sources"])
     numbers = record["iterations"], record["log_likelihood"], record["stop_reason"]
     covariance = None if record["flux_covariance"] is None else read_array(record["flux_covariance"])
-    return BlendModel(record["id"], read_box(record["box"]), sources, *numbers, covariance)
+    own = psfs(tuple(record["psfs"])) if record["psfs"] else None
+    return BlendModel(record["id"], read_box(record["box"]), sources, *numbers, covariance, own)

@@ -54,6 +54,7 @@ def _blends(version: str) -> pa.DataType:
     }
     if version not in _PLAIN:
         fields["flux_covariance"] = _ARRAY
+        fields["psfs"] = _STRINGS
     return _struct(**fields, sources=pa.list_(_sources(version)))
 
 
@@ -105,6 +106,7 @@ FIELD_MEANINGS = {
     "blends[].log_likelihood": "−½ Σ w (model − data)²; NaN where nothing was fitted",
     "blends[].stop_reason": "why the fit ended; empty where nothing was fitted",
     "blends[].flux_covariance": "(band, source, source) of total model fluxes, image units²; null where not known",
+    "blends[].psfs": "keys of the observed PSFs at the blend, one per band; empty: those of the parent",
     "blends[].sources": "in the order in which they were fitted",
     f"{_SOURCE}.id": "objectId",
     f"{_SOURCE}.peak": "`id` of the peak of the footprint that it belongs to",

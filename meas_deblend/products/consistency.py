@@ -97,6 +97,8 @@ def _check_arrays(parent: ParentModel, bands: tuple[str, ...]) -> None:
         raise InputError(f"parent {parent.id} has PSFs of shape {parent.psfs.shape} for bands {', '.join(bands)}")
     for blend in parent.blends:
         _check_covariance(blend, len(bands))
+        if blend.psfs is not None and (blend.psfs.ndim != 3 or len(blend.psfs) != len(bands)):
+            raise InputError(f"blend {blend.id} has PSFs of shape {blend.psfs.shape} for bands {', '.join(bands)}")
     for source in (source for blend in parent.blends for source in blend.sources):
         if len(source.psf_fits) not in (0, len(bands)):
             raise InputError(

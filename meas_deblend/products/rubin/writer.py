@@ -130,6 +130,7 @@ class _Common:
         blends = tuple(
             replace(
                 blend,
+                psfs=None if blend.psfs is None else blend.psfs[index],
                 flux_covariance=None if blend.flux_covariance is None else blend.flux_covariance[index],
                 sources=tuple(
                     replace(

@@ -105,7 +105,7 @@ def as_version(document, version):
     del old["pixel_error"]
     old["psfs"] = {key: plain(array) for key, array in old["psfs"].items()}
     for parent, blend in [(one, blend) for one in old["parents"] for blend in one["blends"]]:
-        del blend["flux_covariance"]
+        del blend["flux_covariance"], blend["psfs"]
         for place in (parent["footprint"], blend):
             if isinstance(place["box"], list):
                 place["box"] = dict(zip(("y", "x", "height", "width"), place["box"], strict=True))
@@ -151,4 +151,5 @@ def test_a_step_does_not_change_the_record_it_is_given():
     assert record == before
     assert moved["blends"][0]["sources"][0]["psf_fits"] == []
     assert moved["blends"][0]["flux_covariance"] is None
+    assert moved["blends"][0]["psfs"] == []
     assert migrated(moved, STORE_VERSION) is moved

@@ -397,3 +397,18 @@ def test_records_that_make_no_sense_are_refused():
             models_from_json(json.dumps(document))
         place[key] = old
     assert models_from_json(json.dumps(document)).parent_ids() == (1,)
+
+
+def test_blends_keep_psfs_of_their_own(tmp_path):
+    parent = make_parent(1, [(25, 30), (32, 41)])
+    blend = parent.blends[0]
+    varied = replace(parent, blends=(replace(blend, psfs=(2 * parent.psfs).astype(np.float32)), *parent.blends[1:]))
+    write_models(tmp_path / "models.parquet", [varied], METADATA)
+    (from_file,) = ModelStore(tmp_path / "models.parquet").parents()
+    (from_text,) = models_from_json(models_to_json([varied], METADATA)).parents()
+    for again in (from_file, from_text):
+        assert_same_parent(again, varied)
+        assert np.array_equal(again.blends[0].psfs, 2 * parent.psfs)
+    wrong = replace(parent, blends=(replace(blend, psfs=parent.psfs[:1]), *parent.blends[1:]))
+    with pytest.raises(InputError, match=r"has PSFs of shape .* for bands"):
+        write_models(tmp_path / "bad.parquet", [wrong], METADATA)
