@@ -55,7 +55,7 @@ def plain_arrays(
             raise UnusualError
         flat = data.data[take(starts[:-1][chosen], lengths)].view(dtype)
         shape = shapes[int(chosen[0])]
-        if shape is not None and shapes.count(shape) == len(shapes):
+        if flat.size and shape is not None and len(chosen) == shapes.count(shape) == len(shapes):
             return list(flat.astype(flat.dtype.newbyteorder("="), copy=False).reshape(-1, *shape))
         ends = np.cumsum(sizes[chosen])
         _cut(out, flat, chosen, (ends - sizes[chosen], ends), shapes)

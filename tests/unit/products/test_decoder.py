@@ -189,3 +189,15 @@ def test_the_cache_forgets_the_oldest():
     assert asked == [1, 2, 3, 2]
     small = SizedCache(read, 10)
     assert small(5) is small(5)
+
+
+def test_arrays_of_two_types_and_one_shape_are_kept_apart(tmp_path):
+    single = make_parent(1, [(25, 35)])
+    blend = make_parent(2, [(25, 35)]).blends[0]
+    component = blend.sources[0].components[0]
+    double = replace(component, spectrum=component.spectrum.astype(float))
+    source = replace(blend.sources[0], components=(double,))
+    other = replace(make_parent(2, [(25, 35)]), blends=(replace(blend, sources=(source,)),))
+    write_models(tmp_path / "m", [single, other], METADATA)
+    for made, read in zip((single, other), ModelStore(tmp_path / "m").parents(), strict=True):
+        assert_same_parent(made, read)
