@@ -46,6 +46,8 @@ class Pool:
         Noise, 0 in a band without measurements, and the thresholds of sparsity.
     points : mapping of int to PointComponent
         Components whose morphologies are kept, by their numbers.
+    kept : bool array (n,)
+        The same as an array.
     """
 
     boxes: IntArray
@@ -58,6 +60,7 @@ class Pool:
     weights: FloatArray
     levels: tuple[FloatArray, FloatArray]
     points: dict[int, PointComponent]
+    kept: BoolArray
 
     @classmethod
     def of(cls, components: Sequence[Component], frame: Box, noise: FloatArray, config: FitConfig) -> Pool:
@@ -75,12 +78,8 @@ class Pool:
         known = np.where(np.isfinite(noise), noise, 0).astype(dtype)
         levels = (known, (config.bg_thresh * noise).astype(dtype))
         points = {k: component for k, component in enumerate(components) if isinstance(component, PointComponent)}
-        return cls(boxes, centers, spectra, morphs, frame, config, starts, weights, levels, points)
-
-    @property
-    def kept(self) -> BoolArray:
-        """Which components (n,) keep their morphologies."""
-        return np.isin(np.arange(len(self.boxes)), list(self.points))
+        kept = np.isin(np.arange(len(components)), list(points))
+        return cls(boxes, centers, spectra, morphs, frame, config, starts, weights, levels, points, kept)
 
     @property
     def extent(self) -> Box:
