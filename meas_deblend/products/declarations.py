@@ -12,6 +12,8 @@ from .vocabulary import REASON_FLAGS, REASONS
 
 __all__ = ["OBJECT_FLAGS", "TABLES"]
 
+_NEW = "1.3.0"
+
 _PARENTS = TableDeclaration(
     name="parents",
     meaning="One row per detected parent, isolated ones included, whatever became of it.",
@@ -101,6 +103,51 @@ _LEDGER = TableDeclaration(
             "apportion",
         ),
         Column("not_finite", "int32", "pix", "Pixels of the footprint without a finite value.", "apportion"),
+    ),
+)
+
+_PATCH_LEDGER = TableDeclaration(
+    name="patch_ledger",
+    meaning="One row per band: image = parents + isolated + sky + masked over the whole image.",
+    key=("band",),
+    columns=(
+        Column("band", "string", "", "Band.", "apportion", since=_NEW),
+        Column("image", "float64", "image", "Sum of the finite pixels of the image.", "apportion", since=_NEW),
+        Column(
+            "parents",
+            "float64",
+            "image",
+            "Sum of the usable pixels of parents with several peaks: what their children received and what no child "
+            "claims.",
+            "apportion",
+            since=_NEW,
+        ),
+        Column(
+            "isolated",
+            "float64",
+            "image",
+            "Sum of the usable pixels of parents with one peak.",
+            "apportion",
+            since=_NEW,
+        ),
+        Column("sky", "float64", "image", "Sum of the usable pixels outside all parents.", "apportion", since=_NEW),
+        Column(
+            "masked",
+            "float64",
+            "image",
+            "Sum of finite pixels that carry no usable flux, wherever they lie.",
+            "apportion",
+            since=_NEW,
+        ),
+        Column(
+            "absolute",
+            "float64",
+            "image",
+            "Sum of the absolute values of the finite pixels: what an imbalance is judged by.",
+            "apportion",
+            since=_NEW,
+        ),
+        Column("not_finite", "int32", "pix", "Pixels of the image without a finite value.", "apportion", since=_NEW),
     ),
 )
 
@@ -194,7 +241,7 @@ _NOISE = TableDeclaration(
 )
 
 TABLES: dict[str, TableDeclaration] = {
-    table.name: table for table in (_OBJECTS, _PARENTS, _LEDGER, _TIMINGS, _FORCED, _COVARIANCE, _NOISE)
+    table.name: table for table in (_OBJECTS, _PARENTS, _LEDGER, _PATCH_LEDGER, _TIMINGS, _FORCED, _COVARIANCE, _NOISE)
 }
 
 OBJECT_FLAGS: frozenset[str] = frozenset(

@@ -13,10 +13,10 @@ from meas_deblend.products import OBJECT_FLAGS, REASON_FLAGS, REASONS, CatalogLa
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from meas_deblend.apportion import Child, LedgerRow
+    from meas_deblend.apportion import Child, LedgerRow, PatchLedgerRow
     from meas_deblend.image import MultibandExposure
 
-__all__ = ["CatalogInputs", "Row", "ledger_columns", "object_rows", "parent_row", "rows_of"]
+__all__ = ["CatalogInputs", "Row", "ledger_columns", "object_rows", "parent_row", "patch_ledger_columns", "rows_of"]
 
 Row = dict[str, Any]
 
@@ -101,6 +101,14 @@ def ledger_columns(ledger: Sequence[LedgerRow]) -> dict[str, list[Any]]:
     names = ("band", "data", "children", "unassigned", "masked", "outside", "not_finite")
     columns = {name: [getattr(row, name) for row in ledger] for name in names}
     return {"parentObjectId": [row.parent_id for row in ledger], **columns}
+
+
+def patch_ledger_columns(ledger: Sequence[PatchLedgerRow]) -> dict[str, list[Any]]:
+    """Columns of the patch's ledger, in image units."""
+    columns = {name: [getattr(row, name) for row in ledger] for name in ("band", "image")}
+    columns["absolute"] = [row.scale for row in ledger]
+    parts = ("parents", "isolated", "sky", "masked", "not_finite")
+    return columns | {name: [getattr(row.sums, name) for row in ledger] for name in parts}
 
 
 def _outcome(model: ParentModel) -> Row:
