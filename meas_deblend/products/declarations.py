@@ -81,6 +81,15 @@ _PARENTS = TableDeclaration(
             "apportion",
             nullable=True,
         ),
+        Column(
+            "{band}_deblend_chi2",
+            "float32",
+            "",
+            "Mean of (data − model)² / variance over the usable pixels of {band} where any source is above 0.",
+            "apportion",
+            nullable=True,
+            since=_NEW,
+        ),
     ),
 )
 
@@ -111,15 +120,15 @@ _PATCH_LEDGER = TableDeclaration(
     meaning="One row per band: image = parents + isolated + sky + masked over the whole image.",
     key=("band",),
     columns=(
-        Column("band", "string", "", "Band.", "apportion", since=_NEW),
-        Column("image", "float64", "image", "Sum of the finite pixels of the image.", "apportion", since=_NEW),
+        Column("band", "string", "", "Band.", "measure", since=_NEW),
+        Column("image", "float64", "image", "Sum of the finite pixels of the image.", "measure", since=_NEW),
         Column(
             "parents",
             "float64",
             "image",
             "Sum of the usable pixels of parents with several peaks: what their children received and what no child "
             "claims.",
-            "apportion",
+            "measure",
             since=_NEW,
         ),
         Column(
@@ -127,16 +136,16 @@ _PATCH_LEDGER = TableDeclaration(
             "float64",
             "image",
             "Sum of the usable pixels of parents with one peak.",
-            "apportion",
+            "measure",
             since=_NEW,
         ),
-        Column("sky", "float64", "image", "Sum of the usable pixels outside all parents.", "apportion", since=_NEW),
+        Column("sky", "float64", "image", "Sum of the usable pixels outside all parents.", "measure", since=_NEW),
         Column(
             "masked",
             "float64",
             "image",
             "Sum of finite pixels that carry no usable flux, wherever they lie.",
-            "apportion",
+            "measure",
             since=_NEW,
         ),
         Column(
@@ -144,10 +153,10 @@ _PATCH_LEDGER = TableDeclaration(
             "float64",
             "image",
             "Sum of the absolute values of the finite pixels: what an imbalance is judged by.",
-            "apportion",
+            "measure",
             since=_NEW,
         ),
-        Column("not_finite", "int32", "pix", "Pixels of the image without a finite value.", "apportion", since=_NEW),
+        Column("not_finite", "int32", "pix", "Pixels of the image without a finite value.", "measure", since=_NEW),
     ),
 )
 

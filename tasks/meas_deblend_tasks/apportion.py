@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from meas_deblend.apportion import (
-    ApportionConfig,
-    Apportioned,
-    account_imbalance,
-    check_patch_ledger,
-    image_sums,
-    parent_sums,
-    patch_ledger,
-    reapportion_parent,
-)
+from meas_deblend.apportion import ApportionConfig, Apportioned, account_imbalance, reapportion_parent
 from meas_deblend.exceptions import MeasDeblendError
 from meas_deblend.framework import Config, Connections, PipelineTask, progress
-from meas_deblend.products import to_table
 
-from .catalog import patch_ledger_columns
-from .datasets import CHILDREN, COADDS, PARENT_MODELS, PATCH_LEDGER, SHARING
-from .measured_tables import plain_layout
+from .datasets import CHILDREN, COADDS, PARENT_MODELS, SHARING
 
 if TYPE_CHECKING:
     from meas_deblend.geometry import FloatArray
@@ -39,11 +27,7 @@ class ApportionTaskConfig(Config):
 
     sharing: ApportionConfig = Field(ApportionConfig(), description="Who gets which pixels.")
     tolerance: float = Field(
-        1e-6,
-        gt=0,
-        le=1e-3,
-        description="Largest imbalance of a ledger: of a parent's as a fraction of Σ|data|, of the whole image's as a "
-        "fraction of Σ|image|.",
+        1e-6, gt=0, le=1e-3, description="Largest imbalance of a parent's ledger, as a fraction of Σ|data|."
     )
 
 
@@ -53,18 +37,15 @@ class ApportionOutputs:
 
     children: tuple[Apportioned, ...]
     sharing: ApportionConfig
-    patch_ledger: Any
 
 
 class ApportionTask(PipelineTask[ApportionTaskConfig]):
     """Render every model in the observed seeing, and share each parent's pixels in proportion.
 
-    A run whose ledger does not close fails, be it that of a parent or that of the whole image.
+    A run whose ledger does not close fails.
     """
 
-    connections: ClassVar[Connections] = Connections(
-        inputs=(COADDS, PARENT_MODELS), outputs=(CHILDREN, SHARING, PATCH_LEDGER)
-    )
+    connections: ClassVar[Connections] = Connections(inputs=(COADDS, PARENT_MODELS), outputs=(CHILDREN, SHARING))
 
     def run(self, coadds: MultibandExposure, parent_models: tuple[ParentModel, ...]) -> ApportionOutputs:
         """Apportion all parents."""
@@ -73,17 +54,7 @@ class ApportionTask(PipelineTask[ApportionTaskConfig]):
             shared = reapportion_parent(coadds, model, self.config.sharing)
             self._check(model, account_imbalance(coadds, model, shared), coadds.bands)
             children.append(shared)
-        return ApportionOutputs(tuple(children), self.config.sharing, self._patch(coadds, parent_models, children))
-
-    def _patch(
-        self, coadds: MultibandExposure, parent_models: tuple[ParentModel, ...], children: list[Apportioned]
-    ) -> Any:
-        """Account of the whole image, as a table."""
-        footprints = [model.footprint for model in parent_models]
-        parents = [parent_sums(f, shared.ledger) for f, shared in zip(footprints, children, strict=True)]
-        ledger = patch_ledger(image_sums(coadds, footprints), parents)
-        check_patch_ledger(ledger, self.config.tolerance)
-        return to_table("patch_ledger", patch_ledger_columns(ledger), plain_layout(coadds))
+        return ApportionOutputs(tuple(children), self.config.sharing)
 
     def _check(self, model: ParentModel, imbalance: FloatArray, bands: tuple[str, ...]) -> None:
         worst = int(np.argmax(imbalance))

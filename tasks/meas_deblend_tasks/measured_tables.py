@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from .catalog import Row
 
-__all__ = ["catalog_layout", "covariance_columns", "forced_table", "joined", "noise_columns", "plain_layout"]
+__all__ = ["catalog_layout", "covariance_columns", "forced_table", "joined", "noise_columns"]
 
 
 def catalog_layout(exposure: MultibandExposure, config: MeasureConfig) -> CatalogLayout:
@@ -44,11 +44,6 @@ def catalog_layout(exposure: MultibandExposure, config: MeasureConfig) -> Catalo
         for column in get_measurement(name).columns
     )
     return CatalogLayout.of_bands(exposure.bands, exposure.zeropoints, config.aperture_radii, exposure.units, extra)
-
-
-def plain_layout(exposure: MultibandExposure) -> CatalogLayout:
-    """Layout of tables without measurements."""
-    return CatalogLayout.of_bands(exposure.bands, exposure.zeropoints, (), exposure.units)
 
 
 def joined(
