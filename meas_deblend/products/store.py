@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from ..exceptions import CorruptModelError, InputError, ModelError
 from ._arrays import COMPACT_ERROR, read_pixels
 from ._cache import SizedCache
+from ._footer import column_places
 from ._guard import check_group
 from ._index import INDEX_KEY, read_index, scanned_index
 from ._migrations import READABLE_STORES, migrated_psf
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..models import ParentModel
+    from ._footer import ColumnPlace
     from ._index import StoreIndex
 
 __all__ = ["ModelStore", "write_models"]
@@ -132,6 +134,7 @@ class ModelStore:
             about = check_header(self._file.schema_arrow.metadata, STORE_TYPE, READABLE_STORES, str(self.path))
             self._version: str = about["version"]
             self._check_columns()
+            self._column_places = self._read_places()
             self._index = self._read_index()
         except DAMAGE as error:
             raise CorruptModelError(f"{self.path} is damaged or is not a Parquet file: {error}") from error
@@ -245,17 +248,23 @@ class ModelStore:
             raise CorruptModelError(f"its columns are not those of version {self._version}")
         self._parent_columns = tuple(name for name in schema.names if name not in _PSF_ONLY)
 
+    def _read_places(self) -> tuple[tuple[ColumnPlace, ...], ...]:
+        places = column_places(self._stream)
+        if len(places) != self._file.num_row_groups:
+            raise CorruptModelError("its footer is ambiguous")
+        return places
+
     def _read_index(self) -> StoreIndex:
         text = self._file.metadata.metadata.get(INDEX_KEY.encode())
         if text is None:
-            for group in range(self._file.num_row_groups):
-                check_group(self._file, group, self._stream)
+            for group, places in enumerate(self._column_places):
+                check_group(places, group, self._stream)
             return scanned_index(self._file)
         return read_index(text, self._file, self.path.stat().st_size)
 
     def _read_group(self, group: int, columns: tuple[str, ...] | None = None) -> pa.Table:
         if group not in self._checked:
-            check_group(self._file, group, self._stream)
+            check_group(self._column_places[group], group, self._stream)
             self._checked.add(group)
         return self._file.read_row_group(group, columns=columns and list(columns), use_threads=False)
 
