@@ -7,19 +7,20 @@ library below is not caught on that path.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ..exceptions import CorruptModelError
 from ._thrift import LIST, CompactReader, signed
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-__all__ = ["ColumnPlace", "column_places"]
+__all__ = ["ColumnPlace", "Footer", "footer_metadata", "read_footer"]
 
 _MAGIC = b"PAR1"
 _TAIL = 8
+_USUAL_FOOTER = 1 << 16
 
 _ROW_GROUPS, _COLUMNS, _METADATA = 4, 1, 3
 _SIZE, _DATA_PAGE, _DICTIONARY_PAGE = 7, 9, 11
@@ -61,87 +62,73 @@ class ColumnPlace:
     size: int
 
 
-def column_places(stream: pa.NativeFile) -> tuple[tuple[ColumnPlace, ...], ...]:
-    """Read where the columns lie.
-
-    Parameters
-    ----------
-    stream : NativeFile
-        A Parquet file.
-
-    Returns
-    -------
-    tuple of tuple of ColumnPlace
-        By row group and column.
+def read_footer(stream: pa.NativeFile) -> bytes:
+    """Read the footer of a Parquet file, without its length and the mark at the end.
 
     Raises
     ------
     CorruptModelError
-        If the footer makes no sense.
+        If the file does not end as such a file does.
     """
     length = stream.size()
-    tail = stream.read_at(_TAIL, max(length - _TAIL, 0))
-    size = int.from_bytes(tail[:4], "little")
-    if tail[4:] != _MAGIC or size > length - _TAIL:
+    # One read for most footers.
+    end = stream.read_at(min(_USUAL_FOOTER, length), max(length - _USUAL_FOOTER, 0))
+    size = int.from_bytes(end[-_TAIL:-4], "little")
+    if end[-4:] != _MAGIC or size > length - _TAIL - len(_MAGIC):
         raise CorruptModelError("it does not end as a Parquet file does")
-    reader = CompactReader(stream.read_at(size, length - _TAIL - size))
-    try:
-        return _row_groups(reader)
-    except IndexError:
-        raise CorruptModelError("its footer does not end") from None
+    whole: bytes = end[:-_TAIL] if size + _TAIL <= len(end) else stream.read_at(size, length - _TAIL - size)
+    return whole[len(whole) - size :]
 
 
-def _row_groups(reader: CompactReader) -> tuple[tuple[ColumnPlace, ...], ...]:
-    groups: tuple[tuple[ColumnPlace, ...], ...] = ()
-    number = 0
-    while (found := reader.field(number)) is not None:
-        number, kind = found
-        if number == _ROW_GROUPS and kind == LIST:
-            groups = tuple(_row_group(reader) for _ in range(reader.list_of_structs()))
-        else:
-            reader.value(kind)
-    return groups
+def footer_metadata(footer: bytes) -> pq.FileMetaData:
+    """Let pyarrow understand a footer that was read already."""
+    return pq.read_metadata(pa.BufferReader(_MAGIC + footer + len(footer).to_bytes(4, "little") + _MAGIC))
 
 
-def _row_group(reader: CompactReader) -> tuple[ColumnPlace, ...]:
-    columns: tuple[ColumnPlace, ...] = ()
-    number = 0
-    while (found := reader.field(number)) is not None:
-        number, kind = found
-        if number == _COLUMNS and kind == LIST:
-            columns = tuple(_column(reader) for _ in range(reader.list_of_structs()))
-        else:
-            reader.value(kind)
-    return columns
+_Encoded = tuple[bytes, bytes, bytes | None]
+"""Size, first data page and dictionary of a column as they stand in the footer: decoded when they are wanted."""
 
 
-def _column(reader: CompactReader) -> ColumnPlace:
-    usual = _usual_column(reader)
-    if usual is not None:
-        return usual
-    found = reader.struct().get(_METADATA)
-    about = found if isinstance(found, dict) else {}
-    size, page, dictionary = about.get(_SIZE), about.get(_DATA_PAGE), about.get(_DICTIONARY_PAGE)
-    if type(size) is not int or type(page) is not int:
-        raise CorruptModelError("its footer has a column without its place")
-    return _place(size, page, dictionary if type(dictionary) is int else None)
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """Where the columns of a file lie.
+
+    Parameters
+    ----------
+    groups : tuple of tuples
+        By row group and column.
+    """
+
+    groups: tuple[tuple[ColumnPlace | _Encoded, ...], ...]
+
+    @classmethod
+    def parse(cls, footer: bytes) -> Footer:
+        """Walk through a footer from `read_footer`.
+
+        Raises
+        ------
+        CorruptModelError
+            If it makes no sense.
+        """
+        try:
+            return cls(_Walk(CompactReader(footer)).row_groups())
+        except IndexError:
+            raise CorruptModelError("its footer does not end") from None
+
+    def places(self, group: int) -> tuple[ColumnPlace, ...]:
+        """Return where the columns of a row group lie.
+
+        Raises
+        ------
+        CorruptModelError
+            If one lies before the file, or has a negative size.
+        """
+        return tuple(c if isinstance(c, ColumnPlace) else _decoded(c) for c in self.groups[group])
 
 
-def _usual_column(reader: CompactReader) -> ColumnPlace | None:
-    """Read a column as this package's files have them, ten times faster than any; None if it is another."""
-    data = reader.data
-    start = _USUAL_START.match(data, reader.place)
-    if start is None:
-        return None
-    place = start.end()
-    for _ in range(start[1][0] >> 4):
-        place += 1 + data[place]
-    rest = _USUAL_REST.match(data, place)
-    if rest is None:
-        return None
-    reader.place = rest.end()
-    dictionary = rest[3]
-    return _place(signed(rest[1]), signed(rest[2]), None if dictionary is None else signed(dictionary))
+def _decoded(column: _Encoded) -> ColumnPlace:
+    size, page, dictionary = column
+    return _place(signed(size), signed(page), None if dictionary is None else signed(dictionary))
 
 
 def _place(size: int, page: int, dictionary: int | None) -> ColumnPlace:
@@ -150,3 +137,74 @@ def _place(size: int, page: int, dictionary: int | None) -> ColumnPlace:
     if start < 0 or size < 0:
         raise CorruptModelError(f"a column of {size} bytes at {start}")
     return ColumnPlace(start, size)
+
+
+class _Walk:
+    """A way through the footer: each column begins as the same of the row group before, so its first bytes are kept."""
+
+    def __init__(self, reader: CompactReader) -> None:
+        self.reader = reader
+        self.heads: dict[int, bytes] = {}
+
+    def row_groups(self) -> tuple[tuple[ColumnPlace | _Encoded, ...], ...]:
+        """Read the footer to its end."""
+        groups: tuple[tuple[ColumnPlace | _Encoded, ...], ...] = ()
+        for kind in self._fields(_ROW_GROUPS, LIST):
+            if kind is None:
+                groups = tuple(self._row_group() for _ in range(self.reader.list_of_structs()))
+            else:
+                self.reader.value(kind)
+        return groups
+
+    def _row_group(self) -> tuple[ColumnPlace | _Encoded, ...]:
+        columns: tuple[ColumnPlace | _Encoded, ...] = ()
+        for kind in self._fields(_COLUMNS, LIST):
+            if kind is None:
+                columns = tuple(self._column(k) for k in range(self.reader.list_of_structs()))
+            else:
+                self.reader.value(kind)
+        return columns
+
+    def _fields(self, wanted: int, of_kind: int) -> Iterator[int | None]:
+        """Types of the fields of a struct, one by one; None for the one that is wanted."""
+        number = 0
+        while (found := self.reader.field(number)) is not None:
+            number, kind = found
+            yield None if (number, kind) == (wanted, of_kind) else kind
+
+    def _column(self, k: int) -> ColumnPlace | _Encoded:
+        usual = self._usual_column(k)
+        if usual is not None:
+            return usual
+        found = self.reader.struct().get(_METADATA)
+        about = found if isinstance(found, dict) else {}
+        size, page, dictionary = about.get(_SIZE), about.get(_DATA_PAGE), about.get(_DICTIONARY_PAGE)
+        if type(size) is not int or type(page) is not int:
+            raise CorruptModelError("its footer has a column without its place")
+        return _place(size, page, dictionary if type(dictionary) is int else None)
+
+    def _usual_column(self, k: int) -> _Encoded | None:
+        """Read a column as this package's files have them, ten times faster than any; None if it is another."""
+        reader = self.reader
+        head = self.heads.get(k)
+        if head is None or not reader.data.startswith(head, reader.place):
+            head = self._head()
+            if head is None:
+                return None
+            self.heads[k] = head
+        rest = _USUAL_REST.match(reader.data, reader.place + len(head))
+        if rest is None:
+            return None
+        reader.place = rest.end()
+        return rest[1], rest[2], rest[3]
+
+    def _head(self) -> bytes | None:
+        """Bytes up to the end of the path."""
+        data, first = self.reader.data, self.reader.place
+        start = _USUAL_START.match(data, first)
+        if start is None:
+            return None
+        place = start.end()
+        for _ in range(start[1][0] >> 4):
+            place += 1 + data[place]
+        return data[first:place]

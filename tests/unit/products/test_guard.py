@@ -12,7 +12,7 @@ from synthetic_models import BANDS, make_parent
 from meas_deblend.exceptions import CorruptModelError
 from meas_deblend.products import ModelStore, StoreMetadata, write_models
 from meas_deblend.products import _guard as guard
-from meas_deblend.products._footer import column_places
+from meas_deblend.products._footer import Footer, read_footer
 from meas_deblend.products._index import INDEX_KEY
 from meas_deblend.products._store_schema import store_fields
 
@@ -110,11 +110,11 @@ def test_columns_of_any_writer_are_understood(tmp_path):
     for number, options in enumerate([{}, {"compression": "none", "use_dictionary": False}, {"version": "1.0"}]):
         name = str(tmp_path / f"{number}.parquet")
         pq.write_table(table, name, row_group_size=2, write_page_index=number == 0, **options)
-        places = column_places(pa.OSFile(name))
+        columns = Footer.parse(read_footer(pa.OSFile(name)))
         about = pq.read_metadata(name)
-        assert len(places) == about.num_row_groups == 2
-        for group, columns in enumerate(places):
-            assert [place.size for place in columns] == [
+        assert len(columns.groups) == about.num_row_groups == 2
+        for group in range(2):
+            assert [place.size for place in columns.places(group)] == [
                 about.row_group(group).column(k).total_compressed_size for k in range(3)
             ]
 
@@ -130,15 +130,16 @@ def test_columns_of_any_writer_are_understood(tmp_path):
 def test_footers_that_make_no_sense_are_refused(path, change, text):
     with_footer(path, change)
     with pytest.raises(CorruptModelError, match=text):
-        column_places(pa.OSFile(str(path)))
+        Footer.parse(read_footer(pa.OSFile(str(path))))
 
 
 def test_every_page_of_a_store_is_understood(path):
     stream = pa.OSFile(str(path))
     file = pq.ParquetFile(stream)
-    every = column_places(stream)
-    assert len(every) == file.num_row_groups
-    for group, places in enumerate(every):
+    columns = Footer.parse(read_footer(stream))
+    assert len(columns.groups) == file.num_row_groups
+    for group in range(file.num_row_groups):
+        places = columns.places(group)
         about = file.metadata.row_group(group)
         guard.check_group(places, group, stream)
         for place, column in zip(places, map(about.column, range(about.num_columns)), strict=True):
