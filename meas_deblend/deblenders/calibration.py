@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..image import MultibandExposure
 
-__all__ = ["BLENDS", "Measured", "fit_costs", "measure_costs"]
+__all__ = ["BLENDS", "Measured", "drawn_blend", "fit_costs", "measure_costs"]
 
 BLENDS = (
     *((1, 40, 5), (1, 200, 5), (4, 40, 2), (4, 150, 2), (12, 90, 5)),
