@@ -12,11 +12,28 @@ __all__ = ["FORCED_COLUMNS", "MODEL_FLAGS", "OBJECT_COLUMNS", "outcome_columns"]
 _NEW = "1.2.0"
 
 
-def outcome_columns(parent: str) -> tuple[Column, ...]:
-    """Columns that tell how the deblending of a parent went; ``parent`` is what the table calls it."""
+def outcome_columns(parent: str, blend: str, rung: str) -> tuple[Column, ...]:
+    """Columns that tell how the deblending of a parent went.
+
+    Parameters
+    ----------
+    parent : str
+        What the table calls it.
+    blend : str
+        The same for what the reason is about.
+    rung : str
+        Which rung is meant.
+    """
     return (
         Column("deblend_outcome", "string", "", f"What became of {parent}: one of the outcomes.", "persist"),
-        Column("deblend_reason", "string", "", "Why the outcome is not ok: one of the reasons; else empty.", "persist"),
+        Column(
+            "deblend_reason",
+            "string",
+            "",
+            f"Why {blend} is not on the first rung, or what else was done to it: one of the reasons; else empty.",
+            "persist",
+        ),
+        Column("deblend_rung", "string", "", f"{rung}: one of the rungs.", "persist", since="1.3.0"),
         Column(
             "deblend_deblender", "string", "", f"Name of the deblender that made the models of {parent}.", "persist"
         ),
@@ -24,15 +41,15 @@ def outcome_columns(parent: str) -> tuple[Column, ...]:
             "deblend_skipped",
             "bool",
             "",
-            f"The deblender that was asked for was not tried on {parent}, or not in all its bands or on all its peaks: "
-            "the reason names the limit or what was missing.",
+            f"What was asked for was not tried on {blend}, or not in all its bands or on all its peaks: the reason "
+            "names the limit, the budget, or what was missing.",
             "persist",
         ),
         Column(
             "deblend_failed",
             "bool",
             "",
-            f"The deblender that was asked for was tried on {parent} and failed, if only in a band or on a peak.",
+            f"What was asked for was tried on {blend} and failed, if only in a band or on a peak.",
             "persist",
         ),
     )
@@ -67,7 +84,7 @@ _TREE = (
 )
 
 _OUTCOME = (
-    *outcome_columns("its parent"),
+    *outcome_columns("its parent", "its blend", "Rung of the ladder on which its model was made"),
     Column(
         "deblend_iterations", "int32", "", "Iterations of the fit of its blend; 0 where nothing was fitted.", "persist"
     ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from meas_deblend.models import BlendModel, ParentModel, SourceModel, model_flux
-from meas_deblend.products import OBJECT_FLAGS, REASON_FLAGS, REASONS, CatalogLayout, declaration, flux_factor
+from meas_deblend.products import OBJECT_FLAGS, REASON_FLAGS, REASONS, RUNGS, CatalogLayout, declaration, flux_factor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,6 +108,7 @@ def _outcome(model: ParentModel) -> Row:
     return {
         "deblend_outcome": model.outcome,
         "deblend_reason": model.reason,
+        "deblend_rung": max((source.rung for source in model.sources), key=list(RUNGS).index, default=""),
         "deblend_deblender": model.deblender,
         "deblend_skipped": kind == "skipped",
         "deblend_failed": kind == "failed",
@@ -136,6 +137,20 @@ def _fit(blend: BlendModel, source: SourceModel) -> Row:
         "deblend_stopReason": blend.stop_reason,
         "deblend_blendConvergenceFailedFlag": _failed_to_converge(blend),
         "deblend_logL": blend.log_likelihood,
+        **_own_outcome(source),
+    }
+
+
+def _own_outcome(source: SourceModel) -> Row:
+    """Rung and reason of one source; where there is no ladder, the reason is its parent's."""
+    if not source.rung:
+        return {"deblend_rung": ""}
+    kind = REASONS[source.reason].kind
+    return {
+        "deblend_rung": source.rung,
+        "deblend_reason": source.reason,
+        "deblend_skipped": kind == "skipped",
+        "deblend_failed": kind == "failed",
     }
 
 
