@@ -1,0 +1,28 @@
+"""Arguments of the commands that tell what there is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._shared import LAYERS, add_settings
+
+if TYPE_CHECKING:
+    from ._types import Commands
+
+__all__ = ["add_show"]
+
+
+def add_show(commands: Commands) -> None:
+    """Add ``show``."""
+    show = commands.add_parser("show", help="show tasks, a task's settings or a pipeline")
+    what = show.add_subparsers(title="what", dest="what", metavar="WHAT", required=True)
+    tasks = what.add_parser("tasks", help="table of all tasks: label, class, config, inputs, outputs")
+    tasks.set_defaults(function="show_tasks")
+    config = what.add_parser("config", help="resolved settings of a task, as YAML", description=LAYERS)
+    config.add_argument("label", help="label of the task in the pipeline, e.g. multi_band")
+    config.add_argument("--history", metavar="FIELD", help="who set this field, and where: e.g. fit.max_iter")
+    add_settings(config)
+    config.set_defaults(function="show_config")
+    pipeline = what.add_parser("pipeline", help="tasks of a pipeline, in order, with their datasets")
+    pipeline.add_argument("name", nargs="?", default="multiband", help="name or file (default: multiband)")
+    pipeline.set_defaults(function="show_pipeline")
