@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from .exceptions import ConfigError
+from .exceptions import ConfigError, InputError
 from .framework import (
     Layer,
     Observer,
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
     from .access import Models
     from .apportion import Apportioned
+    from .detect import Selection
+    from .geometry import Box
     from .image import MultibandExposure
     from .models import ParentModel
     from .products import CatalogLayout
@@ -89,6 +93,8 @@ def deblend(
     *,
     pipeline: str | Path = "multiband",
     frame: str | None = None,
+    only: int | Iterable[int] = (),
+    bbox: str | Box | None = None,
     observer: Observer | None = None,
 ) -> DeblendResult:
     """Detect, deblend and measure everything on a set of coadds.
@@ -108,6 +114,13 @@ def deblend(
         Definition, by name or as a file.
     frame : str, optional
         Frame of ``ra dec``; default: ICRS.
+    only : int or iterable of int
+        Identifiers of the parents to deblend, as they stand in ``parents``; default: all. The others are detected too
+        and keep their rows, with the reason ``not_selected``: identifiers, models and measurements of those that are
+        deblended are those of a run on everything.
+    bbox : str or Box, optional
+        Deblend only parents with a pixel in this box: ``"X0:X1,Y0:Y1"`` in pixels, 0-based, X1 and Y1 not included, or
+        a `geometry.Box`. With ``only``, both must hold.
     observer : Observer, optional
         Is told of progress.
 
@@ -119,7 +132,7 @@ def deblend(
     Raises
     ------
     InputError
-        If the sources cannot be used.
+        If the sources cannot be used, there is no parent of an identifier in ``only``, or no parent is selected.
     ConfigError
         If a setting is unknown or out of range; the message says where it was set.
     PipelineError
@@ -131,6 +144,9 @@ def deblend(
         from .image import read_sources  # noqa: PLC0415 - reads tables with astropy
 
         inputs["source_list"] = read_sources(sources, coadds.wcs, shape=coadds.box.shape, frame=frame)
+    selection = _selection(only, bbox)
+    if not selection.is_all:
+        inputs["selection"] = selection
     result = run_pipeline(loaded, inputs, observer=observer)
     result.raise_failures()
     return _collect(coadds, loaded, result.datasets, result.reports)
@@ -152,6 +168,20 @@ def _layer(config: Settings) -> Layer:
     if isinstance(config, (str, Path)):
         return layer_from_file(Path(config))
     raise ConfigError(f"settings must be a mapping by label, or a YAML file, not {type(config).__name__}")
+
+
+def _selection(only: int | Iterable[int], bbox: str | Box | None) -> Selection:
+    from .detect import Selection, parse_bbox  # noqa: PLC0415 - loads the numerics
+    from .geometry import Box  # noqa: PLC0415
+
+    numbers: list[Any] = list(only) if isinstance(only, Iterable) else [only]
+    wrong = [number for number in numbers if not isinstance(number, Integral)]
+    if wrong:
+        raise InputError(f"only takes identifiers of parents, which are whole numbers; got {wrong[0]!r}")
+    if not isinstance(bbox, (str, Box, NoneType)):
+        raise InputError(f'bbox must be "X0:X1,Y0:Y1" or a Box, got {bbox!r}')
+    box = parse_bbox(bbox) if isinstance(bbox, str) else bbox
+    return Selection(tuple(dict.fromkeys(int(number) for number in numbers)), box)
 
 
 def _collect(

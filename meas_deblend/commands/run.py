@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..api import deblend
+from ..detect import Selection, parse_bbox
 from ..exceptions import PipelineError
 from ..framework import prepare_output, watching
 from ..image import read_coadds, read_sources
@@ -40,14 +41,16 @@ def run(options: argparse.Namespace) -> int:
     with shown_warnings():
         planes, read_options = planes_of(options), read_options_of(options)
         layers = checked_layers(options, options.survey)
+        selection = Selection(tuple(options.only), None if options.bbox is None else parse_bbox(options.bbox))
         if not options.overwrite:
             prepare_output(options.out)  # a folder in use is told before the coadds are read
         coadds = read_coadds(planes, **read_options)
-        sources = _sources(options, coadds)
+        selection.check_box(coadds.box)
+        settings = Settings(options.pipeline, layers, _sources(options, coadds), selection)
         # Only now, so that input that cannot be used costs nobody the earlier run.
         folder = prepare_output(options.out, options.overwrite)
         context = RunContext(options.command_line, planes, read_options, figures=not options.no_figures)
-        return deblend_and_write(coadds, folder, context, Settings(options.pipeline, layers, sources))[0]
+        return deblend_and_write(coadds, folder, context, settings)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,14 @@ class Settings:
         Settings, low to high; the pipeline takes them.
     sources : mapping of str to array, optional
         Columns ``x``, ``y`` and ``name`` of the sources to deblend.
+    selection : Selection
+        Which parents are deblended.
     """
 
     pipeline: str
     layers: Sequence[Layer]
     sources: Mapping[str, Any] | None = None
+    selection: Selection = field(default_factory=Selection)
 
 
 def deblend_and_write(
@@ -100,6 +106,8 @@ def deblend_and_write(
                 settings.layers,
                 settings.sources,
                 pipeline=settings.pipeline,
+                only=settings.selection.only,
+                bbox=settings.selection.bbox,
                 observer=observer,
             )
     except PipelineError as error:

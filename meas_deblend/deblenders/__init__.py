@@ -7,6 +7,7 @@ from .none import NoDeblending, NoneOptions
 from .protocol import Deblender
 from .registry import deblender_names, get_deblender, register_deblender
 from .seeds import seeds_from_models
+from .selected import deblend_if_selected
 from .sep_segmentation import SepOptions, SepSegmentation
 from .single_band import SingleBand, SingleBandOptions
 
@@ -21,6 +22,7 @@ __all__ = [
     "SepSegmentation",
     "SingleBand",
     "SingleBandOptions",
+    "deblend_if_selected",
     "deblender_names",
     "get_deblender",
     "parent_without_models",

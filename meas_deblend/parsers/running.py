@@ -16,6 +16,7 @@ RUN_EXAMPLES = """\
 examples:
   meas-deblend run --coadd g=g.fits r=r.fits i=i.fits --survey hsc --out out/
   meas-deblend run --coadd r=image.fits,weight=weight.fits --psf fwhm=0.7 --zeropoint 27 --out out/
+  meas-deblend run --coadd g=g.fits r=r.fits i=i.fits --survey hsc --only 17 23 --out again/
   meas-deblend run --coadd g=g.fits r=r.fits --sources mine.csv --out out/ -c multi_band:fit.max_iter=50
 """
 
@@ -33,6 +34,11 @@ def add_run(commands: Commands) -> None:
     run.add_argument("--sources", metavar="FILE", help="table (CSV, FITS, Parquet) of positions to deblend instead of "
                      "detected peaks: columns x y (pixels, 0-based) or ra dec (degrees)")  # fmt: skip
     run.add_argument("--frame", help="frame of ra and dec in --sources (default: the table's column frame, else icrs)")
+    run.add_argument("--only", nargs="+", type=int, default=[], metavar="PARENT", help="deblend only these parents, by "
+                     "their parentObjectId in the parents table of a run with the same detection; the others keep rows "
+                     "with the reason not_selected")  # fmt: skip
+    run.add_argument("--bbox", metavar="X0:X1,Y0:Y1", help="deblend only parents with a pixel in this box: columns X0 "
+                     "to X1 - 1 of rows Y0 to Y1 - 1, counted from 0")  # fmt: skip
     add_settings(run)
     add_output(run)
     run.set_defaults(function="run")

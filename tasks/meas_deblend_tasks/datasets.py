@@ -19,6 +19,7 @@ __all__ = [
     "PARENTS",
     "PARENT_MODELS",
     "SEED_MODELS",
+    "SELECTION",
     "SHARING",
     "SOURCE_LIST",
     "SPLIT_PARENTS",
@@ -33,6 +34,7 @@ COADDS = _of_patch("coadds", "MultibandExposure", "Images in all bands.")
 SOURCE_LIST = replace(
     _of_patch("source_list", "SourceList", "Positions that take the place of detected peaks."), optional=True
 )
+SELECTION = replace(_of_patch("selection", "Selection", "Which parents to deblend; all without one."), optional=True)
 DETECTIONS = _of_patch("detections", "Detections", "Parents with their peaks, and who was seen in which band.")
 SPLIT_PARENTS = _of_patch(
     "split_parents",

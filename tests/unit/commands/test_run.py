@@ -169,3 +169,27 @@ def test_the_log_is_left_as_it_was_for_the_next_command(quick):
     for _ in range(2):
         _, _, said = quick("--overwrite")
         assert said.err.count("none: started") == 1
+
+
+def test_some_parents_alone(quick):
+    code, folder, printed = quick("--only", 2, "--bbox", "0:90,0:40")
+    assert code == 0
+    assert list(open_run(folder).parents["deblend_reason"]) == ["not_selected", "", "not_selected"]
+    assert "Traceback" not in printed.err
+
+
+def test_a_parent_that_there_is_not(quick):
+    code, _, printed = quick("--only", 2, 5)
+    assert code == 2
+    expected = "only: 5 is no parent of these coadds with these settings of detection; parents are 1, 2, 3"
+    assert f"meas-deblend: {expected}" in printed.err
+    assert "Traceback" not in printed.err
+
+
+def test_a_box_that_cannot_be_used_costs_no_earlier_run(quick):
+    _, folder, _ = quick()
+    for text, message in (("1:2", "bbox must be X0:X1,Y0:Y1"), ("200:300,0:5", "lies off the image")):
+        code, _, printed = quick("--bbox", text, "--overwrite")
+        assert code == 2
+        assert message in printed.err
+    assert (folder / "run.json").is_file()
