@@ -2,6 +2,7 @@
 
 from .demo import demo
 from .evaluate import compare, evaluate
+from .explain import explain
 from .inject import inject
 from .measure import measure
 from .models import models_convert, models_extract, models_info, models_merge, models_verify
@@ -14,6 +15,7 @@ __all__ = [
     "compare",
     "demo",
     "evaluate",
+    "explain",
     "inject",
     "measure",
     "models_convert",

@@ -9,7 +9,7 @@ from .injecting import add_inject
 from .machine import add_warmup
 from .models import add_models
 from .running import add_demo, add_measure, add_run
-from .showing import add_show
+from .showing import add_explain, add_show
 
 __all__ = ["ADD_COMMANDS", "SIMULATE_PRESETS"]
 
@@ -17,6 +17,7 @@ ADD_COMMANDS = (
     add_run,
     add_demo,
     add_measure,
+    add_explain,
     add_show,
     add_simulate,
     add_evaluate,

@@ -9,7 +9,7 @@ from ._shared import LAYERS, add_settings
 if TYPE_CHECKING:
     from ._types import Commands
 
-__all__ = ["add_show"]
+__all__ = ["add_explain", "add_show"]
 
 
 def add_show(commands: Commands) -> None:
@@ -26,3 +26,19 @@ def add_show(commands: Commands) -> None:
     pipeline = what.add_parser("pipeline", help="tasks of a pipeline, in order, with their datasets")
     pipeline.add_argument("name", nargs="?", default="multiband", help="name or file (default: multiband)")
     pipeline.set_defaults(function="show_pipeline")
+
+
+def add_explain(commands: Commands) -> None:
+    """Add ``explain``."""
+    explain = commands.add_parser(
+        "explain",
+        help="tell the story of an object or parent of a run",
+        description="Tell in sentences what became of one object or parent: where it is, in which bands it was seen, "
+        "its parent, blend and neighbours, how it was deblended and why so, its part of the flux, its flags, and how "
+        "to look at it in Python.",
+    )
+    explain.add_argument("folder", metavar="DIR", help="folder that a run wrote")
+    explain.add_argument("id", type=int, metavar="ID", help="objectId or parentObjectId; that of an isolated object "
+                         "is both, and means the object")  # fmt: skip
+    explain.add_argument("--json", action="store_true", help="facts, sentences and Python lines as JSON")
+    explain.set_defaults(function="explain")
