@@ -11,7 +11,7 @@ from meas_deblend import deblenders
 from meas_deblend.apportion import pixels_of, reapportion_parent
 from meas_deblend.deblenders import MultiBandOptions, SingleBandOptions, get_deblender, seeds_from_models
 from meas_deblend.deblenders.cutout import cut_out
-from meas_deblend.deblenders.multi_band import blend_footprints
+from meas_deblend.deblenders.ladder import blend_footprints
 from meas_deblend.deblenders.psfs import parent_psfs
 from meas_deblend.geometry import Box, Footprint, Image, Parent, Peak
 from meas_deblend.image import MaskPlanes, MultibandExposure, PsfStamp
