@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from numbers import Integral
-from pathlib import Path
-from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from .exceptions import ConfigError, InputError
-from .framework import (
-    Layer,
-    Observer,
-    Outcome,
-    Pipeline,
-    QuantumReport,
-    layer_from_dict,
-    layer_from_file,
-    load_pipeline,
-    run_pipeline,
-)
+from .arguments import datasets_of, layers_of, selection_of
+from .framework import Observer, Outcome, Pipeline, QuantumReport, load_pipeline, run_pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from .access import Models
     from .apportion import Apportioned
-    from .detect import Selection
+    from .arguments import Settings
     from .geometry import Box
     from .image import MultibandExposure
     from .models import ParentModel
@@ -36,8 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["DeblendResult", "deblend"]
 
 _MADE = ("objects", "parents", "ledger", "flux_covariance", "noise_correlation")
-
-Settings = Mapping[str, Any] | str | Path | Layer
 
 
 @dataclass(frozen=True)
@@ -138,50 +123,11 @@ def deblend(
     PipelineError
         If a step failed; single parents that fail do not raise, they are flagged.
     """
-    loaded = load_pipeline(pipeline, survey=survey, layers=_layers(config))
-    inputs: dict[str, object] = {"coadds": coadds}
-    if sources is not None:
-        from .image import read_sources  # noqa: PLC0415 - reads tables with astropy
-
-        inputs["source_list"] = read_sources(sources, coadds.wcs, shape=coadds.box.shape, frame=frame)
-    selection = _selection(only, bbox)
-    if not selection.is_all:
-        inputs["selection"] = selection
+    loaded = load_pipeline(pipeline, survey=survey, layers=layers_of(config))
+    inputs = datasets_of(coadds, sources, frame, selection_of(only, bbox))
     result = run_pipeline(loaded, inputs, observer=observer)
     result.raise_failures()
     return _collect(coadds, loaded, result.datasets, result.reports)
-
-
-def _layers(config: Settings | Sequence[Settings] | None) -> tuple[Layer, ...]:
-    if config is None:
-        return ()
-    if isinstance(config, (Mapping, str, Path, Layer)):
-        return (_layer(config),)
-    return tuple(_layer(one) for one in config)
-
-
-def _layer(config: Settings) -> Layer:
-    if isinstance(config, Layer):
-        return config
-    if isinstance(config, Mapping):
-        return layer_from_dict(config)
-    if isinstance(config, (str, Path)):
-        return layer_from_file(Path(config))
-    raise ConfigError(f"settings must be a mapping by label, or a YAML file, not {type(config).__name__}")
-
-
-def _selection(only: int | Iterable[int], bbox: str | Box | None) -> Selection:
-    from .detect import Selection, parse_bbox  # noqa: PLC0415 - loads the numerics
-    from .geometry import Box  # noqa: PLC0415
-
-    numbers: list[Any] = list(only) if isinstance(only, Iterable) else [only]
-    wrong = [number for number in numbers if not isinstance(number, Integral)]
-    if wrong:
-        raise InputError(f"only takes identifiers of parents, which are whole numbers; got {wrong[0]!r}")
-    if not isinstance(bbox, (str, Box, NoneType)):
-        raise InputError(f'bbox must be "X0:X1,Y0:Y1" or a Box, got {bbox!r}')
-    box = parse_bbox(bbox) if isinstance(bbox, str) else bbox
-    return Selection(tuple(dict.fromkeys(int(number) for number in numbers)), box)
 
 
 def _collect(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._phrases import counted, number, percent, position, together
 from ._neighbours import neighbour_overlaps
-from ._phrases import counted, number, percent, position, together
 from ._row_facts import fit_facts, flag_facts, outcome_facts, plain
 from ._sentences import fit_sentences, flag_sentences, outcome_sentences
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from .._phrases import together
 from ..products import REASONS, aperture_name, declaration
-from ._phrases import together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._phrases import counted, together
 from ..products import OUTCOMES
-from ._phrases import counted, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

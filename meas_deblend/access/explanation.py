@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._phrases import counted
 from ..exceptions import ModelError
 from ._object_story import object_facts, object_sentences
 from ._parent_story import parent_facts, parent_sentences
-from ._phrases import counted
 
 if TYPE_CHECKING:
     from ..geometry import IntArray

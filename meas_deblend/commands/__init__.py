@@ -6,6 +6,7 @@ from .explain import explain
 from .inject import inject
 from .measure import measure
 from .models import models_convert, models_extract, models_info, models_merge, models_verify
+from .plan import plan
 from .run import run
 from .show import show_config, show_pipeline, show_tasks
 from .simulate import simulate
@@ -23,6 +24,7 @@ __all__ = [
     "models_info",
     "models_merge",
     "models_verify",
+    "plan",
     "run",
     "show_config",
     "show_pipeline",

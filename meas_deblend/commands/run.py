@@ -11,9 +11,9 @@ from ..api import deblend
 from ..detect import Selection, parse_bbox
 from ..exceptions import PipelineError
 from ..framework import prepare_output, watching
-from ..image import read_coadds, read_sources
+from ..image import read_coadds
 from ..output import RunContext, write_run
-from ._coadds import planes_of, read_options_of
+from ._coadds import planes_of, read_options_of, sources_of
 from ._settings import checked_layers, say, shown_warnings, start_log
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
             prepare_output(options.out)  # a folder in use is told before the coadds are read
         coadds = read_coadds(planes, **read_options)
         selection.check_box(coadds.box)
-        settings = Settings(options.pipeline, layers, _sources(options, coadds), selection)
+        settings = Settings(options.pipeline, layers, sources_of(options, coadds), selection)
         # Only now, so that input that cannot be used costs nobody the earlier run.
         folder = prepare_output(options.out, options.overwrite)
         context = RunContext(options.command_line, planes, read_options, figures=not options.no_figures)
@@ -145,11 +145,3 @@ def _ledger_line(result: DeblendResult) -> str:
     # Rounded before it is printed, so that a tiny negative part does not show as -0.0 %.
     part = {n: round(float(ledger[n].sum()) / total, 3) + 0.0 if total else 0.0 for n in ("unassigned", "masked")}
     return f"ledger closes: {part['unassigned']:.1%} of the flux unassigned, {part['masked']:.1%} masked"
-
-
-def _sources(options: argparse.Namespace, coadds: MultibandExposure) -> dict[str, Any] | None:
-    """Columns of the list of sources, if there is one."""
-    if options.sources is None:
-        return None
-    found = read_sources(options.sources, coadds.wcs, shape=coadds.box.shape, frame=options.frame)
-    return {"x": found.x, "y": found.y, "name": found.names}

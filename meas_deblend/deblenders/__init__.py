@@ -1,6 +1,7 @@
 """Deblenders behind one protocol, found by name; those of the package are none, sep, single_band and multi_band."""
 
 from .failed import parent_without_models
+from .ladder import PlannedPart, plan_parent
 from .limits import BlendLimits
 from .multi_band import MultiBand, MultiBandOptions
 from .none import NoDeblending, NoneOptions
@@ -18,6 +19,7 @@ __all__ = [
     "MultiBandOptions",
     "NoDeblending",
     "NoneOptions",
+    "PlannedPart",
     "SepOptions",
     "SepSegmentation",
     "SingleBand",
@@ -26,6 +28,7 @@ __all__ = [
     "deblender_names",
     "get_deblender",
     "parent_without_models",
+    "plan_parent",
     "register_deblender",
     "seeds_from_models",
 ]

@@ -8,13 +8,14 @@ from .evaluating import SIMULATE_PRESETS, add_compare, add_evaluate, add_simulat
 from .injecting import add_inject
 from .machine import add_warmup
 from .models import add_models
-from .running import add_demo, add_measure, add_run
+from .running import add_demo, add_measure, add_plan, add_run
 from .showing import add_explain, add_show
 
 __all__ = ["ADD_COMMANDS", "SIMULATE_PRESETS"]
 
 ADD_COMMANDS = (
     add_run,
+    add_plan,
     add_demo,
     add_measure,
     add_explain,

@@ -10,7 +10,7 @@ from ._shared import LAYERS, add_coadds, add_layers, add_output, add_settings
 if TYPE_CHECKING:
     from ._types import Commands
 
-__all__ = ["add_demo", "add_measure", "add_run"]
+__all__ = ["add_demo", "add_measure", "add_plan", "add_run"]
 
 RUN_EXAMPLES = """\
 examples:
@@ -18,6 +18,11 @@ examples:
   meas-deblend run --coadd r=image.fits,weight=weight.fits --psf fwhm=0.7 --zeropoint 27 --out out/
   meas-deblend run --coadd g=g.fits r=r.fits i=i.fits --survey hsc --only 17 23 --out again/
   meas-deblend run --coadd g=g.fits r=r.fits --sources mine.csv --out out/ -c multi_band:fit.max_iter=50
+"""
+PLAN_EXAMPLES = """\
+examples:
+  meas-deblend plan --coadd g=g.fits r=r.fits i=i.fits --survey hsc
+  meas-deblend plan --coadd g=g.fits r=r.fits --survey hsc -c multi_band:memory_budget=500 --json > plan.json
 """
 
 
@@ -31,17 +36,45 @@ def add_run(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_coadds(run)
-    run.add_argument("--sources", metavar="FILE", help="table (CSV, FITS, Parquet) of positions to deblend instead of "
-                     "detected peaks: columns x y (pixels, 0-based) or ra dec (degrees)")  # fmt: skip
-    run.add_argument("--frame", help="frame of ra and dec in --sources (default: the table's column frame, else icrs)")
-    run.add_argument("--only", nargs="+", type=int, default=[], metavar="PARENT", help="deblend only these parents, by "
-                     "their parentObjectId in the parents table of a run with the same detection; the others keep rows "
-                     "with the reason not_selected")  # fmt: skip
-    run.add_argument("--bbox", metavar="X0:X1,Y0:Y1", help="deblend only parents with a pixel in this box: columns X0 "
-                     "to X1 - 1 of rows Y0 to Y1 - 1, counted from 0")  # fmt: skip
+    _add_what(run)
     add_settings(run)
     add_output(run)
     run.set_defaults(function="run")
+
+
+def add_plan(commands: Commands) -> None:
+    """Add ``plan``."""
+    plan = commands.add_parser(
+        "plan",
+        help="say what a run will do, and what it will take, before it starts",
+        description="Detect and deconvolve, and say for each parent on which rung of the ladder a run with the same "
+        "arguments will deblend it, why so, and what that is predicted to take in time and memory. Nothing is fitted, "
+        "and no file is written. " + LAYERS,
+        epilog=PLAN_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_coadds(plan)
+    _add_what(plan)
+    add_settings(plan)
+    plan.add_argument("-j", "--jobs", type=int, default=1, metavar="N",
+                      help="processes for which the elapsed time is predicted (default: 1)")  # fmt: skip
+    plan.add_argument("--top", type=int, default=20, metavar="N",
+                      help="list the N most costly parents; 0: none (default: 20)")  # fmt: skip
+    plan.add_argument("--json", action="store_true", help="all parents and the totals as JSON")
+    plan.set_defaults(function="plan")
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
+    """Which positions, and which parents, are deblended."""
+    parser.add_argument("--sources", metavar="FILE", help="table (CSV, FITS, Parquet) of positions to deblend instead "
+                        "of detected peaks: columns x y (pixels, 0-based) or ra dec (degrees)")  # fmt: skip
+    parser.add_argument("--frame", help="frame of ra and dec in --sources (default: the table's column frame, else "
+                        "icrs)")  # fmt: skip
+    parser.add_argument("--only", nargs="+", type=int, default=[], metavar="PARENT", help="deblend only these parents, "
+                        "by their parentObjectId in the parents table of a run with the same detection; the others "
+                        "keep rows with the reason not_selected")  # fmt: skip
+    parser.add_argument("--bbox", metavar="X0:X1,Y0:Y1", help="deblend only parents with a pixel in this box: columns "
+                        "X0 to X1 - 1 of rows Y0 to Y1 - 1, counted from 0")  # fmt: skip
 
 
 def add_demo(commands: Commands) -> None:

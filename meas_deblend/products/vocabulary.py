@@ -30,9 +30,7 @@ class Reason:
 
 _REASONS = (
     Reason("", "none", "Nothing went wrong."),
-    Reason(
-        "split", "none", "A blend was over a budget: parts were fitted in turn, without their neighbours' light."
-    ),
+    Reason("split", "none", "A blend was over a budget: parts were fitted in turn, without their neighbours' light."),
     Reason("over_memory_budget", "skipped", "A blend was predicted to need more memory than the budget."),
     Reason("over_cost_budget", "skipped", "A blend was predicted to need more processor time than the budget."),
     Reason("too_many_peaks", "skipped", "The parent, or one of its blends, has more peaks than the limit."),

@@ -5,8 +5,8 @@ import pytest
 from astropy.table import Table
 from synthetic_models import make_parent
 
+from meas_deblend._phrases import counted, number, percent, position, together
 from meas_deblend.access._neighbours import neighbour_overlaps
-from meas_deblend.access._phrases import counted, number, percent, position, together
 from meas_deblend.access._row_facts import flag_facts, plain
 from meas_deblend.access._sentences import fit_sentences, flag_sentences, outcome_sentences
 from meas_deblend.apportion import render_templates
@@ -87,7 +87,7 @@ def test_what_went_wrong_is_told_in_words():
         "message": "700 peaks exceed the limit of 600",
     }
     first, second, third = outcome_sentences(facts)
-    assert first.startswith("The deblending of its parent by multi_band is degraded: a simpler deblender")
+    assert first.startswith("The deblending of its parent by multi_band is degraded: a lower rung")
     assert second == "The reason is too_many_peaks: the parent has more peaks than the limit."
     assert third == "In detail: 700 peaks exceed the limit of 600."
     fine = {**facts, "kind": "parent", "outcome": "ok", "reason": "", "message": ""}

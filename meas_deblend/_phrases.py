@@ -1,4 +1,4 @@
-"""Words and numbers put together for people."""
+"""Words and numbers put together for people; only the standard library is used, so that any module may."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["counted", "number", "percent", "position", "together"]
+__all__ = ["by_count", "counted", "duration", "number", "percent", "position", "together"]
 
 
 def counted(count: int, what: str, several: str = "") -> str:
@@ -47,3 +47,17 @@ def position(x: float, y: float, sky: Sequence[float] | None) -> str:
     """Where something is: pixels, and ICRS degrees where they are known."""
     where = f"x = {x:.2f}, y = {y:.2f}"
     return where if sky is None else f"{where} (RA {sky[0]:.6f}°, Dec {sky[1]:+.6f}°)"
+
+
+def by_count(counts: Mapping[str, int]) -> str:
+    """List names with their counts: "117 full_multi_band, 3 one_component"; "none" without any."""
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"
+
+
+def duration(seconds: float) -> str:
+    """Give a time in the unit that suits it: "0.3 s", "12 s", "4.5 min", "2.1 h"."""
+    for limit, divisor, unit in ((100.0, 1.0, "s"), (6000.0, 60.0, "min")):
+        if seconds < limit:
+            value = seconds / divisor
+            return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"
+    return f"{seconds / 3600:.1f} h"
