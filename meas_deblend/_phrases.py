@@ -25,9 +25,9 @@ def together(items: Iterable[str], last: str = "and") -> str:
 
 
 def percent(fraction: float) -> str:
-    """Fraction as a percentage with as many digits as it deserves: "0.04 %", "3.4 %", "34 %"."""
+    """Fraction as a percentage with as many digits as it deserves: "0 %", "0.04 %", "3.4 %", "34 %"."""
     value = 100 * fraction
-    digits = 0 if abs(value) >= 10 else 1 if abs(value) >= 1 else 2
+    digits = 0 if abs(value) >= 10 or value == 0 else 1 if abs(value) >= 1 else 2
     return f"{value:.{digits}f} %"
 
 

@@ -137,10 +137,10 @@ def _family(facts: Facts) -> str:
     if parent["isolated"]:
         return f"It is isolated: the only peak of its parent, which has {pixels} and the same identifier."
     others = (blend["objects"] or 1) - 1
-    together_with = f"together with {counted(others, 'other')}" if others else "alone"
+    with_whom = f"together with {counted(others, 'other')}" if others else "alone"
     return (
         f"It is one of {counted(parent['peaks'], 'child', 'children')} of parent {parent['id']}, which has {pixels}; "
-        f"it was deblended {together_with}, as blend {blend['id']}."
+        f"it is in blend {blend['id']} {with_whom}."
     )
 
 
@@ -161,6 +161,9 @@ def _company(facts: Facts) -> Iterator[str]:
     if facts["parent"]["isolated"]:
         return
     near = facts["neighbours"]
+    if not facts["fit"]["components"]:
+        yield "It has no model, so nothing is known of its neighbours' light on it."
+        return
     if not near:
         yield "No other object's model overlaps with its own."
         return

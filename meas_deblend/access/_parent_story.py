@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._phrases import counted, number, percent, together
+from ..products import RUNGS
 from ._row_facts import fit_facts, flag_facts, outcome_facts, plain
 from ._sentences import fit_sentences, flag_sentences, outcome_sentences
 
@@ -43,6 +44,7 @@ def parent_facts(run: Run, parent_id: int) -> Facts:
         },
         "children": [int(number) for number in children["objectId"]],
         **outcome_facts(row),
+        "rungs": _rungs(children),
         "fit": {**fit_facts(row), "not_converged": _not_converged(children)},
         "flux": _accounts(run, parent_id, layout.image_unit),
         "flags": flag_facts("parents", row, layout),
@@ -66,6 +68,12 @@ def parent_sentences(facts: Facts) -> Iterator[str]:
     yield from _fits(facts["fit"])
     yield from _account(facts["flux"])
     yield from flag_sentences(facts["flags"])
+
+
+def _rungs(children: Any) -> dict[str, int]:
+    """Children by rung, top to bottom; empty for deblenders without a ladder."""
+    found = Counter(str(rung) for rung in children["deblend_rung"]) if "deblend_rung" in children.colnames else {}
+    return {rung: found[rung] for rung in RUNGS if rung and rung in found}
 
 
 def _not_converged(children: Any) -> dict[str, int]:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from .._phrases import together
-from ..products import REASONS, aperture_name, declaration
+from ..products import REASONS, RUNGS, aperture_name, declaration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,10 +30,12 @@ def plain(row: Any, name: str) -> Any:
 
 
 def outcome_facts(row: Any) -> Facts:
-    """How the deblending went: deblender, outcome, reason and what it means, details where there are any."""
-    reason = str(plain(row, "deblend_reason") or "")
+    """How the deblending went: rung, deblender, outcome, reason and what they mean, details where there are any."""
+    reason, rung = (str(plain(row, name) or "") for name in ("deblend_reason", "deblend_rung"))
     known = REASONS.get(reason)
     return {
+        "rung": rung,
+        "rung_meaning": RUNGS.get(rung, "") if rung else "",
         "deblender": plain(row, "deblend_deblender"),
         "outcome": plain(row, "deblend_outcome"),
         "reason": reason,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._phrases import counted, together
-from ..products import OUTCOMES
+from .._phrases import by_count, counted, together
+from ..products import FLAVOR_PREFIXES, OUTCOMES, RUNGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,18 +23,32 @@ _ENDS = {
 
 
 def outcome_sentences(facts: Facts) -> Iterator[str]:
-    """Tell how the deblending went, and why."""
-    whose = "parent" if facts["kind"] == "object" else "it"
-    outcome = facts["outcome"]
-    subject = f"The deblending of its {whose}" if whose == "parent" else "Its deblending"
-    if outcome == "ok" and not facts["reason"]:
-        yield f"{subject} by {facts['deblender']} went as it was asked for."
+    """Tell how the deblending went, on which rung, and why."""
+    whose = "Its parent" if facts["kind"] == "object" else "It"
+    outcome, by = facts["outcome"], f"by {facts['deblender']}"
+    if facts["reason"] == "not_selected":
+        yield f"{whose} was not deblended."
+    elif outcome == "ok":
+        yield f"{whose} was deblended {by} as it was asked for."
     else:
-        yield f"{subject} by {facts['deblender']} is {outcome}: {_small(OUTCOMES.get(outcome, 'not known to us.'))}"
+        how = f"could not be deblended {by}" if outcome == "failed" else f"was deblended {by}, but {outcome}"
+        yield f"{whose} {how}: {_small(OUTCOMES.get(outcome, 'not known to us.'))}"
+    yield from _rungs(facts)
     if facts["reason"]:
         yield f"The reason is {facts['reason']}: {_small(facts['reason_meaning'] or 'not known to us.')}"
     if facts["message"]:
         yield f"In detail: {facts['message'].rstrip('.')}."
+
+
+def _rungs(facts: Facts) -> Iterator[str]:
+    if facts.get("rung"):
+        yield f"It is on the rung {facts['rung']}: {_small(facts['rung_meaning'])}"
+    rungs = facts.get("rungs", {})
+    if len(rungs) == 1:
+        (rung,) = rungs
+        yield f"Its children are on the rung {rung}: {_small(RUNGS.get(rung, 'not known to us.'))}"
+    elif rungs:
+        yield f"Its children are on these rungs: {by_count(rungs)}."
 
 
 def fit_sentences(fit: Facts) -> Iterator[str]:
@@ -53,15 +67,33 @@ def fit_sentences(fit: Facts) -> Iterator[str]:
 
 
 def flag_sentences(flags: Iterable[Facts]) -> Iterator[str]:
-    """Tell which flags are set, and what each says."""
+    """Tell which flags are set, and what each says; those that say the same of several things are put together."""
     every = list(flags)
     if not every:
         yield "No flag is set."
         return
     yield f"{counted(len(every), 'flag is', 'flags are')} set:"
-    for one in every:
+    has_model = all(one["name"] != "deblend_noModel" for one in every)
+    told = [one for one in every if has_model or not _is_of_model(one["name"])]
+    groups: dict[tuple[str, str], list[str]] = {}
+    for one in told:
         bands = f" ({together(one['bands'])})" if one["bands"] else ""
-        yield f"- {one['name']}{bands}: {_small(one['meaning'])}"
+        groups.setdefault((bands, _of_what_it_flags(one)), []).append(one["name"])
+    for (bands, meaning), names in groups.items():
+        yield f"- {', '.join(names)}{bands}: {meaning.replace('{it}', 'it' if len(names) == 1 else 'each of them')}"
+    if len(told) < len(every):
+        yield f"- {len(every) - len(told)} of what would be measured on its model, as it has none."
+
+
+def _is_of_model(flag: str) -> bool:
+    return flag == "modelFlux_flag" or flag.startswith(tuple(prefix for prefix in FLAVOR_PREFIXES if prefix))
+
+
+def _of_what_it_flags(flag: Facts) -> str:
+    """Meaning of a flag, the name of what it flags replaced, so that flags that say the same are seen to."""
+    subject = flag["name"].removesuffix("_flag") + " "
+    meaning: str = flag["meaning"]
+    return f"what {{it}} flags {meaning.removeprefix(subject)}" if meaning.startswith(subject) else _small(meaning)
 
 
 def _small(sentence: str) -> str:

@@ -15,6 +15,7 @@ from ..image import read_coadds
 from ..output import RunContext, write_run
 from ._coadds import planes_of, read_options_of, sources_of
 from ._settings import checked_layers, say, shown_warnings, start_log
+from ._summary import outcome_lines
 
 if TYPE_CHECKING:
     import argparse
@@ -129,14 +130,7 @@ def _summary(result: DeblendResult, record: RunRecord, folder: Path, seconds: fl
         f"{counts['objects']} objects ({counts['isolated']} isolated, {children} deblended) "
         f"in {counts['parents']} parents, {seconds:.1f} s"
     ]
-    if counts["degraded"] or counts["failed"]:
-        reasons = sorted({str(reason) for reason in result.parents["deblend_reason"] if reason})
-        lines.append(
-            f"{counts['degraded']} parents degraded, {counts['failed']} failed ({', '.join(reasons)}): "
-            "see deblend_reason and deblend_message in parents.parquet"
-        )
-    lines.append(_ledger_line(result))
-    return [*lines, f"written to {folder}"]
+    return [*lines, *outcome_lines(result.objects, counts), _ledger_line(result), f"written to {folder}"]
 
 
 def _ledger_line(result: DeblendResult) -> str:

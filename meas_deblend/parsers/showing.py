@@ -14,7 +14,7 @@ __all__ = ["add_explain", "add_show"]
 
 def add_show(commands: Commands) -> None:
     """Add ``show``."""
-    show = commands.add_parser("show", help="show tasks, a task's settings or a pipeline")
+    show = commands.add_parser("show", help="show tasks, a task's settings, a pipeline or a finished run")
     what = show.add_subparsers(title="what", dest="what", metavar="WHAT", required=True)
     tasks = what.add_parser("tasks", help="table of all tasks: label, class, config, inputs, outputs")
     tasks.set_defaults(function="show_tasks")
@@ -26,6 +26,11 @@ def add_show(commands: Commands) -> None:
     pipeline = what.add_parser("pipeline", help="tasks of a pipeline, in order, with their datasets")
     pipeline.add_argument("name", nargs="?", default="multiband", help="name or file (default: multiband)")
     pipeline.set_defaults(function="show_pipeline")
+    run = what.add_parser("run", help="what became of the objects of a finished run, by rung and reason")
+    run.add_argument("folder", metavar="DIR", help="folder that a run wrote")
+    run.add_argument("--reason", metavar="REASON", help="print the identifiers of the parents with objects of this "
+                     "reason instead, one per line, e.g. for run --only")  # fmt: skip
+    run.set_defaults(function="show_run")
 
 
 def add_explain(commands: Commands) -> None:

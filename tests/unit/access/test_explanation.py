@@ -87,11 +87,11 @@ def test_what_went_wrong_is_told_in_words():
         "message": "700 peaks exceed the limit of 600",
     }
     first, second, third = outcome_sentences(facts)
-    assert first.startswith("The deblending of its parent by multi_band is degraded: a lower rung")
+    assert first.startswith("Its parent was deblended by multi_band, but degraded: a lower rung")
     assert second == "The reason is too_many_peaks: the parent has more peaks than the limit."
     assert third == "In detail: 700 peaks exceed the limit of 600."
     fine = {**facts, "kind": "parent", "outcome": "ok", "reason": "", "message": ""}
-    assert list(outcome_sentences(fine)) == ["Its deblending by multi_band went as it was asked for."]
+    assert list(outcome_sentences(fine)) == ["It was deblended by multi_band as it was asked for."]
 
 
 def made_row(**true):
@@ -111,9 +111,33 @@ def test_flags_are_put_together_by_band_and_aperture():
     first, *rest = flag_sentences(facts)
     assert first == "3 flags are set:"
     assert rest[1] == "- zeroFlux (g and i): it received no flux in g and i."
-    assert rest[2].startswith("- ap06Flux_flag (r): ap06Flux could not be measured")
+    assert rest[2].startswith("- ap06Flux_flag (r): what it flags could not be measured, or too much")
     assert next(flag_sentences(facts[:1])) == "1 flag is set:"
     assert list(flag_sentences([])) == ["No flag is set."]
+
+
+def test_flags_that_say_the_same_are_put_together():
+    names = ("g_centroid_flag", "g_sdssCentroid_flag", "g_convolved_kronFlux_flag", "g_kronFlux_flag")
+    facts = flag_facts("objects", made_row(**dict.fromkeys(names, True)), LAYOUT)
+    lines = list(flag_sentences(facts))
+    assert "- centroid_flag, sdssCentroid_flag (g): what each of them flags is not to be trusted." in lines
+    assert any(line.startswith("- kronFlux_flag, convolved_kronFlux_flag (g): what each") for line in lines)
+    # Without a model, what would be measured on it is only counted.
+    facts = flag_facts("objects", made_row(deblend_noModel=True, **dict.fromkeys(names, True)), LAYOUT)
+    first, *_, last = flag_sentences(facts)
+    assert (first, last) == ("5 flags are set:", "- 1 of what would be measured on its model, as it has none.")
+
+
+def test_rungs_are_told():
+    facts = {"kind": "object", "outcome": "ok", "deblender": "multi_band", "reason": "", "message": ""}
+    rung = {"rung": "psf_templates", "rung_meaning": "The PSF at the peak was scaled to every band."}
+    assert list(outcome_sentences(facts | rung))[1] == (
+        "It is on the rung psf_templates: the PSF at the peak was scaled to every band."
+    )
+    several = facts | {"kind": "parent", "rungs": {"full_multi_band": 3, "psf_templates": 1}}
+    assert list(outcome_sentences(several))[1] == (
+        "Its children are on these rungs: 3 full_multi_band, 1 psf_templates."
+    )
 
 
 def test_every_declared_flag_can_be_told():

@@ -38,7 +38,7 @@ def test_a_child_and_its_neighbours(told, finished):
     child = int(open_run(finished).objects["objectId"][4])
     _, text, _ = told(child)
     assert "It is one of 4 children of parent 3, which has " in text
-    assert re.search(r"deblended together with 3 others, as blend \d+\.", text)
+    assert re.search(r"; it is in blend \d+ together with 3 others\.", text)
     assert re.search(r"Under its own model, [\d.]+ % of the light is its neighbours': .* px away\)", text)
     facts = json.loads(told(child, "--json")[1])
     assert facts["kind"] == "object"
