@@ -7,10 +7,17 @@ on every run, whatever else the machine does meanwhile.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Coefficients", "Cost", "CostModel", "RungCost"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .calibration import Measured
+    from .options import MultiBandOptions
+
+__all__ = ["Coefficients", "Cost", "CostModel", "RungCost", "calibrate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +37,20 @@ class Cost:
 
 
 class Coefficients(BaseModel):
-    """Coefficients of ``constant + bands · (peak · peaks + pixel · area + pair · peaks²)``."""
+    """Coefficients of ``constant + (peak + peak_band · bands) · peaks + pair · peaks² + pixel · bands · area``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     constant: float = Field(0.0, ge=0, description="Whatever the blend.")
-    peak: float = Field(0.0, ge=0, description="Per peak and band.")
+    peak: float = Field(0.0, ge=0, description="Per peak: what its morphology takes.")
+    peak_band: float = Field(0.0, ge=0, description="Per peak and band: what it takes to draw it.")
+    pair: float = Field(0.0, ge=0, description="Per square of the number of peaks: what is solved together.")
     pixel: float = Field(0.0, ge=0, description="Per pixel of the bounding box and band.")
-    pair: float = Field(0.0, ge=0, description="Per square of the number of peaks, and band.")
 
     def of(self, peaks: int, area: int, bands: int) -> float:
         """Evaluate the formula."""
-        return self.constant + bands * (self.peak * peaks + self.pixel * area + self.pair * peaks**2)
+        of_peaks = (self.peak + self.peak_band * bands + self.pair * peaks) * peaks
+        return self.constant + of_peaks + self.pixel * bands * area
 
 
 class RungCost(BaseModel):
@@ -53,15 +62,15 @@ class RungCost(BaseModel):
     memory: Coefficients = Field(Coefficients(), description="Memory in bytes.")
 
 
-def _cost(seconds: tuple[float, float, float, float], memory: tuple[float, float, float, float]) -> RungCost:
-    names = ("constant", "peak", "pixel", "pair")
+def _cost(seconds: tuple[float, ...], memory: tuple[float, ...]) -> RungCost:
+    names = ("constant", "peak", "peak_band", "pair", "pixel")
     return RungCost(
         seconds=Coefficients(**dict(zip(names, seconds, strict=True))),
         memory=Coefficients(**dict(zip(names, memory, strict=True))),
     )
 
 
-_FULL = _cost((0.05, 6e-3, 2.5e-6, 2e-5), (4e6, 9e4, 40.0, 40.0))
+_FULL = _cost((0.0404, 4.44e-3, 7.85e-4, 1.32e-4, 6.32e-7), (3.83e6, 6.7e5, 0.0, 0.0, 104.0))
 
 
 class CostModel(BaseModel):
@@ -76,17 +85,19 @@ class CostModel(BaseModel):
     full_multi_band: RungCost = Field(_FULL, description="The joint fit, bulges and disks apart.")
     joint_profiles: RungCost = Field(_FULL, description="The joint fit of profiles.")
     one_component: RungCost = Field(
-        _cost((0.05, 4e-3, 2.5e-6, 1e-5), (4e6, 8e4, 40.0, 40.0)),
+        _cost((0.0339, 5.48e-3, 5.16e-4, 6.53e-5, 5.3e-7), (2.67e6, 4.56e5, 0.0, 0.0, 80.6)),
         description="The joint fit with one component per source.",
     )
     symmetric_templates: RungCost = Field(
-        _cost((0.02, 2e-3, 1e-6, 0.0), (4e6, 2e4, 20.0, 8.0)), description="Symmetric templates, shapes shared."
+        _cost((0.0177, 9.28e-4, 0.0, 3.81e-5, 1.25e-8), (2.63e6, 0.0, 5790.0, 0.0, 47.5)),
+        description="Symmetric templates, shapes shared.",
     )
     psf_templates: RungCost = Field(
-        _cost((0.01, 2e-4, 2e-7, 0.0), (2e6, 8e3, 20.0, 8.0)), description="The PSF for every peak."
+        _cost((8.65e-3, 0.0, 1.32e-4, 4.44e-8, 4.85e-8), (2.96e6, 3.43e4, 8400.0, 2330.0, 12.9)),
+        description="The PSF for every peak.",
     )
     parent_only: RungCost = Field(
-        _cost((1e-3, 0.0, 0.0, 0.0), (1e5, 0.0, 0.0, 0.0)), description="The parent is kept as it is."
+        _cost((1e-3, 0.0, 0.0, 0.0, 0.0), (1e5, 0.0, 0.0, 0.0, 0.0)), description="The parent is kept as it is."
     )
 
     def predict(self, rung: str, peaks: int, area: int, bands: int) -> Cost:
@@ -116,3 +127,32 @@ class CostModel(BaseModel):
             raise ValueError(f"there are no costs of a rung {rung!r}; known: {known}")
         cost: RungCost = getattr(self, rung)
         return Cost(cost.seconds.of(peaks, area, bands), cost.memory.of(peaks, area, bands))
+
+
+def calibrate(
+    options: MultiBandOptions | None = None,
+    blends: Sequence[tuple[int, int, int]] | None = None,
+    watch: Callable[[Measured], None] | None = None,
+) -> CostModel:
+    """Measure what blends cost on this machine, on drawn ones of several sizes: about a minute.
+
+    Parameters
+    ----------
+    options : MultiBandOptions, optional
+        How blends are fitted, and the rungs that are measured; default: the deblender's.
+    blends : sequence of (int, int, int), optional
+        Peaks, side in pixels and bands (at most five) of the blends; default: `calibration.BLENDS`.
+    watch : callable, optional
+        Is told each measurement, with ``rung``, ``peaks``, ``area``, ``bands`` and ``cost``, as it is made.
+
+    Returns
+    -------
+    CostModel
+        Rungs that ``options`` lack have the coefficients that stand there.
+    """
+    # What is measured has a cost model itself.
+    from .calibration import BLENDS, fit_costs, measure_costs  # noqa: PLC0415
+    from .options import MultiBandOptions as Options  # noqa: PLC0415
+
+    options = Options() if options is None else options
+    return fit_costs(measure_costs(options, BLENDS if blends is None else blends, watch), options.cost)

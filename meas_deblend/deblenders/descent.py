@@ -12,7 +12,7 @@ from .._interrupt import raise_interrupt
 from ..apportion import render_templates
 from ..geometry import Image, Parent
 from ..models import BlendModel, SourceModel, TemplateComponent
-from .blend_fit import BlendFitter, NotFittedError
+from .blend_fit import BlendFitter, FluxErrors, NotFittedError
 from .ladder import Trouble
 from .psfs import blend_psfs
 from .rungs import FITS, PARENT_ONLY, PROFILE_DEBLENDER, SYMMETRIC
@@ -118,9 +118,9 @@ class Descent:
             troubles.append(result)
         raise AssertionError(f"{PARENT_ONLY} cannot fail")
 
-    def again(self, part: PlannedPart, before: Modelled, region: Footprint, light: Image) -> Modelled:
-        """Fit a part once more, on a larger region, on the rung that it came to; what it was if that fails."""
-        work = partial(self._on, before.rung, part.blend, region, before.psfs, light)
+    def again(self, part: PlannedPart, before: Modelled, light: Image) -> Modelled:
+        """Model a part once more, on the rung that it came to; if that fails it stays what it was."""
+        work = partial(self._on, before.rung, part.blend, part.footprint, before.psfs, light)
         result = attempt(self.options, work)
         if not isinstance(result, BlendModel):
             return replace(before, troubles=(*before.troubles, result))
@@ -147,26 +147,47 @@ class Descent:
         if rung == PARENT_ONLY:
             nothing = frozenset({"deblend_noModel"})
             return BlendModel(index, footprint.box, tuple(SourceModel(p.id, p, (), nothing) for p in footprint.peaks))
+        if rung == "joint_profiles":
+            return self._profiles(index, footprint, self._fitter_at(psfs).kernels, light)
         if rung in FITS:
-            return self._fit(rung, index, footprint, psfs, light)
+            return self._with_config(rung, psfs).fit(index, footprint, light)
+        if rung == SYMMETRIC:
+            return self._symmetric(index, footprint, psfs, light)
         work = TemplateWork(self.exposure, footprint, psfs, light)
-        sources = work.symmetric(self.options.templates) if rung == SYMMETRIC else work.psf()
-        if footprint.peaks and not any(source.components for source in sources):
-            if work.has_data:
-                raise NotFittedError("template_failed", f"{rung}: no template of any peak is above 0")
-            raise NotFittedError("no_data", "no pixel of the blend is usable in any band")
-        return BlendModel(index, footprint.box, sources)
+        return _checked(BlendModel(index, footprint.box, work.psf()), work)
 
-    def _fit(self, rung: str, index: int, footprint: Footprint, psfs: BandPsfs, light: Image | None) -> BlendModel:
+    def _symmetric(self, index: int, footprint: Footprint, psfs: BandPsfs, light: Image | None) -> BlendModel:
+        """Symmetric templates of the deconvolved image where a fit could start from it, else of the observed ones."""
+        try:
+            model = self._with_config(SYMMETRIC, psfs).fit(index, footprint, light)
+        except Exception as error:
+            raise_interrupt(error)
+            if not (self.options.catch_failures or isinstance(error, NotFittedError)):
+                raise
+            if isinstance(error, NotFittedError) and error.reason in {"timeout", "no_data"}:
+                raise
+        else:
+            return replace(model, iterations=0, log_likelihood=float("nan"), stop_reason="")
+        work = TemplateWork(self.exposure, footprint, psfs, light)
+        return _checked(BlendModel(index, footprint.box, work.symmetric(self.options.templates)), work)
+
+    def _fitter_at(self, psfs: BandPsfs) -> BlendFitter:
         if isinstance(self.fitter, Trouble):
             raise NotFittedError(self.fitter.reason, self.fitter.message)
-        here = self.fitter.at(psfs)
-        if rung == "joint_profiles":
-            return self._profiles(index, footprint, here.kernels, light)
+        return self.fitter.at(psfs)
+
+    def _with_config(self, rung: str, psfs: BandPsfs) -> BlendFitter:
+        """Fitter for one of the rungs that start with what the joint fit starts with."""
+        fitter, fit = self._fitter_at(psfs), self.options.fit
+        if rung == "full_multi_band":
+            return fitter
+        single = fit.model_copy(update={"max_components": min(1, fit.max_components)})
         if rung == "one_component":
-            most = min(1, self.options.fit.max_components)
-            here = replace(here, config=self.options.fit.model_copy(update={"max_components": most}))
-        return here.fit(index, footprint, light)
+            return replace(fitter, config=single)
+        # Shapes that are not fitted have no errors.
+        errors: FluxErrors = "none" if self.options.flux_errors == "none" else "conditional"
+        first = single.model_copy(update={"max_iter": 0, "final_spectra": False})
+        return replace(fitter, config=first, flux_errors=errors)
 
     def _profiles(self, index: int, footprint: Footprint, kernels: Kernels, light: Image | None) -> BlendModel:
         """Hand a blend to the deblender of profiles as if it were a parent, without its neighbours' light."""
@@ -207,6 +228,15 @@ def attempt(options: MultiBandOptions, action: Callable[[], T]) -> T | Trouble:
         if not options.catch_failures:
             raise
         return Trouble("fit_failed", f"{type(error).__name__}: {error}")
+
+
+def _checked(model: BlendModel, work: TemplateWork) -> BlendModel:
+    """Return the model if any of its sources has a template."""
+    if model.sources and not any(source.components for source in model.sources):
+        if work.has_data:
+            raise NotFittedError("template_failed", "no template of any peak is above 0")
+        raise NotFittedError("no_data", "no pixel of the blend is usable in any band")
+    return model
 
 
 def _labelled(source: SourceModel, rung: str, reason: str) -> SourceModel:

@@ -18,13 +18,10 @@ if TYPE_CHECKING:
     from .multi_band import MultiBandOptions
     from .valleys import Basins
 
-__all__ = ["OVERLAP", "PASSES", "PlannedPart", "Trouble", "blend_footprints", "plan_parent"]
+__all__ = ["PASSES", "PlannedPart", "Trouble", "blend_footprints", "plan_parent"]
 
 PASSES = 2
 """How often the parts of a split blend are fitted: those that came first have not seen the others' models."""
-
-OVERLAP = 4
-"""Pixels by which the last fit of a part reaches over the valleys into its neighbours, whose models are known then."""
 
 _HALVINGS = 5
 """How often parts are halved, at most, until all of them together are within the budget of time."""
@@ -146,7 +143,7 @@ class _Planner:
         split = Trouble("split", f"{over.message}: split into {len(pieces)} parts")
         parts = []
         for part in pieces:
-            each = self._pass_cost(rung, len(part.peaks), part.box)
+            each = self._cost(rung, len(part.peaks), part.box, alone=False)
             if self.options.over_budget(each).reason:
                 parts += self._descend(part, rest, self.options.over_budget(each))
                 continue
@@ -164,18 +161,15 @@ class _Planner:
             most = Cost(seconds / PASSES / 2**halving, self.options.memory_bytes)
 
             def fits(peaks: int, box: Box, most: Cost = most) -> bool:
-                cost = self._pass_cost(rung, peaks, box)
+                cost = self._cost(rung, peaks, box, alone=False)
                 return cost.seconds <= most.seconds and cost.memory <= most.memory
 
             parts = group_basins(self._basins, fits)
-            within = [self._pass_cost(rung, len(p.peaks), p.box) for p in parts if fits(len(p.peaks), p.box)]
-            if len(parts) > 1 and within and PASSES * sum(cost.seconds for cost in within) <= seconds:
+            costs = [self._cost(rung, len(part.peaks), part.box, alone=False) for part in parts]
+            within = [cost.seconds for cost in costs if not self.options.over_budget(cost).reason]
+            if len(parts) > 1 and within and PASSES * sum(within) <= seconds:
                 return parts
         return ()
-
-    def _pass_cost(self, rung: str, peaks: int, box: Box) -> Cost:
-        """Cost of one fit of a part of the blend."""
-        return self._cost(rung, peaks, box.grow(OVERLAP) & self.blend.box, alone=False)
 
     def _cost(self, rung: str, peaks: int, box: Box, *, alone: bool) -> Cost:
         """Cost of one fit; what several put on each other's pixels is kept on the whole parent."""

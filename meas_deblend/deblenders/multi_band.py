@@ -13,7 +13,7 @@ from ..geometry import Image
 from ..models import ParentModel, TemplateComponent
 from .blend_fit import BlendFitter, add_observed
 from .descent import Descent, attempt
-from .ladder import OVERLAP, Trouble, plan_parent
+from .ladder import Trouble, plan_parent
 from .none import NoDeblending, NoneOptions
 from .options import MultiBandOptions
 from .psfs import parent_psfs
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..detect import BandPsfs
-    from ..geometry import Footprint, Parent
+    from ..geometry import Parent
     from ..image import MultibandExposure
     from .descent import Modelled
     from .ladder import PlannedPart
@@ -104,7 +104,7 @@ class _Work:
         if light is not None:
             for k in (k for k in order if parts[k].passes > 1):
                 self._add(done[k], light, -1)
-                done[k] = descent.again(parts[k], done[k], self._region(parts, k), light)
+                done[k] = descent.again(parts[k], done[k], light)
                 self._add(done[k], light)
         return self._sum_up([done[k] for k in range(len(parts))], fitter)
 
@@ -115,16 +115,6 @@ class _Work:
     def _add(self, done: Modelled, light: Image | None, sign: int = 1) -> None:
         if light is not None:
             add_observed(done.model, light, done.kernels, np.flatnonzero(done.psfs.known), sign)
-
-    def _region(self, parts: Sequence[PlannedPart], k: int) -> Footprint:
-        """Pixels of a part, and of its blend around them."""
-        own = parts[k].footprint
-        box = own.box.grow(OVERLAP)
-        whole = np.zeros(box.shape, dtype=bool)
-        for other in (part.footprint for part in parts if part.blend == parts[k].blend):
-            whole |= other.on(box)
-        grown = own.dilate(OVERLAP)
-        return type(own).from_mask(whole & grown.on(box), box.origin, own.peaks)
 
     def _fitter(self) -> BlendFitter:
         fitter = BlendFitter.prepare(self.exposure, self.parent, self.psfs, self.options.fit, self._seeds())

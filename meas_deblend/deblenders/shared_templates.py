@@ -13,6 +13,7 @@ from .._interrupt import raise_interrupt
 from ..geometry import Box, Footprint, Image
 from ..models import PointSourceFit, SourceModel, TemplateComponent
 from .cutout import cut_out
+from .peak_models import CAUSES
 from .rungs import PARENT_ONLY, POINTS, SYMMETRIC
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ __all__ = ["TemplateWork"]
 
 FAINT = 0.1
 """Part of the noise of a pixel below which a shared shape counts as 0: boxes follow the sources, not their parent."""
+
+ROUNDS = 3
+"""Least number of rounds in which templates are built without their neighbours': without them, sources that stand
+between two others take both in, and their fluxes are off by twice as much."""
 
 _RIDGE = 1e-6
 """Added to the normal matrix of unit-norm templates, so that two that are alike have a solution."""
@@ -87,6 +92,7 @@ class TemplateWork:
         if not known.any() or not self.blend.peaks:
             return self._sources(cutout, [_Shapes((), PARENT_ONLY) for _ in self.blend.peaks])
         plane = _Plane.of(cutout, known, self.psfs)
+        config = config.model_copy(update={"iterate_templates": max(config.iterate_templates, ROUNDS)})
         if plane.psf is None:
             config = config.model_copy(update={"fit_psfs": False, "edge_handling": "clip"})
         given = ParentInput(
@@ -125,7 +131,7 @@ class TemplateWork:
         return np.asarray((self.blend.on(cutout.box) & ~cutout.bad).any(axis=(1, 2)))
 
     def _shape(self, peak: Peak, template: PeakTemplate, sigma: float) -> _Shapes:
-        flags = {flag for flag, cause in _CAUSES.items() if cause in template.flags}
+        flags = {flag for flag, cause in CAUSES.items() if cause in template.flags}
         if template.status != "ok" or not np.any(template.image.array > 0):
             return self._point(peak.center)
         if template.psf.is_psf:
@@ -162,10 +168,6 @@ class TemplateWork:
         )
 
 
-_CAUSES = {"deblend_rampedTemplate": "ramped_template", "deblend_patchedTemplate": "patched_template"}
-"""Object flags, and the template's flag that sets them."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Plane:
     """All bands in one: their sum, weighted by their noise."""
@@ -196,18 +198,22 @@ class _Plane:
 
 
 def _stamp_at(psf: Psf, stamp: FloatArray, center: tuple[float, float]) -> Image:
-    """PSF at a position: with its shift within the pixel where it is defined there, else as it is elsewhere."""
+    """PSF at a position: with its shift within the pixel where it has one and is defined, else as it is elsewhere."""
+    y, x = round(center[0]), round(center[1])
+    if center == (y, x):
+        return _as_image(stamp, (y, x))
     try:
         drawn = psf.image(*center)
-        pixels, (y, x) = np.asarray(drawn.stamp, dtype=np.float32), drawn.center
     except Exception as error:  # noqa: BLE001 - PSFs are plug-ins, and each has errors of its own
         raise_interrupt(error)
-        pixels = np.zeros((1, 1), dtype=np.float32)
-        y = x = 0
-    if not (np.isfinite(pixels).all() and pixels.sum() > 0):
-        pixels, (y, x) = stamp.astype(np.float32), (round(center[0]), round(center[1]))
-    h, w = pixels.shape
-    return Image(np.maximum(pixels, 0), Box((y - h // 2, x - w // 2), (h, w)))
+        return _as_image(stamp, (y, x))
+    usable = np.isfinite(drawn.stamp).all() and drawn.stamp.sum() > 0
+    return _as_image(drawn.stamp, drawn.center) if usable else _as_image(stamp, (y, x))
+
+
+def _as_image(stamp: FloatArray, center: tuple[int, int]) -> Image:
+    h, w = stamp.shape
+    return Image(np.maximum(stamp, 0).astype(np.float32), Box((center[0] - h // 2, center[1] - w // 2), (h, w)))
 
 
 def _scales(images: Sequence[Image], data: FloatArray, weights: FloatArray, box: Box) -> NDArray[np.float64]:

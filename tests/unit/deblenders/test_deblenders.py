@@ -282,7 +282,8 @@ def test_limits_degrade(limits, reason, message, pair):
     model = run("multi_band", exposure, parent, limits=limits)
     check(model, exposure, parent)
     assert (model.outcome, model.reason, model.message) == ("degraded", reason, message)
-    assert all(isinstance(c, TemplateComponent) for s in model.sources for c in s.components)
+    assert {(s.rung, s.reason) for s in model.sources} == {("symmetric_templates", reason)}
+    assert all(blend.iterations == 0 and not blend.stop_reason for blend in model.blends)
     fine = {k: v if isinstance(v, dict) else 0 for k, v in limits.items()}
     fine["mask_limits"] = {"CLEAN": 0.2}
     assert run("multi_band", exposure, parent, limits=fine).outcome == "ok"
