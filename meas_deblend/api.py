@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DeblendResult", "deblend"]
 
-_MADE = ("objects", "parents", "ledger", "flux_covariance", "noise_correlation")
+_MADE = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class DeblendResult:
 
     Parameters
     ----------
-    objects, parents, ledger, flux_covariance, noise_correlation, timings : astropy.table.Table
+    objects, parents, ledger, patch_ledger, flux_covariance, noise_correlation, timings : astropy.table.Table
         Catalogs with units; their columns are described in the reference.
     models : access.Models
         Every model: ``.source(id)``, ``.blend(id)``, ``.write(path)``.
@@ -48,6 +48,7 @@ class DeblendResult:
     objects: Any
     parents: Any
     ledger: Any
+    patch_ledger: Any
     flux_covariance: Any
     noise_correlation: Any
     timings: Any

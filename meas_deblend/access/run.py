@@ -29,7 +29,16 @@ if TYPE_CHECKING:
 __all__ = ["Run", "open_run"]
 
 _RECORD = "run.json"
-_CATALOGS = ("objects", "parents", "ledger", "timings", "flux_covariance", "noise_correlation", "forced")
+_CATALOGS = (
+    "objects",
+    "parents",
+    "ledger",
+    "patch_ledger",
+    "timings",
+    "flux_covariance",
+    "noise_correlation",
+    "forced",
+)
 
 
 class Run:
@@ -72,8 +81,9 @@ class Run:
 
         Parameters
         ----------
-        name : {"objects", "parents", "ledger", "timings", "flux_covariance", "noise_correlation", "forced"}
-            Which one.
+        name : str
+            Which one: "objects", "parents", "ledger", "patch_ledger", "timings", "flux_covariance",
+            "noise_correlation" or "forced".
 
         Raises
         ------
@@ -95,6 +105,17 @@ class Run:
     def ledger(self) -> Table:
         """One row per parent and band: data = children + unassigned + masked."""
         return read_table(self.folder / "ledger.parquet")
+
+    @cached_property
+    def patch_ledger(self) -> Table:
+        """One row per band: image = parents + isolated + sky + masked.
+
+        Raises
+        ------
+        ModelError
+            If the run has none.
+        """
+        return self._measured("patch_ledger", "an earlier version of the run wrote none")
 
     @cached_property
     def timings(self) -> Table:

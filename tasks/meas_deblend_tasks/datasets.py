@@ -18,6 +18,7 @@ __all__ = [
     "OBJECTS",
     "PARENTS",
     "PARENT_MODELS",
+    "PATCH_LEDGER",
     "SEED_MODELS",
     "SELECTION",
     "SHARING",
@@ -59,5 +60,6 @@ MODELS = _of_patch("models", "MemoryStore", "Every model, PSF and footprint.")
 OBJECTS = _of_patch("objects", "Table", "One row per object.")
 PARENTS = _of_patch("parents", "Table", "One row per parent.")
 LEDGER = _of_patch("ledger", "Table", "One row per parent and band.")
+PATCH_LEDGER = _of_patch("patch_ledger", "Table", "One row per band: the account of the whole image.")
 FLUX_COVARIANCE = _of_patch("flux_covariance", "Table", "One row per pair of children of a parent, and band.")
 NOISE = _of_patch("noise_correlation", "Table", "Autocorrelation of each band's noise.")
