@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["object_facts", "object_sentences"]
 
 _NEIGHBOURS = 5
+_TELLING = 0.001
+"""Part of the light from which on a neighbour is named."""
 
 
 def object_facts(run: Run, object_id: int) -> Facts:
@@ -47,7 +49,7 @@ def object_facts(run: Run, object_id: int) -> Facts:
         **outcome_facts(row),
         "fit": fit_facts(row),
         "flux": _flux(run, row, parent),
-        "blendedness": {band: plain(row, f"{band}_deblend_blendedness") for band in layout.bands},
+        "contamination": {band: _contamination(row, band) for band in layout.bands},
         "neighbours": _neighbours(parent, object_id),
         "flags": flag_facts("objects", row, layout),
     }  # fmt: skip
@@ -91,7 +93,7 @@ def _flux(run: Run, row: Any, parent: ParentModel) -> Facts:
     ledger, layout = run.ledger, run.objects.meta["layout"]
     mine = ledger[np.asarray(ledger["parentObjectId"]) == parent.id]
     whole = {str(line["band"]): plain(line, "data") for line in mine}
-    got = {band: plain(row, f"{band}_apportionedFlux") for band in layout.bands}
+    got = {band: plain(row, f"{band}_deblend_instFlux") for band in layout.bands}
     by = "pixels"
     if all(value is None for value in got.values()):
         by = "models"
@@ -105,6 +107,12 @@ def _flux(run: Run, row: Any, parent: ParentModel) -> Facts:
         for band, value in got.items() if value is not None and band in whole
     }  # fmt: skip
     return {"by": by, "bands": bands}
+
+
+def _contamination(row: Any, band: str) -> Facts:
+    """Tell what the catalog says of its neighbours' light and of what the models leave, in one band."""
+    names = ("maxOverlap", "fluxOverlap", "fluxOverlapFraction", "blendedness", "chi2", "residualScore")
+    return {name: plain(row, f"{band}_deblend_{name}") for name in names}
 
 
 def _neighbours(parent: ParentModel, object_id: int) -> list[Facts]:
@@ -168,6 +176,10 @@ def _company(facts: Facts) -> Iterator[str]:
         yield "No other object's model overlaps with its own."
         return
     total = sum(one["contamination"] for one in near)
+    near = [one for one in near if one["contamination"] >= _TELLING]
+    if not near:
+        yield f"Under its own model, less than {percent(_TELLING)} of the light is of each of its neighbours."
+        return
     named = [f"object {n['id']} ({n['distance']:.1f} px away)" for n in near[:_NEIGHBOURS]]
     if len(near) == 1:
         yield f"Under its own model, {percent(total)} of the light is from {named[0]}."

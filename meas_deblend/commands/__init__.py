@@ -1,5 +1,6 @@
 """What the commands of ``meas-deblend`` do; each takes the parsed arguments and returns an exit code."""
 
+from .calibrate import calibrate
 from .demo import demo
 from .evaluate import compare, evaluate
 from .explain import explain
@@ -13,6 +14,7 @@ from .simulate import simulate
 from .warmup import warmup
 
 __all__ = [
+    "calibrate",
     "compare",
     "demo",
     "evaluate",

@@ -6,7 +6,7 @@ the name that the parser's default ``function`` gives.
 
 from .evaluating import SIMULATE_PRESETS, add_compare, add_evaluate, add_simulate
 from .injecting import add_inject
-from .machine import add_warmup
+from .machine import add_calibrate, add_warmup
 from .models import add_models
 from .running import add_demo, add_measure, add_plan, add_run
 from .showing import add_explain, add_show
@@ -26,5 +26,6 @@ ADD_COMMANDS = (
     add_inject,
     add_models,
     add_warmup,
+    add_calibrate,
 )
 """In the order of ``meas-deblend --help``."""

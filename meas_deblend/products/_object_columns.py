@@ -248,6 +248,14 @@ _BANDS = (
         since=_NEWEST,
     ),
     Column(
+        "{band}_deblend_instFlux",
+        "float64",
+        "image",
+        "Sum of the pixels that it received in {band}: its part of what its parent's ledger gives to the children.",
+        "apportion",
+        since=_NEWEST,
+    ),
+    Column(
         "{band}_deblend_peak_instFlux",
         "float64",
         "image",

@@ -196,6 +196,7 @@ def _pixels(child: Child, source: SourceModel, exposure: MultibandExposure) -> R
     found = handed_on(exposure, child, source.peak)
     row: Row = {"deblend_edgePixels": found.at_edge}
     row |= _in_bands(exposure.bands, "deblend_dataCoverage", found.coverage)
+    row |= _in_bands(exposure.bands, "deblend_instFlux", child.flux.sum(axis=(1, 2), dtype=np.float64))
     return row | _in_bands(exposure.bands, "deblend_peak_instFlux", found.peak_flux)
 
 

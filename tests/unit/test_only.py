@@ -100,3 +100,11 @@ def test_every_pipeline_leaves_the_others_out(pipeline, caplog):
     result = md.deblend(small_sky.exposure(), pipeline=pipeline, only=2)
     assert list(result.parents["deblend_reason"]) == ["not_selected", "", "not_selected"]
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_what_children_received_adds_up_to_the_ledger(whole):
+    owners = np.where(whole.objects["parentObjectId"] == 0, whole.objects["objectId"], whole.objects["parentObjectId"])
+    for line in whole.ledger:
+        got = whole.objects[f"{line['band']}_deblend_instFlux"][owners == line["parentObjectId"]].sum()
+        # The children's pixels are kept in single precision.
+        assert got == pytest.approx(line["children"] + line["outside"], rel=1e-6)
