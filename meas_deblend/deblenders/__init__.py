@@ -10,6 +10,7 @@ from .protocol import Deblender
 from .registry import deblender_names, get_deblender, register_deblender
 from .rungs import RUNG_NAMES, default_ladder
 from .seeds import seeds_from_models
+from .selected import deblend_if_selected
 from .sep_segmentation import SepOptions, SepSegmentation
 from .single_band import SingleBand, SingleBandOptions
 
@@ -29,6 +30,7 @@ __all__ = [
     "SingleBand",
     "SingleBandOptions",
     "calibrate",
+    "deblend_if_selected",
     "deblender_names",
     "default_ladder",
     "get_deblender",

@@ -9,6 +9,7 @@ from .hierarchy import Deconvolved, deconvolve_exposure, detection_significance,
 from .mend import mend
 from .merge import Detections, merge_detections, parents_of_mask
 from .psfs import BandPsfs, evaluate_psfs, exposure_psfs
+from .selection import Selection, parse_bbox
 from .significance import gaussian_kernel, psf_sigma
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "DetectConfig",
     "Detections",
     "HierarchyConfig",
+    "Selection",
     "deconvolve_exposure",
     "detect_band",
     "detect_bands",
@@ -31,6 +33,7 @@ __all__ = [
     "merge_detections",
     "parents_from_sources",
     "parents_of_mask",
+    "parse_bbox",
     "psf_sigma",
     "split_parents",
 ]

@@ -38,7 +38,7 @@ _REASONS = (
     Reason("masked", "skipped", "More of its pixels are masked than the limit allows, in at least one band."),
     Reason("no_data", "skipped", "It has no usable pixel in any band."),
     Reason("no_psf", "skipped", "No band has a usable PSF at its position."),
-    Reason("not_selected", "skipped", "The settings restrict deblending to a few parents, to test a pipeline quickly."),
+    Reason("not_selected", "skipped", "Only other parents were to be deblended, by --only, --bbox or a setting."),
     Reason("timeout", "failed", "A fit hung: the clock ended it, long after the time that was predicted."),
     Reason("fit_failed", "failed", "The joint fit of a blend raised an error or gave values that are not finite."),
     Reason("template_failed", "failed", "Templates could not be made, for all peaks or for some."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,10 +13,11 @@ from meas_deblend.detect import DetectConfig, Detections, detect_bands, merge_de
 from meas_deblend.exceptions import NoWorkFoundError
 from meas_deblend.framework import Config, Connections, PipelineTask
 
-from .datasets import COADDS, DETECTIONS, SOURCE_LIST
+from .datasets import COADDS, DETECTIONS, SELECTION, SOURCE_LIST
 from .identifiers import parent_id
 
 if TYPE_CHECKING:
+    from meas_deblend.detect import Selection
     from meas_deblend.image import MultibandExposure, SourceList
 
 __all__ = ["DetectOutputs", "DetectTask", "DetectTaskConfig"]
@@ -40,18 +41,23 @@ class DetectOutputs:
 class DetectTask(PipelineTask[DetectTaskConfig]):
     """Detect in every band, merge the bands' peaks, and join footprints into parents.
 
-    With a list of sources the peaks are the given positions, on the detected footprints.
+    With a list of sources the peaks are the given positions, on the detected footprints. With a selection all parents
+    are found, and those that are not to be deblended are marked: identifiers are those of the whole patch.
     """
 
-    connections: ClassVar[Connections] = Connections(inputs=(COADDS, SOURCE_LIST), outputs=(DETECTIONS,))
+    connections: ClassVar[Connections] = Connections(inputs=(COADDS, SOURCE_LIST, SELECTION), outputs=(DETECTIONS,))
 
-    def run(self, coadds: MultibandExposure, source_list: SourceList | None = None) -> DetectOutputs:
+    def run(
+        self, coadds: MultibandExposure, source_list: SourceList | None = None, selection: Selection | None = None
+    ) -> DetectOutputs:
         """Find the parents.
 
         Raises
         ------
         NoWorkFoundError
             If there is no parent.
+        InputError
+            If a parent that is selected does not exist, or none is selected.
         """
         found = detect_bands(coadds, self.config.detection)
         ids = partial(parent_id, self.config.tract, self.config.patch)
@@ -67,4 +73,7 @@ class DetectTask(PipelineTask[DetectTaskConfig]):
             raise NoWorkFoundError(f"nothing detected above {threshold:g} σ in {', '.join(coadds.bands)}")
         peaks = sum(len(parent.footprint.peaks) for parent in detections.parents)
         self.log.info("%d parents with %d peaks", len(detections.parents), peaks)
+        if selection is not None:
+            detections = replace(detections, parents=selection.mark(detections.parents, coadds.box))
+            self.log.info("%d of them are to be deblended", sum(parent.selected for parent in detections.parents))
         return DetectOutputs(detections)

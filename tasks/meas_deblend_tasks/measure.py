@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from meas_deblend.apportion import Apportioned, drawn, model_chi2
+from meas_deblend.apportion import Apportioned, drawn
 from meas_deblend.framework import Config, Connections, PipelineTask, progress
 from meas_deblend.measure import (
     MeasureConfig,
@@ -21,9 +21,21 @@ from meas_deblend.measure import (
 from meas_deblend.products import to_table
 
 from .catalog import CatalogInputs, ledger_columns, object_rows, parent_row, rows_of
-from .datasets import CHILDREN, COADDS, DETECTIONS, FLUX_COVARIANCE, LEDGER, NOISE, OBJECTS, PARENT_MODELS, PARENTS
+from .datasets import (
+    CHILDREN,
+    COADDS,
+    DETECTIONS,
+    FLUX_COVARIANCE,
+    LEDGER,
+    NOISE,
+    OBJECTS,
+    PARENT_MODELS,
+    PARENTS,
+    PATCH_LEDGER,
+)
 from .measured import MeasuredRows
 from .measured_tables import catalog_layout, covariance_columns, forced_table, joined, noise_columns
+from .patch_account import patch_ledger_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,25 +54,36 @@ class MeasureTaskConfig(Config):
     """What is measured."""
 
     measurement: MeasureConfig = Field(MeasureConfig(), description="Fluxes, centroids, shapes and their errors.")
+    patch_tolerance: float = Field(
+        1e-6,
+        gt=0,
+        le=1e-3,
+        description="Largest difference between the image and what parents, sky and masked pixels hold of it, as a "
+        "fraction of Σ|image|.",
+    )
 
 
 @dataclass(frozen=True)
 class MeasureOutputs:
-    """What `MeasureTask` returns."""
+    """What `MeasureTask` returns; the account of the patch is None where only some of its parents were measured."""
 
     objects: Any
     parents: Any
     ledger: Any
     flux_covariance: Any
     noise_correlation: Any
+    patch_ledger: Any = None
 
 
 class MeasureTask(PipelineTask[MeasureTaskConfig]):
-    """Measure every child on its re-apportioned pixels and on its models, in every band, and fill the catalogs."""
+    """Measure every child on its re-apportioned pixels and on its models, in every band, and fill the catalogs.
+
+    A run in which the parents and the sky do not add up to the image fails.
+    """
 
     connections: ClassVar[Connections] = Connections(
         inputs=(COADDS, DETECTIONS, PARENT_MODELS, CHILDREN),
-        outputs=(OBJECTS, PARENTS, LEDGER, FLUX_COVARIANCE, NOISE),
+        outputs=(OBJECTS, PARENTS, LEDGER, PATCH_LEDGER, FLUX_COVARIANCE, NOISE),
     )
 
     def run(
@@ -70,8 +93,17 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
         parent_models: tuple[ParentModel, ...],
         children: tuple[Apportioned, ...],
     ) -> MeasureOutputs:
-        """Measure all children."""
-        return self.measure(coadds, parent_models, children, detections.footprint_bands)
+        """Measure all children.
+
+        Raises
+        ------
+        MeasDeblendError
+            If the ledger of the patch does not close.
+        """
+        made = self.measure(coadds, parent_models, children, detections.footprint_bands)
+        footprints = {model.id: model.footprint for model in parent_models}
+        columns = patch_ledger_columns(coadds, footprints, made.ledger, self.config.patch_tolerance)
+        return replace(made, patch_ledger=to_table("patch_ledger", columns, made.ledger.meta["layout"]))
 
     def measure(
         self,
@@ -105,10 +137,8 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
             for measured, _ in results:
                 rows.add(measured)
             covariances += covariance_columns(model, flux_covariances(measurer, [c for _, c in results]), coadds)
-            quality = model_chi2(coadds, model, measurer.templates)
-            bands = tuple(footprint_bands.get(model.id, ()))
-            given = CatalogInputs(model, bands, quality.parent, quality.sources, tuple(shared.children))
-            parents.append(parent_row(given))
+            given = CatalogInputs.of(model, measurer, footprint_bands.get(model.id, ()))
+            parents.append(parent_row(given, coadds.bands))
             objects.extend(object_rows(given, coadds))
         layout = catalog_layout(coadds, config)
         ledger = [row for shared in children for row in shared.ledger]
