@@ -70,6 +70,13 @@ class DetectConfig(BaseModel):
         le=50,
         description="Peaks of bands that were detected apart and are closer are one (FWHM of the broadest PSF).",
     )
+    tile_size: int = Field(
+        512,
+        ge=64,
+        le=1 << 16,
+        description="Side in pixels of the tiles in which a coadd is gone through, each with the PSF in its middle; "
+        "it bounds the memory.",
+    )
 
 
 class DeconvolveConfig(IterationConfig):
