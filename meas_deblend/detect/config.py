@@ -77,6 +77,13 @@ class DetectConfig(BaseModel):
         description="Side in pixels of the tiles in which a coadd is gone through, each with the PSF in its middle; "
         "it bounds the memory.",
     )
+    psf_tolerance: float = Field(
+        0.01,
+        ge=0,
+        le=0.5,
+        description="Difference, as a fraction of the peak, up to which tiles share a PSF; of a matched filter that is "
+        "off by as much, the loss of signal is a ten-thousandth.",
+    )
 
 
 class DeconvolveConfig(IterationConfig):

@@ -8,8 +8,10 @@ from .band import BandDetections, detect_together
 from .band_pixels import BandPixels, with_depth
 from .psfs import exposure_psfs
 from .significance import filter_kernel
+from .tile_psfs import tile_psfs
 
 if TYPE_CHECKING:
+    from ..geometry import FloatArray
     from ..image import MultibandExposure
     from .config import DetectConfig
 
@@ -22,8 +24,8 @@ def detect_bands(exposure: MultibandExposure, config: DetectConfig) -> dict[str,
     Parameters
     ----------
     exposure : MultibandExposure
-        The PSF of each band is taken at the middle of the image, or of a quarter of it; a band without one is filtered
-        with a Gaussian of ``config.default_fwhm``.
+        Each tile is filtered with the PSF in its middle (`tile_psfs`); a band without a PSF, with a Gaussian of
+        ``config.default_fwhm``.
     config : DetectConfig
 
     Returns
@@ -32,9 +34,19 @@ def detect_bands(exposure: MultibandExposure, config: DetectConfig) -> dict[str,
         By band, in the exposure's order: what `merge_detections` and `parents_from_sources` read.
     """
     psfs = exposure_psfs(exposure)
+    pixels = [_pixels(exposure, k, psfs.stamp(k), config) for k in range(len(exposure.bands))]
+    return dict(zip(exposure.bands, detect_together(pixels, config), strict=True))
+
+
+def _pixels(exposure: MultibandExposure, k: int, stamp: FloatArray | None, config: DetectConfig) -> BandPixels:
+    """Band number ``k`` with the kernels of its tiles, of whose PSFs ``stamp`` is that in the middle."""
     planes = exposure.mask_planes
     bad = planes.value([name for name in planes.bad if name in planes.bits])
-    kernels = [filter_kernel(psfs.stamp(k), config) for k in range(len(exposure.bands))]
-    cubes = zip(exposure.images, exposure.variance, exposure.mask, kernels, strict=True)
-    pixels = [with_depth(BandPixels(*planes, bad, kernel, 1.0)) for *planes, kernel in cubes]
-    return dict(zip(exposure.bands, detect_together(pixels, config), strict=True))
+    kernels: dict[tuple[int, int], FloatArray] = {}
+    if stamp is not None:
+        local = tile_psfs(exposure.psfs[k], stamp, exposure.box.shape, config.tile_size, config.psf_tolerance)
+        # Equal stamps stay the same object, whose transform is then made once.
+        made = {id(other): filter_kernel(other, config) for other in local.others.values()}
+        kernels = {origin: made[id(other)] for origin, other in local.others.items()}
+    cubes = exposure.images[k], exposure.variance[k], exposure.mask[k]
+    return with_depth(BandPixels(*cubes, bad=bad, kernel=filter_kernel(stamp, config), depth=1.0, kernels=kernels))

@@ -113,7 +113,7 @@ def _contrast(
         if not where[here].any():
             continue
         wide = tile.grow(RIM)
-        wanted = np.asarray(padded(where, wide), dtype=bool)
+        wanted = padded(where, wide)
         planes = []
         for band, ratio in zip(bands, noise, strict=True):
             significance, seen = contrast_on(band.pixels, tile, (wide, wanted), scale, config)

@@ -76,7 +76,7 @@ def _candidates(image: FloatArray, rows: slice, threshold: float) -> NDArray[np.
     highest = ndimage.maximum_filter(part, size=3, mode="nearest")
     candidate = (part == highest) & (part > threshold)
     inner = candidate[rows.start - first : rows.stop - first]
-    return np.flatnonzero(inner) + rows.start * image.shape[1]
+    return np.asarray(np.flatnonzero(inner) + rows.start * image.shape[1])
 
 
 def _one_per_plateau(y: IntArray, x: IntArray, label: IntArray, count: int) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..geometry import BoolArray, FloatArray
+    from ..geometry import BoolArray
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 __all__ = ["TilePixels", "padded", "row_strips", "tiles"]
 
@@ -53,7 +55,7 @@ def row_strips(shape: tuple[int, int]) -> Iterator[slice]:
         yield slice(y, min(y + rows, shape[0]))
 
 
-def padded(array: FloatArray | BoolArray, box: Box) -> FloatArray | BoolArray:
+def padded(array: NDArray[Scalar], box: Box) -> NDArray[Scalar]:
     """Copy of the part of ``array`` (y, x) on ``box``, with zeros (False) where that reaches beyond the array."""
     out = np.zeros(box.shape, dtype=array.dtype)
     here, there = box.overlap_slices(Box((0, 0), (array.shape[0], array.shape[1])))
