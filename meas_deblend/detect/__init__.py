@@ -2,12 +2,14 @@
 
 from .band import BandDetections, detect_band
 from .config import DeconvolveConfig, DetectConfig, HierarchyConfig
+from .deconvolved import Deconvolved, deconvolve_exposure, detection_significance
 from .dilation import dilate_disc
 from .exposure import detect_bands
 from .given import parents_from_sources
-from .hierarchy import Deconvolved, deconvolve_exposure, detection_significance, split_parents
+from .hierarchy import split_parents
 from .mend import mend
 from .merge import Detections, merge_detections, parents_of_mask
+from .psf_search import FoundPsf, nearest_psf
 from .psfs import BandPsfs, evaluate_psfs, exposure_psfs
 from .significance import gaussian_kernel, psf_sigma
 
@@ -18,6 +20,7 @@ __all__ = [
     "Deconvolved",
     "DetectConfig",
     "Detections",
+    "FoundPsf",
     "HierarchyConfig",
     "deconvolve_exposure",
     "detect_band",
@@ -29,6 +32,7 @@ __all__ = [
     "gaussian_kernel",
     "mend",
     "merge_detections",
+    "nearest_psf",
     "parents_from_sources",
     "parents_of_mask",
     "psf_sigma",

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from ..geometry import BoolArray, FloatArray, IntArray
+    from ..image import MultibandExposure
     from .config import DetectConfig
+    from .tile_psfs import TilePsfs
 
 __all__ = ["BandPixels", "with_depth"]
 
@@ -64,6 +66,14 @@ class BandPixels:
             raise InputError(f"image, variance and bad must have one shape (y, x); got {shapes}")
         kernel = filter_kernel(psf_stamp, config)
         return with_depth(cls(image, variance, bad, 1, kernel, 1.0))
+
+    @classmethod
+    def of_exposure(cls, exposure: MultibandExposure, k: int, psfs: TilePsfs) -> BandPixels:
+        """Take band number ``k`` of an exposure, with PSFs as kernels; every usable pixel of it is used."""
+        planes = exposure.mask_planes
+        bad = planes.value([name for name in planes.bad if name in planes.bits])
+        cubes = exposure.images[k], exposure.variance[k], exposure.mask[k]
+        return cls(*cubes, bad=bad, kernel=psfs.middle, depth=1.0, kernels=psfs.others)
 
     @property
     def shape(self) -> tuple[int, int]:

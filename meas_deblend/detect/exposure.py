@@ -8,7 +8,7 @@ from .band import BandDetections, detect_together
 from .band_pixels import BandPixels, with_depth
 from .psfs import exposure_psfs
 from .significance import filter_kernel
-from .tile_psfs import tile_psfs
+from .tile_psfs import TilePsfs, tile_psfs
 
 if TYPE_CHECKING:
     from ..geometry import FloatArray
@@ -40,13 +40,10 @@ def detect_bands(exposure: MultibandExposure, config: DetectConfig) -> dict[str,
 
 def _pixels(exposure: MultibandExposure, k: int, stamp: FloatArray | None, config: DetectConfig) -> BandPixels:
     """Band number ``k`` with the kernels of its tiles, of whose PSFs ``stamp`` is that in the middle."""
-    planes = exposure.mask_planes
-    bad = planes.value([name for name in planes.bad if name in planes.bits])
     kernels: dict[tuple[int, int], FloatArray] = {}
     if stamp is not None:
         local = tile_psfs(exposure.psfs[k], stamp, exposure.box.shape, config.tile_size, config.psf_tolerance)
         # Equal stamps stay the same object, whose transform is then made once.
         made = {id(other): filter_kernel(other, config) for other in local.others.values()}
         kernels = {origin: made[id(other)] for origin, other in local.others.items()}
-    cubes = exposure.images[k], exposure.variance[k], exposure.mask[k]
-    return with_depth(BandPixels(*cubes, bad=bad, kernel=filter_kernel(stamp, config), depth=1.0, kernels=kernels))
+    return with_depth(BandPixels.of_exposure(exposure, k, TilePsfs(filter_kernel(stamp, config), kernels)))

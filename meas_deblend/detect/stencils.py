@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import fft
@@ -22,7 +22,7 @@ __all__ = ["Stencils"]
 class Stencils:
     """Stencils, transformed for arrays of one shape.
 
-    Double precision throughout: a bright star and the noise beside it share a transform.
+    In double precision where a bright star and the noise beside it share a transform.
 
     Parameters
     ----------
@@ -36,13 +36,18 @@ class Stencils:
         Half sides of the stencils: results so close to the edges of the array hold what wraps around.
     """
 
-    transforms: NDArray[np.complex128]
+    transforms: NDArray[np.complexfloating[Any, Any]]
     shape: tuple[int, int]
     lengths: tuple[int, int]
     reach: tuple[int, int]
 
     @classmethod
-    def of(cls, stencils: Sequence[FloatArray], inner: tuple[int, int]) -> Stencils:
+    def of(
+        cls,
+        stencils: Sequence[FloatArray],
+        inner: tuple[int, int],
+        dtype: type[np.floating[Any]] = np.float64,
+    ) -> Stencils:
         """Transform stencils (h, w) of one shape with odd sides, for arrays of ``inner`` pixels and a margin.
 
         The margin is as wide as the stencils reach (`reach`).
@@ -51,25 +56,25 @@ class Stencils:
         reach = (h // 2, w // 2)
         shape = (inner[0] + 2 * reach[0], inner[1] + 2 * reach[1])
         lengths = (fft.next_fast_len(shape[0], real=True), fft.next_fast_len(shape[1], real=True))
-        stamps = np.zeros((len(stencils), *lengths))
+        stamps = np.zeros((len(stencils), *lengths), dtype=dtype)
         rows, columns = np.arange(h) - reach[0], np.arange(w) - reach[1]
         for stamp, stencil in zip(stamps, stencils, strict=True):
             stamp[rows[:, None], columns] = stencil
         return cls(np.conj(fft.rfft2(stamps)), shape, lengths, reach)
 
-    def sums(self, array: FloatArray, index: Sequence[int]) -> list[NDArray[np.float64]]:
+    def sums(self, array: FloatArray, index: Sequence[int]) -> list[FloatArray]:
         """Σ over d of stencil(d) · array(x + d) at the inner pixels, for each of the stencils ``index``.
 
         Parameters
         ----------
-        array : float64 array (y, x)
-            Of `shape`, margin included.
+        array : array (y, x)
+            Of `shape`, margin included, in the precision of the transforms.
         index : sequence of int
             Which stencils.
 
         Returns
         -------
-        list of float64 array (y, x)
+        list of array (y, x)
             On the array without its margin.
         """
         spectrum = fft.rfft2(array, s=self.lengths)
