@@ -12,8 +12,10 @@ from .merge import Detections, merge_detections, parents_of_mask
 from .psf_search import FoundPsf, nearest_psf
 from .psfs import BandPsfs, evaluate_psfs, exposure_psfs
 from .significance import gaussian_kernel, psf_sigma
+from .sky import SKY, SkyObjectsConfig, add_sky_objects, is_sky
 
 __all__ = [
+    "SKY",
     "BandDetections",
     "BandPsfs",
     "DeconvolveConfig",
@@ -22,6 +24,8 @@ __all__ = [
     "Detections",
     "FoundPsf",
     "HierarchyConfig",
+    "SkyObjectsConfig",
+    "add_sky_objects",
     "deconvolve_exposure",
     "detect_band",
     "detect_bands",
@@ -30,6 +34,7 @@ __all__ = [
     "evaluate_psfs",
     "exposure_psfs",
     "gaussian_kernel",
+    "is_sky",
     "mend",
     "merge_detections",
     "nearest_psf",

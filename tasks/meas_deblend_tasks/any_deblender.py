@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, Field
 
-from meas_deblend.deblenders import deblender_names, get_deblender, parent_without_models
+from meas_deblend.deblenders import deblend_unless_sky, deblender_names, get_deblender, parent_without_models
 from meas_deblend.framework import Config, Connection, Connections, PipelineTask, RegistryChoice, progress
 
 from .deblend import DeblendOutputs
@@ -81,6 +81,6 @@ class AnyDeblenderTask(PipelineTask[AnyDeblenderConfig]):
         self, deblender: Deblender, coadds: MultibandExposure, parent: Parent, options: BaseModel | None
     ) -> ParentModel:
         try:
-            return deblender(coadds, parent, options)
+            return deblend_unless_sky(deblender, coadds, parent, options)
         except Exception as error:  # noqa: BLE001 - a plug-in may raise anything; it is kept in the parent's message
             return parent_without_models(coadds, parent, deblender.name, f"{type(error).__name__}: {error}")

@@ -13,6 +13,7 @@ from meas_deblend.deblenders import (
     MultiBandOptions,
     NoneOptions,
     SingleBandOptions,
+    deblend_unless_sky,
     get_deblender,
     parent_without_models,
     seeds_from_models,
@@ -103,7 +104,7 @@ class SingleBandTask(PipelineTask[SingleBandConfig]):
         models = []
         for parent in progress(parents, description="parents"):
             if parent.id in chosen:
-                models.append(deblender(coadds, parent, self.config))
+                models.append(deblend_unless_sky(deblender, coadds, parent, self.config))
             else:
                 why = f"use_ci_limits deblends {len(chosen)} of {len(parents)} parents"
                 models.append(parent_without_models(coadds, parent, deblender.name, why, "not_selected"))
@@ -170,6 +171,5 @@ def _deblend_all(
     name: str, coadds: MultibandExposure, parents: tuple[Parent, ...], options: BaseModel
 ) -> DeblendOutputs:
     """Deblend one parent after the other; identifiers are given at the end, by the order of the parents."""
-    deblender = get_deblender(name)
-    models = [deblender(coadds, parent, options) for parent in progress(parents, description="parents")]
-    return DeblendOutputs(with_unique_ids(models))
+    deblender, bar = get_deblender(name), progress(parents, description="parents")
+    return DeblendOutputs(with_unique_ids(deblend_unless_sky(deblender, coadds, parent, options) for parent in bar))

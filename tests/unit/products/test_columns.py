@@ -90,8 +90,8 @@ def test_older_versions_of_a_table_lack_what_came_later():
     for table in TABLES.values():
         old, new = table.unfold(LAYOUT, "1.0.0"), table.unfold(LAYOUT)
         assert set(old) <= set(new)
-        assert {column.since for column in set(new) - set(old)} <= {"1.1.0", "1.2.0"}
-    assert len(TABLES["parents"].unfold(LAYOUT, "1.0.0")) == len(TABLES["parents"].columns) - 3
+        assert {column.since for column in set(new) - set(old)} <= {"1.1.0", "1.2.0", "1.3.0"}
+    assert len(TABLES["parents"].unfold(LAYOUT, "1.0.0")) == len(TABLES["parents"].columns) - 4
 
 
 def test_columns_of_the_same_name_have_the_same_type_and_unit_in_all_tables():
