@@ -7,6 +7,7 @@ from .limits import BlendLimits
 from .multi_band import MultiBand, MultiBandOptions
 from .none import NoDeblending, NoneOptions
 from .protocol import Deblender
+from .pseudo import deblend_unless_sky, sky_model
 from .registry import deblender_names, get_deblender, register_deblender
 from .rungs import RUNG_NAMES, default_ladder
 from .seeds import seeds_from_models
@@ -31,6 +32,7 @@ __all__ = [
     "SingleBandOptions",
     "calibrate",
     "deblend_if_selected",
+    "deblend_unless_sky",
     "deblender_names",
     "default_ladder",
     "get_deblender",
@@ -38,4 +40,5 @@ __all__ = [
     "plan_parent",
     "register_deblender",
     "seeds_from_models",
+    "sky_model",
 ]
