@@ -255,8 +255,8 @@ class _StampTransform:
     """Transform of a PSF with the pixel's response, on the frequencies of a stamp's grid."""
 
     otf: NDArray[np.float64]
-    ky: NDArray[np.float64]
-    kx: NDArray[np.float64]
+    ky: FloatArray
+    kx: FloatArray
     factor: int
 
 
@@ -268,7 +268,7 @@ def _stamp_transform(psf: FourierPsf, radius: int) -> _StampTransform:
     side = factor * fft.next_fast_len(4 * radius + 2, real=True)
     ky = 2 * math.pi * factor * np.fft.fftfreq(side)[:, None]
     kx = 2 * math.pi * factor * np.fft.rfftfreq(side)[None, :]
-    otf = psf.transform(ky, kx) * np.sinc(ky / (2 * math.pi)) * np.sinc(kx / (2 * math.pi))
+    otf = np.asarray(psf.transform(ky, kx) * np.sinc(ky / (2 * math.pi)) * np.sinc(kx / (2 * math.pi)), np.float64)
     otf.setflags(write=False)
     return _StampTransform(otf, ky, kx, factor)
 
