@@ -151,7 +151,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "shape": (1000, 1000), "region": None, "n_galaxies": None, "magnitudes": (17.0, 28.0), "snr_min": 5.0,
         "galaxy_density": 30.0, "faintest": 27.0, "placement": "clustered", "star_density": 3.0,
         "star_magnitudes": (17.0, 24.0), "central_star": (14.0, 15.0), "full_well": 100_000.0, "giant_radius": 8.0,
-        "cluster_members": 500, "poisoned": True, "cut_level": 0.01, "max_radius": 300,
+        "cluster_members": 800, "cluster_spacing": 12.0, "poisoned": True, "cut_level": 0.01, "max_radius": 300,
     },
     "correlated": {"noise_sum": 2.0},
 }  # fmt: skip
@@ -169,7 +169,7 @@ def preset(name: str, **options: Any) -> FieldConfig:
     bright-star    a saturated star in the middle of 25 galaxies
     crowded        300 galaxies in 1000² px
     poisoned       1000² px with all that goes wrong: NaN columns, a saturated star with bleed, missing data, wrong
-                   variances, a band without PSF, a giant galaxy, a cluster core of 500 galaxies
+                   variances, a band without PSF, a giant galaxy, the core of a cluster with 500 peaks
     correlated     ``field`` with the correlated noise of a coadd
     ============== =====================================================================================
 

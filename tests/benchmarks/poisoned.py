@@ -35,9 +35,8 @@ def main() -> int:
         run = run_chain(coadds, folder / "out", "--missing-psf", "drop", *settings)
         parents, objects = run.table("parents"), run.table("objects")
         problems, timings = wrong(run), run.table("timings")
-        print(
-            f"{len(parents['parentObjectId'])} parents, {len(objects['objectId'])} objects, {run.wall:.0f} s, peak memory {run.memory:.0f} MB"
-        )
+        counts = f"{len(parents['parentObjectId'])} parents, {len(objects['objectId'])} objects"
+        print(f"{counts}, {run.wall:.0f} s, peak memory {run.memory:.0f} MB")
         print(f"most peaks in a parent: {int(np.max(parents['deblend_nPeaks']))}")
         for (outcome, reason), n in sorted(Counter(zip(*outcomes(parents), strict=True)).items()):
             print(f"  {n:5} parents {outcome}{f': {reason}' if reason else ''}")

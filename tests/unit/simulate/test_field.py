@@ -173,7 +173,7 @@ def test_a_crowded_field():
     assert len(field.sources) == 80
 
 
-POISONED = {"shape": (240, 240), "seed": 2, "giant_radius": 3.0, "cluster_members": 40}
+POISONED = {"shape": (240, 240), "seed": 2, "giant_radius": 3.0, "cluster_members": 40, "cluster_spacing": 6.0}
 
 
 def test_a_poisoned_field_says_what_is_wrong():
