@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from astropy.table import QTable, Table
 
     from ..products import RunRecord
+    from .explanation import Explanation
 
 __all__ = ["Run", "open_run"]
 
@@ -250,6 +251,28 @@ class Run:
         distance = np.hypot(np.asarray(table["y"]) - y, np.asarray(table["x"]) - x)
         row = nearest(distance, radius, f"(y, x) = ({y:g}, {x:g})", " px")
         return self.source(int(table["objectId"][row]))
+
+    def explain(self, identifier: int) -> Explanation:
+        """Tell the story of an object or a parent: ``print(run.explain(17))``.
+
+        Parameters
+        ----------
+        identifier : int
+            Of an object or a parent.
+
+        Returns
+        -------
+        Explanation
+            ``facts``, ``sentences``, and lines of ``python`` that look at it.
+
+        Raises
+        ------
+        ModelError
+            If the run has neither; the message tells what there is near it.
+        """
+        from .explanation import explain  # noqa: PLC0415 - loads measurements
+
+        return explain(self, identifier)
 
     def row_number(self, object_id: int) -> int:
         """Row of an object in the objects table.

@@ -13,11 +13,28 @@ _NEW = "1.2.0"
 _NEWEST = "1.3.0"
 
 
-def outcome_columns(parent: str) -> tuple[Column, ...]:
-    """Columns that tell how the deblending of a parent went; ``parent`` is what the table calls it."""
+def outcome_columns(parent: str, blend: str, rung: str) -> tuple[Column, ...]:
+    """Columns that tell how the deblending of a parent went.
+
+    Parameters
+    ----------
+    parent : str
+        What the table calls it.
+    blend : str
+        The same for what the reason is about.
+    rung : str
+        Which rung is meant.
+    """
     return (
         Column("deblend_outcome", "string", "", f"What became of {parent}: one of the outcomes.", "persist"),
-        Column("deblend_reason", "string", "", "Why the outcome is not ok: one of the reasons; else empty.", "persist"),
+        Column(
+            "deblend_reason",
+            "string",
+            "",
+            f"Why {blend} is not on the first rung, or what else was done to it: one of the reasons; else empty.",
+            "persist",
+        ),
+        Column("deblend_rung", "string", "", f"{rung}: one of the rungs.", "persist", since="1.3.0"),
         Column(
             "deblend_deblender", "string", "", f"Name of the deblender that made the models of {parent}.", "persist"
         ),
@@ -25,15 +42,15 @@ def outcome_columns(parent: str) -> tuple[Column, ...]:
             "deblend_skipped",
             "bool",
             "",
-            f"The deblender that was asked for was not tried on {parent}, or not in all its bands or on all its peaks: "
-            "the reason names the limit or what was missing.",
+            f"What was asked for was not tried on {blend}, or not in all its bands or on all its peaks: the reason "
+            "names the limit, the budget, or what was missing.",
             "persist",
         ),
         Column(
             "deblend_failed",
             "bool",
             "",
-            f"The deblender that was asked for was tried on {parent} and failed, if only in a band or on a peak.",
+            f"What was asked for was tried on {blend} and failed, if only in a band or on a peak.",
             "persist",
         ),
     )
@@ -109,7 +126,7 @@ def _overlap(name: str, unit: str, meaning: str) -> Column:
 
 
 _OUTCOME = (
-    *outcome_columns("its parent"),
+    *outcome_columns("its parent", "its blend", "Rung of the ladder on which its model was made"),
     Column(
         "deblend_iterations", "int32", "", "Iterations of the fit of its blend; 0 where nothing was fitted.", "persist"
     ),
@@ -184,6 +201,7 @@ MODEL_FLAGS = (
         "single_band",
         since="1.1.0",
     ),
+    Column("merge_peak_sky", "bool", "", "It is a sky object: nothing was detected there.", "detect", since="1.3.0"),
 )
 
 _POINT_SOURCE = (
@@ -244,6 +262,14 @@ _BANDS = (
         "",
         "Fraction of its pixels that have data in {band}, usable or not: without the mask plane NO_DATA, with a "
         "finite value and a variance above 0; 0 if it has no pixels.",
+        "apportion",
+        since=_NEWEST,
+    ),
+    Column(
+        "{band}_deblend_instFlux",
+        "float64",
+        "image",
+        "Sum of the pixels that it received in {band}: its part of what its parent's ledger gives to the children.",
         "apportion",
         since=_NEWEST,
     ),

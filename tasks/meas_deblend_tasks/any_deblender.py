@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, Field
 
-from meas_deblend.deblenders import deblender_names, get_deblender, parent_without_models
+from meas_deblend.deblenders import deblend_if_selected, deblender_names, get_deblender, parent_without_models
 from meas_deblend.framework import Config, Connection, Connections, PipelineTask, RegistryChoice, progress
 
 from .deblend import DeblendOutputs
@@ -72,15 +71,15 @@ class AnyDeblenderTask(PipelineTask[AnyDeblenderConfig]):
             self._deblend(deblender, coadds, parent, options)
             for parent in progress(split_parents, description="parents")
         ]
-        outcomes = Counter(model.outcome for model in models)
-        if outcomes["failed"]:
-            self.log.warning("%s failed on %d of %d parents", deblender.name, outcomes["failed"], len(models))
+        failed = sum(model.outcome == "failed" and model.reason != "not_selected" for model in models)
+        if failed:
+            self.log.warning("%s failed on %d of %d parents", deblender.name, failed, len(models))
         return DeblendOutputs(with_unique_ids(models))
 
     def _deblend(
         self, deblender: Deblender, coadds: MultibandExposure, parent: Parent, options: BaseModel | None
     ) -> ParentModel:
         try:
-            return deblender(coadds, parent, options)
+            return deblend_if_selected(deblender, coadds, parent, options)
         except Exception as error:  # noqa: BLE001 - a plug-in may raise anything; it is kept in the parent's message
             return parent_without_models(coadds, parent, deblender.name, f"{type(error).__name__}: {error}")

@@ -9,7 +9,7 @@ import numpy as np
 
 from meas_deblend.apportion import handed_on, model_quality
 from meas_deblend.models import BlendModel, ParentModel, SourceModel, model_flux
-from meas_deblend.products import OBJECT_FLAGS, REASON_FLAGS, REASONS, CatalogLayout, declaration, flux_factor
+from meas_deblend.products import OBJECT_FLAGS, REASON_FLAGS, REASONS, RUNGS, CatalogLayout, declaration, flux_factor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -138,6 +138,7 @@ def _outcome(model: ParentModel) -> Row:
     return {
         "deblend_outcome": model.outcome,
         "deblend_reason": model.reason,
+        "deblend_rung": max((source.rung for source in model.sources), key=list(RUNGS).index, default=""),
         "deblend_deblender": model.deblender,
         "deblend_skipped": kind == "skipped",
         "deblend_failed": kind == "failed",
@@ -167,6 +168,20 @@ def _fit(blend: BlendModel, source: SourceModel) -> Row:
         "deblend_stopReason": blend.stop_reason,
         "deblend_blendConvergenceFailedFlag": _failed_to_converge(blend),
         "deblend_logL": blend.log_likelihood,
+        **_own_outcome(source),
+    }
+
+
+def _own_outcome(source: SourceModel) -> Row:
+    """Rung and reason of one source; where there is no ladder, the reason is its parent's."""
+    if not source.rung:
+        return {"deblend_rung": ""}
+    kind = REASONS[source.reason].kind
+    return {
+        "deblend_rung": source.rung,
+        "deblend_reason": source.reason,
+        "deblend_skipped": kind == "skipped",
+        "deblend_failed": kind == "failed",
     }
 
 
@@ -196,6 +211,7 @@ def _pixels(child: Child, source: SourceModel, exposure: MultibandExposure) -> R
     found = handed_on(exposure, child, source.peak)
     row: Row = {"deblend_edgePixels": found.at_edge}
     row |= _in_bands(exposure.bands, "deblend_dataCoverage", found.coverage)
+    row |= _in_bands(exposure.bands, "deblend_instFlux", child.flux.sum(axis=(1, 2), dtype=np.float64))
     return row | _in_bands(exposure.bands, "deblend_peak_instFlux", found.peak_flux)
 
 

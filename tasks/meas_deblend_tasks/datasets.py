@@ -20,6 +20,7 @@ __all__ = [
     "PARENT_MODELS",
     "PATCH_LEDGER",
     "SEED_MODELS",
+    "SELECTION",
     "SHARING",
     "SOURCE_LIST",
     "SPLIT_PARENTS",
@@ -34,6 +35,7 @@ COADDS = _of_patch("coadds", "MultibandExposure", "Images in all bands.")
 SOURCE_LIST = replace(
     _of_patch("source_list", "SourceList", "Positions that take the place of detected peaks."), optional=True
 )
+SELECTION = replace(_of_patch("selection", "Selection", "Which parents to deblend; all without one."), optional=True)
 DETECTIONS = _of_patch("detections", "Detections", "Parents with their peaks, and who was seen in which band.")
 SPLIT_PARENTS = _of_patch(
     "split_parents",

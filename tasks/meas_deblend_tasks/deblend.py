@@ -13,6 +13,7 @@ from meas_deblend.deblenders import (
     MultiBandOptions,
     NoneOptions,
     SingleBandOptions,
+    deblend_if_selected,
     get_deblender,
     parent_without_models,
     seeds_from_models,
@@ -103,12 +104,12 @@ class SingleBandTask(PipelineTask[SingleBandConfig]):
         models = []
         for parent in progress(parents, description="parents"):
             if parent.id in chosen:
-                models.append(deblender(coadds, parent, self.config))
+                models.append(deblend_if_selected(deblender, coadds, parent, self.config))
             else:
                 why = f"use_ci_limits deblends {len(chosen)} of {len(parents)} parents"
                 models.append(parent_without_models(coadds, parent, deblender.name, why, "not_selected"))
         skipped = [model for model in models if model.outcome == "failed" and REASONS[model.reason].kind == "skipped"]
-        for model in skipped:
+        for model in (model for model in skipped if model.reason != "not_selected"):
             self.log.warning("parent %d was not deblended: %s", model.id, model.message or model.reason)
         return SingleBandOutputs(with_unique_ids(models), self._mark(coadds, skipped))
 
@@ -171,5 +172,7 @@ def _deblend_all(
 ) -> DeblendOutputs:
     """Deblend one parent after the other; identifiers are given at the end, by the order of the parents."""
     deblender = get_deblender(name)
-    models = [deblender(coadds, parent, options) for parent in progress(parents, description="parents")]
+    models = [
+        deblend_if_selected(deblender, coadds, parent, options) for parent in progress(parents, description="parents")
+    ]
     return DeblendOutputs(with_unique_ids(models))

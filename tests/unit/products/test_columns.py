@@ -3,12 +3,14 @@
 import pytest
 from astropy.units import Unit
 
+from meas_deblend.deblenders import RUNG_NAMES
 from meas_deblend.exceptions import InputError
 from meas_deblend.products import (
     OBJECT_FLAGS,
     OUTCOMES,
     REASON_FLAGS,
     REASONS,
+    RUNGS,
     TABLES,
     CatalogLayout,
     Column,
@@ -111,7 +113,11 @@ def test_only_floats_can_be_without_a_value():
 
 def test_reasons_and_outcomes():
     assert REASONS[""].kind == "none"
-    assert {reason.kind for name, reason in REASONS.items() if name} == {"skipped", "failed"}
+    # A split blend is what was asked for; all other reasons say what was not tried, or failed.
+    assert {reason.kind for name, reason in REASONS.items() if name not in {"", "split"}} == {"skipped", "failed"}
+    assert REASONS["split"].kind == "none"
+    assert list(RUNGS) == ["", *RUNG_NAMES]
+    assert all(meaning.endswith(".") for meaning in RUNGS.values())
     assert all(name == reason.name and reason.meaning.endswith(".") for name, reason in REASONS.items())
     assert set(OUTCOMES) == {"ok", "degraded", "failed"}
 
@@ -124,7 +130,7 @@ def test_reference_page_lists_everything():
             line = next(line for line in section.splitlines() if line.startswith(f"| `{column.name}` "))
             assert column.meaning in line
             assert column.dtype in line
-    for word in (*OUTCOMES, *filter(None, REASONS)):
+    for word in (*OUTCOMES, *filter(None, RUNGS), *filter(None, REASONS)):
         assert f"| `{word}` |" in page
     tables = [line for line in page.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in tables} == {8, 3}
