@@ -146,5 +146,5 @@ def _place(
     matrix[np.ix_(layout.shapes[i], layout.shapes[j])] = sums[:, :-1, :-1].sum(axis=0)
     for band, product in enumerate(sums):
         matrix[layout.shapes[i], layout.fluxes[j, band]] = product[:-1, -1]
-        matrix[layout.fluxes[i, band], layout.shapes[j]] = product[-1, :-1]
+        matrix[layout.shapes[j], layout.fluxes[i, band]] = product[-1, :-1]
         matrix[layout.fluxes[i, band], layout.fluxes[j, band]] = product[-1, -1]
