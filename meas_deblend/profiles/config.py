@@ -73,3 +73,10 @@ class ProfileFitConfig(BaseModel):
         0.05, gt=0, le=10.0, description="Standard deviation [px] of positions that were given with sub-pixels."
     )
     peak_center_width: float = Field(0.3, gt=0, le=10.0, description="The same of detected peaks.")
+    stamp_threshold: float = Field(
+        0.02, gt=0, le=1.0, description="Models are followed to where they are below this fraction of the noise."
+    )
+    group_radius: float = Field(
+        60.0, gt=0, le=500.0, description="Sources closer than this are fitted together [px], directly or in a chain."
+    )
+    group_size: int = Field(40, ge=1, le=500, description="Most sources that are fitted together.")

@@ -9,9 +9,7 @@ import numpy as np
 import scipy.linalg
 
 from .normal import normal_equations
-from .priors import expected_size, shape_priors
 from .scene import solve_fluxes
-from .stamps import SIZES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from .priors import Calibration, Priors
     from .scene import Data, Drawn, Sources
 
-__all__ = ["Stage", "fit_stage"]
+__all__ = ["Stage", "fit_stage", "with_priors"]
 
 _STEP = np.array([0.5, 0.5, 1.0, 0.4, 0.4, 1.5, 1.0, 0.3])
 _LIMITS = np.array(
@@ -96,8 +94,9 @@ def with_priors(
         right[place] += gradient[k][free]
     precision = data.sky_precision
     fixed = ~np.isfinite(precision)
-    matrix[layout.sky, layout.sky] += np.where(fixed, 0, precision)
-    right[layout.sky] -= np.where(fixed, 0, precision * drawn.sky)
+    known = np.where(fixed, 0.0, precision)
+    matrix[layout.sky, layout.sky] += known
+    right[layout.sky] -= known * drawn.sky
     for index in layout.sky[fixed]:
         matrix[index, :] = matrix[:, index] = 0
         right[index] = 0

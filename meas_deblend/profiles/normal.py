@@ -117,7 +117,7 @@ def _block(k: int, sources: Sources, drawn: Drawn, data: Data) -> _Block:
     which = np.flatnonzero(sources.free[k])
     size, origin = int(sources.sizes[k]), sources.origin(k)
     cube = np.empty((len(data.images), len(which) + 1, size, size), dtype=np.float32)
-    cube[:, :-1] = draw(sources.parameters[k], origin, size, data.psfs, which)
+    cube[:, :-1] = draw(sources.parameters[k], origin, size, sources.psfs[k], which)
     cube[:, :-1] *= drawn.fluxes[k][:, None, None, None].astype(np.float32)
     cube[:, -1] = drawn.units[k]
     return _Block(cube, cube * weighted_stamp(data.weights, origin, size)[:, None], origin)

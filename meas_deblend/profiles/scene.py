@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from .stamps import PsfTransforms
 
-__all__ = ["Data", "Drawn", "Sources", "draw_units", "residual_of", "solve_fluxes"]
+__all__ = ["IMAGE", "Data", "Drawn", "Sources", "draw_units", "residual_of", "solve_fluxes"]
 
-_IMAGE = np.array([-1])
+IMAGE = np.array([-1])
+"""What `draw` is told to draw a source itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +31,6 @@ class Data:
         Finite.
     weights : float32 array (band, y, x)
         Inverse variances; 0 where there is no data.
-    psfs : PsfTransforms
     noise : float64 array (band,)
         Typical standard deviation of a pixel; inf in a band without data.
     sky_precision : float64 array (band,)
@@ -39,7 +39,6 @@ class Data:
 
     images: NDArray[np.float32]
     weights: NDArray[np.float32]
-    psfs: PsfTransforms
     noise: NDArray[np.float64]
     sky_precision: NDArray[np.float64]
 
@@ -58,12 +57,15 @@ class Sources:
         First pixels of the stamps.
     sizes : int64 array (source,)
         Sides of the stamps.
+    psfs : tuple of PsfTransforms
+        Per source.
     """
 
     parameters: NDArray[np.float64]
     free: NDArray[np.bool_]
     origins: NDArray[np.int64]
     sizes: NDArray[np.int64]
+    psfs: tuple[PsfTransforms, ...]
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -99,17 +101,17 @@ class Drawn:
     chi2: float
 
 
-def draw_units(sources: Sources, data: Data) -> list[NDArray[np.float32]]:
+def draw_units(sources: Sources) -> list[NDArray[np.float32]]:
     """Draw every source with unit flux."""
     return [
-        draw(sources.parameters[k], sources.origin(k), int(sources.sizes[k]), data.psfs, _IMAGE)[:, 0]
+        draw(sources.parameters[k], sources.origin(k), int(sources.sizes[k]), sources.psfs[k], IMAGE)[:, 0]
         for k in range(len(sources))
     ]
 
 
 def solve_fluxes(sources: Sources, data: Data, *, nonnegative: bool = False) -> Drawn:
     """Fluxes and sky that fit best with the shapes as they are: linear least squares, band by band."""
-    units = draw_units(sources, data)
+    units = draw_units(sources)
     n, bands = len(sources), len(data.images)
     matrix, right = np.zeros((bands, n + 1, n + 1)), np.zeros((bands, n + 1))
     ones = np.ones((bands, *data.images.shape[1:]), dtype=np.float32)

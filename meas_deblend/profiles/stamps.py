@@ -30,17 +30,28 @@ class PsfTransforms:
     ----------
     stamps : float64 array (band, h, w)
         Odd, with the middle pixel as the centre.
+    rings : float64 array (band, size)
+        Mean of a PSF in rings at the edges of stamps of each of `SIZES`; 0 beyond what is known of it.
     kept : dict
         Transforms by size, made when they are first needed.
     """
 
     stamps: NDArray[np.float64]
+    rings: NDArray[np.float64]
     kept: dict[int, NDArray[np.complex64]]
 
     @classmethod
     def of(cls, stamps: NDArray[np.floating]) -> PsfTransforms:
         """PSFs of all bands (band, h, w)."""
-        return cls(np.asarray(stamps, dtype=np.float64), {})
+        known = np.asarray(stamps, dtype=np.float64)
+        h, w = known.shape[1:]
+        radius = np.hypot(*np.ogrid[-(h // 2) : h - h // 2, -(w // 2) : w - w // 2])
+        rings = np.zeros((len(known), len(SIZES)))
+        for k, size in enumerate(SIZES):
+            ring = np.abs(radius - (size / 2 - 2)) < 1
+            if ring.any():
+                rings[:, k] = known[:, ring].mean(axis=1)
+        return cls(known, rings, {})
 
     def on(self, size: int) -> NDArray[np.complex64]:
         """Transform (band, size, size // 2 + 1) around the first pixel; a PSF wider than the stamp is cut."""
