@@ -1,9 +1,12 @@
-"""Deblenders behind one protocol, found by name; those of the package are none, sep, single_band and multi_band."""
+"""Deblenders behind one protocol, found by name; those of the package are none, sep, single_band, multi_band and
+joint_profiles.
+"""
 
 from .failed import parent_without_models
 from .limits import BlendLimits
 from .multi_band import MultiBand, MultiBandOptions
 from .none import NoDeblending, NoneOptions
+from .profile import JointProfiles, JointProfilesOptions, deblend_profiles
 from .protocol import Deblender
 from .registry import deblender_names, get_deblender, register_deblender
 from .seeds import seeds_from_models
@@ -13,6 +16,8 @@ from .single_band import SingleBand, SingleBandOptions
 __all__ = [
     "BlendLimits",
     "Deblender",
+    "JointProfiles",
+    "JointProfilesOptions",
     "MultiBand",
     "MultiBandOptions",
     "NoDeblending",
@@ -21,6 +26,7 @@ __all__ = [
     "SepSegmentation",
     "SingleBand",
     "SingleBandOptions",
+    "deblend_profiles",
     "deblender_names",
     "get_deblender",
     "parent_without_models",

@@ -180,7 +180,9 @@ def _cut_out(scene: _Scene, members: NDArray[np.int64]) -> _Part:
     config, noise = scene.config, scene.noise
     precision = np.full(len(noise), np.inf)
     if config.sky == "constant":
-        precision = np.where(np.isfinite(noise), (config.sky_width * np.where(np.isfinite(noise), noise, 1)) ** -2, np.inf)
+        precision = np.where(
+            np.isfinite(noise), (config.sky_width * np.where(np.isfinite(noise), noise, 1)) ** -2, np.inf
+        )
     images = np.ascontiguousarray(scene.residual[cut])
     for k in members[scene.fluxes[members].any(axis=1)]:
         _add(scene, int(k), images, low, 1.0)

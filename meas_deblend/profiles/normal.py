@@ -138,9 +138,7 @@ def _cross(first: _Block, second: _Block) -> NDArray[np.float32] | None:
     return np.asarray(np.matmul(left, right.transpose(0, 2, 1)))
 
 
-def _place(
-    matrix: NDArray[np.float64], layout: Layout, pair: tuple[int, int], sums: NDArray[np.floating]
-) -> None:
+def _place(matrix: NDArray[np.float64], layout: Layout, pair: tuple[int, int], sums: NDArray[np.floating]) -> None:
     """Put the products of a pair of sources where they belong."""
     i, j = pair
     matrix[np.ix_(layout.shapes[i], layout.shapes[j])] = sums[:, :-1, :-1].sum(axis=0)

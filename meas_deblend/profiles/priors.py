@@ -79,9 +79,7 @@ class Priors:
         return gradient, curvature
 
 
-def expected_size(
-    fluxes: NDArray[np.float64], priors: ProfilePriors, calibration: Calibration
-) -> NDArray[np.float64]:
+def expected_size(fluxes: NDArray[np.float64], priors: ProfilePriors, calibration: Calibration) -> NDArray[np.float64]:
     """Expected ln(a b / px²) of discs (source,) with those fluxes (source, band)."""
     if calibration.zeropoint is None:
         return np.full(len(fluxes), priors.size_unknown)

@@ -70,9 +70,9 @@ def radial_table(log_index: float) -> RadialTable:
 def _slope(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Derivative by u of values at the nodes: central differences of fourth order."""
     out = np.gradient(values, U_STEP, axis=-1)
-    out[..., 2:-2] = (
-        values[..., :-4] - 8 * values[..., 1:-3] + 8 * values[..., 3:-1] - values[..., 4:]
-    ) / (12 * U_STEP)
+    out[..., 2:-2] = (values[..., :-4] - 8 * values[..., 1:-3] + 8 * values[..., 3:-1] - values[..., 4:]) / (
+        12 * U_STEP
+    )
     return np.asarray(out)
 
 

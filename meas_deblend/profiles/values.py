@@ -81,7 +81,10 @@ class FittedProfile:
         _, _, s, p, q, logit, t, log_index = (float(value) for value in self.parameters)
         share = 1 / (1 + np.exp(-logit))
         disc = Sersic(
-            tuple(((1 - share) * self.fluxes).tolist()), float(np.exp(s / 2)), _ellipticity(p, q), float(np.exp(log_index))
+            tuple(((1 - share) * self.fluxes).tolist()),
+            float(np.exp(s / 2)),
+            _ellipticity(p, q),
+            float(np.exp(log_index)),
         )
         if share == 0:
             return (disc,)
