@@ -67,10 +67,17 @@ class ProfileFitConfig(BaseModel):
     sky_width: float = Field(
         0.05, gt=0, le=10.0, description="Width of the prior of the level, in units of a pixel's noise."
     )
+    model_error: float = Field(
+        0.03,
+        ge=0,
+        le=1.0,
+        description="Error of the model itself as a fraction of its brightness: galaxies are no Sérsic profiles, and "
+        "without it the structure of their centres decides on their wings.",
+    )
     bulge_min_snr: float = Field(60.0, ge=0, description="Signal-to-noise ratio above which a bulge is fitted.")
     index_min_snr: float = Field(100.0, ge=0, description="The same for the disc's Sérsic index.")
     given_center_width: float = Field(
-        0.05, gt=0, le=10.0, description="Standard deviation [px] of positions that were given with sub-pixels."
+        0.02, gt=0, le=10.0, description="Standard deviation [px] of positions that were given with sub-pixels."
     )
     peak_center_width: float = Field(0.3, gt=0, le=10.0, description="The same of detected peaks.")
     stamp_threshold: float = Field(

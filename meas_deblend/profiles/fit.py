@@ -12,11 +12,9 @@ from .normal import normal_equations
 from .scene import solve_fluxes
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from .config import ProfileFitConfig
     from .normal import NormalEquations
-    from .priors import Calibration, Priors
+    from .priors import Priors
     from .scene import Data, Drawn, Sources
 
 __all__ = ["Stage", "fit_stage", "with_priors"]
@@ -65,7 +63,8 @@ def fit_stage(stage: Stage, data: Data, config: ProfileFitConfig) -> Stage:
     sources, drawn, priors = stage.sources, stage.drawn, stage.priors
     cost = drawn.chi2 + priors.cost(sources.parameters, sources.free)
     reason, done = "max_iter", 0
-    for done in range(1, config.max_iter + 1):
+    while done < config.max_iter:
+        done += 1
         equations = with_priors(normal_equations(sources, drawn, data), sources, drawn, data, priors)
         accepted = None
         for _ in range(_TRIES):
@@ -99,14 +98,14 @@ def with_priors(
     gradient, curvature = priors.terms(sources.parameters, sources.free)
     for k, place in enumerate(layout.shapes):
         free = np.flatnonzero(sources.free[k])
-        matrix[np.ix_(place, place)] += curvature[k][np.ix_(free, free)]
+        matrix[place, place] += curvature[k][np.ix_(free, free)]
         right[place] += gradient[k][free]
     precision = data.sky_precision
     fixed = ~np.isfinite(precision)
     known = np.where(fixed, 0.0, precision)
-    matrix[layout.sky, layout.sky] += known
+    matrix[layout.sky, layout.sky] += np.diag(known)
     right[layout.sky] -= known * drawn.sky
-    for index in layout.sky[fixed]:
+    for index in layout.sky.start + np.flatnonzero(fixed):
         matrix[index, :] = matrix[:, index] = 0
         right[index] = 0
     return replace(equations, matrix=matrix, right=right)
@@ -120,7 +119,7 @@ def _step(equations: NormalEquations, sources: Sources, damping: float) -> Sourc
     normal = equations.matrix / np.outer(scale, scale)
     n = len(normal)
     normal[np.arange(n), np.arange(n)] = 1 + 1e-5
-    shapes = np.concatenate(layout.shapes) if layout.shapes else np.zeros(0, dtype=int)
+    shapes = np.arange(layout.shapes[-1].stop)
     normal[shapes, shapes] += damping
     try:
         factor = scipy.linalg.cho_factor(normal, overwrite_a=True, check_finite=False)

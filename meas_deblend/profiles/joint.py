@@ -57,6 +57,7 @@ class Positions:
 class _Scene:
     """The fit under way: models of all sources, and the image without them."""
 
+    images: NDArray[np.float32]
     weights: NDArray[np.float32]
     residual: NDArray[np.float32]
     noise: NDArray[np.float64]
@@ -155,8 +156,9 @@ def _start(
     free = np.zeros((n, N_PARAMETERS), dtype=bool)
     free[:, :_L] = True
     return _Scene(
-        np.ascontiguousarray(weights, dtype=np.float32),
         clean,
+        np.ascontiguousarray(weights, dtype=np.float32),
+        clean.copy(),
         noise,
         positions,
         config,
@@ -176,7 +178,7 @@ def _cut_out(scene: _Scene, members: NDArray[np.int64]) -> _Part:
     low = np.clip(corners.min(axis=0), 0, shape)
     high = np.clip((corners + scene.sizes[members, None]).max(axis=0), low, shape)
     cut = (slice(None), slice(low[0], high[0]), slice(low[1], high[1]))
-    weights = np.ascontiguousarray(scene.weights[cut])
+    weights = _tolerant(scene.weights[cut], scene.images[cut] - scene.residual[cut], scene.config.model_error)
     config, noise = scene.config, scene.noise
     precision = np.full(len(noise), np.inf)
     if config.sky == "constant":
@@ -187,6 +189,13 @@ def _cut_out(scene: _Scene, members: NDArray[np.int64]) -> _Part:
     for k in members[scene.fluxes[members].any(axis=1)]:
         _add(scene, int(k), images, low, 1.0)
     return _Part(members, low, Data(images, weights, noise, precision))
+
+
+def _tolerant(
+    weights: NDArray[np.float32], model: NDArray[np.float32], model_error: float
+) -> NDArray[np.float32]:
+    """Weights with an error of the model that goes with its brightness added to that of the data."""
+    return np.asarray(weights / (1 + weights * (np.float32(model_error) * model) ** 2))
 
 
 def _corners(scene: _Scene, members: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -307,10 +316,18 @@ def _covariances(
     # Rounding of single precision: two sources at one place are told apart by nothing else.
     normal[np.diag_indices(len(normal))] = 1 + 1e-5
     told = np.where(diagonal > 0, 1.0, 0.0)
-    inverse = scipy.linalg.pinvh(normal, check_finite=False) * np.outer(told / scale, told / scale)
-    fluxes = np.stack([inverse[np.ix_(place, place)] for place in layout.fluxes.T])
-    shapes = np.zeros((len(sources), N_PARAMETERS, N_PARAMETERS))
+    try:
+        factor = scipy.linalg.cho_factor(normal, check_finite=False)
+        inverse = scipy.linalg.cho_solve(factor, np.eye(len(normal)), check_finite=False)
+    except scipy.linalg.LinAlgError:
+        inverse = scipy.linalg.pinvh(normal, check_finite=False)
+    inverse *= np.outer(told / scale, told / scale)
+    n, bands = len(sources), len(data.images)
+    inner = inverse[layout.fluxes[0].start : layout.fluxes[-1].stop, layout.fluxes[0].start : layout.fluxes[-1].stop]
+    # The blocks of sources hold all pairs of bands; what is kept is each band with itself.
+    fluxes = np.ascontiguousarray(np.einsum("ibjb->bij", inner.reshape(n, bands, n, bands)))
+    shapes = np.zeros((n, N_PARAMETERS, N_PARAMETERS))
     for k, place in enumerate(layout.shapes):
         free = np.flatnonzero(sources.free[k])
-        shapes[np.ix_([k], free, free)] = inverse[np.ix_(place, place)]
+        shapes[k, free[:, None], free] = inverse[place, place]
     return fluxes, shapes

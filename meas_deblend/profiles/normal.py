@@ -24,30 +24,31 @@ class Layout:
 
     Parameters
     ----------
-    shapes : list of int64 array
+    shapes : tuple of slice
         Per source the places of its free parameters.
-    fluxes : int64 array (source, band)
-    sky : int64 array (band,)
+    fluxes : tuple of slice
+        Per source the places of its fluxes.
+    sky : slice
     """
 
-    shapes: list[NDArray[np.int64]]
-    fluxes: NDArray[np.int64]
-    sky: NDArray[np.int64]
+    shapes: tuple[slice, ...]
+    fluxes: tuple[slice, ...]
+    sky: slice
 
     @classmethod
     def of(cls, free: NDArray[np.bool_], bands: int) -> Layout:
         """Layout for free parameters (source, 8)."""
         counts = free.sum(axis=1)
         ends = np.cumsum(counts)
-        shapes = [np.arange(end - count, end) for end, count in zip(ends, counts, strict=True)]
+        shapes = tuple(slice(int(end - count), int(end)) for end, count in zip(ends, counts, strict=True))
         first = int(ends[-1]) if len(ends) else 0
-        fluxes = first + np.arange(len(free) * bands).reshape(len(free), bands)
-        return cls(shapes, fluxes, first + fluxes.size + np.arange(bands))
+        fluxes = tuple(slice(first + k * bands, first + (k + 1) * bands) for k in range(len(free)))
+        return cls(shapes, fluxes, slice(first + len(free) * bands, first + (len(free) + 1) * bands))
 
     @property
     def length(self) -> int:
         """Number of unknowns."""
-        return int(self.sky[-1]) + 1
+        return self.sky.stop
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,14 +101,13 @@ def normal_equations(sources: Sources, drawn: Drawn, data: Data) -> NormalEquati
         own = np.matmul(flat, block.cube.reshape(flat.shape).transpose(0, 2, 1))
         _place(matrix, layout, (i, i), own)
         levels = flat.sum(axis=2, dtype=np.float64)
-        for band in range(bands):
-            matrix[layout.shapes[i], layout.sky[band]] = levels[band, :-1]
-            matrix[layout.fluxes[i, band], layout.sky[band]] = levels[band, -1]
+        matrix[layout.shapes[i], layout.sky] = levels[:, :-1].T
+        matrix[layout.fluxes[i], layout.sky] = np.diag(levels[:, -1])
         for j in range(i + 1, len(blocks)):
             cross = _cross(block, blocks[j])
             if cross is not None:
                 _place(matrix, layout, (i, j), cross)
-    matrix[layout.sky, layout.sky] = data.weights.sum(axis=(1, 2), dtype=np.float64)
+    matrix[layout.sky, layout.sky] = np.diag(data.weights.sum(axis=(1, 2), dtype=np.float64))
     right[layout.sky] = (data.weights * drawn.residual).sum(axis=(1, 2), dtype=np.float64)
     upper = np.triu(matrix)
     return NormalEquations(layout, upper + np.triu(matrix, 1).T, right)
@@ -139,10 +139,11 @@ def _cross(first: _Block, second: _Block) -> NDArray[np.float32] | None:
 
 
 def _place(matrix: NDArray[np.float64], layout: Layout, pair: tuple[int, int], sums: NDArray[np.floating]) -> None:
-    """Put the products of a pair of sources where they belong."""
+    """Put the products of a pair of sources where they belong, above the diagonal."""
     i, j = pair
-    matrix[np.ix_(layout.shapes[i], layout.shapes[j])] = sums[:, :-1, :-1].sum(axis=0)
-    for band, product in enumerate(sums):
-        matrix[layout.shapes[i], layout.fluxes[j, band]] = product[:-1, -1]
-        matrix[layout.shapes[j], layout.fluxes[i, band]] = product[-1, :-1]
-        matrix[layout.fluxes[i, band], layout.fluxes[j, band]] = product[-1, -1]
+    shapes, fluxes = layout.shapes, layout.fluxes
+    matrix[shapes[i], shapes[j]] = sums[:, :-1, :-1].sum(axis=0)
+    matrix[shapes[i], fluxes[j]] = sums[:, :-1, -1].T
+    matrix[shapes[j], fluxes[i]] = sums[:, -1, :-1].T
+    bands = np.arange(len(sums))
+    matrix[fluxes[i].start + bands, fluxes[j].start + bands] = sums[:, -1, -1]

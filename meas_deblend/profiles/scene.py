@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .stamps import draw
-from .sums import add_scaled, chi_square, overlap_sums
+from .sums import add_scaled, chi_square, flux_equations
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -113,16 +113,11 @@ def solve_fluxes(sources: Sources, data: Data, *, nonnegative: bool = False) -> 
     """Fluxes and sky that fit best with the shapes as they are: linear least squares, band by band."""
     units = draw_units(sources)
     n, bands = len(sources), len(data.images)
-    matrix, right = np.zeros((bands, n + 1, n + 1)), np.zeros((bands, n + 1))
-    ones = np.ones((bands, *data.images.shape[1:]), dtype=np.float32)
-    for i in range(n):
-        here = sources.origin(i)
-        for j in range(i, n):
-            matrix[:, i, j] = matrix[:, j, i] = overlap_sums(units[i], here, units[j], sources.origin(j), data.weights)
-        matrix[:, i, n] = matrix[:, n, i] = overlap_sums(units[i], here, ones, (0, 0), data.weights)
-        right[:, i] = overlap_sums(units[i], here, data.images, (0, 0), data.weights)
-    matrix[:, n, n] = data.weights.sum(axis=(1, 2), dtype=np.float64)
-    right[:, n] = (data.weights * data.images).sum(axis=(1, 2), dtype=np.float64)
+    starts = np.concatenate([[0], np.cumsum(bands * sources.sizes**2)]).astype(np.int64)
+    pool = np.empty(int(starts[-1]), dtype=np.float32)
+    for k, unit in enumerate(units):
+        pool[starts[k] : starts[k + 1]] = unit.ravel()
+    matrix, right = flux_equations(pool, starts[:-1], sources.sizes, sources.origins, data.images, data.weights)
     solution = np.zeros((bands, n + 1))
     for band in range(bands):
         solution[band] = _solve(matrix[band], right[band], data.sky_precision[band], nonnegative=nonnegative)

@@ -11,27 +11,28 @@ from ._jit import jit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["add_scaled", "chi_square", "overlap_sums", "weighted_stamp"]
+__all__ = ["add_scaled", "chi_square", "flux_equations", "weighted_stamp"]
 
 
 @jit
-def overlap_sums(
+def _overlap(
     first: NDArray[np.float32],
-    first_origin: tuple[int, int],
+    first_origin: NDArray[np.int64],
     second: NDArray[np.float32],
-    second_origin: tuple[int, int],
+    second_origin: NDArray[np.int64],
     weights: NDArray[np.float32],
-) -> NDArray[np.float64]:
-    """Σ weight · first · second per band (band,) over the pixels of the frame (band, y, x) that both stamps have."""
+    out: NDArray[np.float64],
+) -> None:
+    """Σ weight · first · second per band over the pixels of the frame (band, y, x) that both stamps have."""
     bands, height, width = weights.shape
     y0 = max(first_origin[0], second_origin[0], 0)
     x0 = max(first_origin[1], second_origin[1], 0)
     y1 = min(first_origin[0] + first.shape[1], second_origin[0] + second.shape[1], height)
     x1 = min(first_origin[1] + first.shape[2], second_origin[1] + second.shape[2], width)
-    out = np.zeros(bands)
     n = x1 - x0
+    out[:] = 0.0
     if n <= 0 or y1 <= y0:
-        return out
+        return
     columns = np.empty(n, np.float32)
     for band in range(bands):
         columns[:] = 0.0
@@ -46,7 +47,67 @@ def overlap_sums(
         for x in range(n):
             total += columns[x]
         out[band] = total
-    return out
+
+
+@jit
+def flux_equations(
+    pool: NDArray[np.float32],
+    starts: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    origins: NDArray[np.int64],
+    images: NDArray[np.float32],
+    weights: NDArray[np.float32],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Normal equations of the fluxes of all sources and of the sky, band by band.
+
+    Parameters
+    ----------
+    pool : float32 array
+        Unit images (band, size, size) one after the other.
+    starts, sizes : int64 array (source,)
+        Where each begins in the pool, and its side.
+    origins : int64 array (source, 2)
+        First pixel of each in the frame.
+    images, weights : float32 array (band, y, x)
+
+    Returns
+    -------
+    matrix : float64 array (band, source + 1, source + 1)
+        The sky is the last.
+    right : float64 array (band, source + 1)
+    """
+    n = len(sizes)
+    bands, height, width = images.shape
+    matrix, right = np.zeros((bands, n + 1, n + 1)), np.zeros((bands, n + 1))
+    sums = np.empty(bands)
+    corner = np.zeros(2, np.int64)
+    ones = np.ones((bands, 1, width), np.float32)
+    for i in range(n):
+        first = pool[starts[i] : starts[i] + bands * sizes[i] ** 2].reshape((bands, sizes[i], sizes[i]))
+        for j in range(i, n):
+            if np.abs(origins[i] + sizes[i] // 2 - origins[j] - sizes[j] // 2).max() * 2 >= sizes[i] + sizes[j]:
+                continue
+            second = pool[starts[j] : starts[j] + bands * sizes[j] ** 2].reshape((bands, sizes[j], sizes[j]))
+            _overlap(first, origins[i], second, origins[j], weights, sums)
+            matrix[:, i, j] = sums
+            matrix[:, j, i] = sums
+        _overlap(first, origins[i], images, corner, weights, sums)
+        right[:, i] = sums
+        matrix[:, i, n] = 0.0
+        for y in range(max(origins[i, 0], 0), min(origins[i, 0] + sizes[i], height)):
+            line = np.array([y, 0])
+            _overlap(first, origins[i], ones, line, weights, sums)
+            matrix[:, i, n] += sums
+        matrix[:, n, i] = matrix[:, i, n]
+    for band in range(bands):
+        for y in range(height):
+            row, level = 0.0, 0.0
+            for x in range(width):
+                row += weights[band, y, x]
+                level += weights[band, y, x] * images[band, y, x]
+            matrix[band, n, n] += row
+            right[band, n] += level
+    return matrix, right
 
 
 @jit
