@@ -1,4 +1,6 @@
-"""Deblenders behind one protocol, found by name; those of the package are none, sep, single_band and multi_band."""
+"""Deblenders behind one protocol, found by name; those of the package are none, sep, single_band, multi_band and
+joint_profiles.
+"""
 
 from .cost_model import Cost, CostModel, calibrate
 from .failed import parent_without_models
@@ -6,6 +8,7 @@ from .ladder import PlannedPart, plan_parent
 from .limits import BlendLimits
 from .multi_band import MultiBand, MultiBandOptions
 from .none import NoDeblending, NoneOptions
+from .profile import JointProfiles, JointProfilesOptions, deblend_profiles
 from .protocol import Deblender
 from .pseudo import deblend_unless_sky, sky_model
 from .registry import deblender_names, get_deblender, register_deblender
@@ -21,6 +24,8 @@ __all__ = [
     "Cost",
     "CostModel",
     "Deblender",
+    "JointProfiles",
+    "JointProfilesOptions",
     "MultiBand",
     "MultiBandOptions",
     "NoDeblending",
@@ -32,6 +37,7 @@ __all__ = [
     "SingleBandOptions",
     "calibrate",
     "deblend_if_selected",
+    "deblend_profiles",
     "deblend_unless_sky",
     "deblender_names",
     "default_ladder",
