@@ -48,8 +48,8 @@ class DeblendResult:
         Every model: ``.source(id)``, ``.blend(id)``, ``.write(path)``.
     parent_models : tuple of ParentModel
         The models by parent, as the deblender returned them.
-    children : tuple of Apportioned
-        Per parent the re-apportioned pixels that were measured.
+    children : sequence of Apportioned
+        Per parent the re-apportioned pixels that were measured; they are made anew when they are asked for.
     pipeline : Pipeline
         What ran, with the resolved settings.
     reports : tuple of QuantumReport
@@ -64,7 +64,7 @@ class DeblendResult:
     timings: Any
     models: Models | None
     parent_models: tuple[ParentModel, ...]
-    children: tuple[Apportioned, ...]
+    children: Sequence[Apportioned]
     pipeline: Pipeline
     reports: tuple[QuantumReport, ...]
 
@@ -168,7 +168,7 @@ def _collect(
         timings=_timings(reports, layout),
         models=None if store is None else Models(store),
         parent_models=tuple(datasets.get("parent_models", ())),
-        children=tuple(datasets.get("children", ())),
+        children=datasets.get("children", ()),
         pipeline=pipeline,
         reports=reports,
     )

@@ -28,6 +28,11 @@ class OnDemand(Sequence[R_co], Generic[SharedT, U, R_co]):
     def __init__(self, function: Callable[[SharedT, U], R_co], units: Sequence[U], shared: SharedT) -> None:
         self._function, self._units, self._shared = function, units, shared
 
+    @property
+    def units(self) -> Sequence[U]:
+        """What the values are made from, in their order."""
+        return self._units
+
     def __len__(self) -> int:
         return len(self._units)
 

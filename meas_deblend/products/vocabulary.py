@@ -37,6 +37,7 @@ _REASONS = (
     Reason("no_psf", "skipped", "No band has a usable PSF at its position."),
     Reason("not_selected", "skipped", "The settings restrict deblending to a few parents, to test a pipeline quickly."),
     Reason("fit_failed", "failed", "The joint fit of a blend raised an error or gave values that are not finite."),
+    Reason("worker_died", "failed", "The process that deblended it was ended from outside, twice: memory ran out."),
     Reason("template_failed", "failed", "Templates of single bands could not be made, for all peaks or for some."),
 )
 
