@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from .exceptions import ConfigError
 from .framework import (
+    Checkpoint,
     Layer,
     Observer,
     Outcome,
     Pipeline,
     QuantumReport,
+    Workplace,
     layer_from_dict,
     layer_from_file,
     load_pipeline,
     run_pipeline,
 )
+from .run_identity import run_identity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,6 +93,9 @@ def deblend(
     pipeline: str | Path = "multiband",
     frame: str | None = None,
     observer: Observer | None = None,
+    jobs: int = 1,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
 ) -> DeblendResult:
     """Detect, deblend and measure everything on a set of coadds.
 
@@ -110,6 +116,13 @@ def deblend(
         Frame of ``ra dec``; default: ICRS.
     observer : Observer, optional
         Is told of progress.
+    jobs : int
+        Number of processes; results are the same for any.
+    checkpoint : path, optional
+        Folder in which finished parents are kept while the run goes on; it stays until the caller removes it. What is
+        in it is lost unless the run is resumed.
+    resume : bool
+        Whether to go on with the parents of the checkpoint, if there is one.
 
     Returns
     -------
@@ -119,7 +132,8 @@ def deblend(
     Raises
     ------
     InputError
-        If the sources cannot be used.
+        If the sources cannot be used, there cannot be so many processes, or the checkpoint is that of other inputs,
+        settings or versions; the message names what differs.
     ConfigError
         If a setting is unknown or out of range; the message says where it was set.
     PipelineError
@@ -127,11 +141,15 @@ def deblend(
     """
     loaded = load_pipeline(pipeline, survey=survey, layers=_layers(config))
     inputs: dict[str, object] = {"coadds": coadds}
+    source_list = None
     if sources is not None:
         from .image import read_sources  # noqa: PLC0415 - reads tables with astropy
 
-        inputs["source_list"] = read_sources(sources, coadds.wcs, shape=coadds.box.shape, frame=frame)
-    result = run_pipeline(loaded, inputs, observer=observer)
+        source_list = inputs["source_list"] = read_sources(sources, coadds.wcs, shape=coadds.box.shape, frame=frame)
+    kept = None
+    if checkpoint is not None:
+        kept = Checkpoint.open(Path(checkpoint), run_identity(coadds, loaded, source_list), resume=resume)
+    result = run_pipeline(loaded, inputs, observer=observer, workplace=Workplace(jobs, kept))
     result.raise_failures()
     return _collect(coadds, loaded, result.datasets, result.reports)
 

@@ -90,6 +90,10 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     run.add_argument("--frame", help="frame of ra and dec in --sources (default: the table's column frame, else icrs)")
     _add_settings(run)
     _add_output(run)
+    run.add_argument("-j", "--jobs", type=int, default=1, metavar="N", help="processes (default: 1); the products are "
+                     "the same for any number")  # fmt: skip
+    run.add_argument("--resume", action="store_true", help="go on with a run in DIR that was stopped or killed, with "
+                     "the parents that it has done")  # fmt: skip
     run.set_defaults(function="run")
 
 

@@ -31,7 +31,7 @@ from .describe import (
 from .dump import dump_yaml
 from .graph import WiredTask
 from .layers import Layer, Setting, layer_from_assignment, layer_from_dict, layer_from_file
-from .manifest import atomic_write, prepare_output, versions
+from .manifest import CHECKPOINT, atomic_write, prepare_output, resume_output, versions
 from .marks import Origin
 from .observers import LogObserver, Observer, SilentObserver, TerminalObserver, watching
 from .ondemand import OnDemand
@@ -45,6 +45,7 @@ from .task import PipelineTask, Task, TaskMetadata, TaskOutputs, TaskResult
 from .units import Loop, Resumable, Workplace, map_units, working
 
 __all__ = [
+    "CHECKPOINT",
     "Checkpoint",
     "Codec",
     "Config",
@@ -96,6 +97,7 @@ __all__ = [
     "read_definition",
     "render_table",
     "resolve_config",
+    "resume_output",
     "run_pipeline",
     "shipped_pipelines",
     "show_config",
