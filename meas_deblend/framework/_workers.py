@@ -16,6 +16,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from ..exceptions import InputError, WorkerDiedError
+from ._memory import MemoryKeeper
 from ._threads import one_thread
 from ._transfer import Receiver, send
 
@@ -208,8 +209,10 @@ def _work(call: Callable[[int], Any], pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     threading.Thread(target=_leave_with_parent, daemon=True).start()
+    tidy = MemoryKeeper()
     with one_thread():
         while True:
+            tidy()
             index = pipe.recv()
             try:
                 answer = (True, call(index))

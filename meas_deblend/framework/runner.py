@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from .._interrupt import raise_interrupt
 from ..exceptions import NoWorkFoundError
+from ._memory import release_memory
 from .config import Config
 from .connections import Connection
 from .graph import WiredTask, check_inputs, producers
@@ -120,7 +121,9 @@ def _execute(
 ) -> TaskResult:
     """One quantum; at module level and with plain arguments, so that it can be sent to another process."""
     with nullcontext() if sink is None else reporting_to(sink), working(place):
-        return task_class(config, label=place.label).execute(inputs)
+        result = task_class(config, label=place.label).execute(inputs)
+    release_memory()
+    return result
 
 
 class _Run:

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 from .._interrupt import raise_interrupt
 from ..exceptions import WorkerDiedError
+from ._memory import MemoryKeeper
 from ._threads import one_thread
 from ._workers import Answer, Crew, check_jobs
 from .checkpoint import Batches, Checkpoint, Codec
@@ -186,7 +187,10 @@ class _Work(Generic[SharedT, U, R]):
     def answers(self, todo: Sequence[int], jobs: int) -> Generator[Answer, None, None]:
         """Yield the results of units; raise the error of the first, in their order, that has one."""
         if jobs == 1 or len(todo) < 2:
-            yield from (Answer(index, self(index)) for index in todo)
+            tidy = MemoryKeeper()
+            for index in todo:
+                yield Answer(index, self(index))
+                tidy()
             return
         *order, first = self._costliest_first(todo)
         failed: Answer | None = None

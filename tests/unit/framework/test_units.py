@@ -14,6 +14,7 @@ import pytest
 from meas_deblend.exceptions import InputError, WorkerDiedError
 from meas_deblend.framework import Checkpoint, Loop, OnDemand, Resumable, Workplace, map_units, working
 from meas_deblend.framework.progress import reporting_to
+from meas_deblend.framework.task import _cpu_seconds
 
 
 def power(shared, unit):
@@ -273,3 +274,48 @@ def test_workers_end_with_the_run(how, tmp_path):
         time.sleep(0.05)
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers[1:])
     assert ("KeyboardInterrupt" in said) == (how == signal.SIGINT)
+
+
+def test_time_of_workers_counts():
+    def busy(_, unit):
+        until = time.process_time() + 0.2
+        while time.process_time() < until:
+            pass
+
+    before = _cpu_seconds()
+    mapped(busy, range(4), None, 2)
+    assert _cpu_seconds() - before >= 0.78  # of which 0.2 here; system clocks count hundredths
+
+
+def test_memory_goes_back_to_the_system(tmp_path):
+    """Arrays of 4 MiB come from the C library's heap, where the small ones behind them would keep them."""
+    script = tmp_path / "memory.py"
+    script.write_text(MEMORY)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    out = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment, check=True)  # noqa: S603 -- our own script
+    before, after = map(int, out.stdout.split())
+    assert before > 100 << 10
+    assert after < before / 4
+
+
+MEMORY = """
+import numpy as np
+from meas_deblend.framework._memory import release_memory
+
+def resident():
+    with open("/proc/self/status") as stream:
+        return next(int(line.split()[1]) for line in stream if line.startswith("VmRSS"))
+
+start = resident()
+# Once an array of this size is freed, the next ones come from the heap.
+first = np.ones(1 << 21)
+del first
+large, small = [], []
+for _ in range(40):
+    large.append(np.ones(1 << 19))
+    small.append(np.ones(100))
+large.clear()
+before = resident() - start
+release_memory()
+print(before, resident() - start)
+"""
