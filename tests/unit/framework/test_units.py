@@ -306,14 +306,14 @@ def resident():
     with open("/proc/self/status") as stream:
         return next(int(line.split()[1]) for line in stream if line.startswith("VmRSS"))
 
-start = resident()
 # Once an array of this size is freed, the next ones come from the heap.
 first = np.ones(1 << 21)
 del first
+start = resident()
 large, small = [], []
 for _ in range(40):
     large.append(np.ones(1 << 19))
-    small.append(np.ones(100))
+    small.append(np.ones(2000))
 large.clear()
 before = resident() - start
 release_memory()
