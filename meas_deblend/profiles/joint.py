@@ -191,9 +191,7 @@ def _cut_out(scene: _Scene, members: NDArray[np.int64]) -> _Part:
     return _Part(members, low, Data(images, weights, noise, precision))
 
 
-def _tolerant(
-    weights: NDArray[np.float32], model: NDArray[np.float32], model_error: float
-) -> NDArray[np.float32]:
+def _tolerant(weights: NDArray[np.float32], model: NDArray[np.float32], model_error: float) -> NDArray[np.float32]:
     """Weights with an error of the model that goes with its brightness added to that of the data."""
     return np.asarray(weights / (1 + weights * (np.float32(model_error) * model) ** 2))
 
