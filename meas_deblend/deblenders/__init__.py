@@ -2,7 +2,7 @@
 
 from .cost_model import Cost, CostModel, calibrate
 from .failed import parent_without_models
-from .ladder import PlannedPart, plan_parent
+from .ladder import PlannedPart, blend_footprints, plan_parent
 from .limits import BlendLimits
 from .multi_band import MultiBand, MultiBandOptions
 from .none import NoDeblending, NoneOptions
@@ -28,6 +28,7 @@ __all__ = [
     "SepSegmentation",
     "SingleBand",
     "SingleBandOptions",
+    "blend_footprints",
     "calibrate",
     "deblender_names",
     "default_ladder",

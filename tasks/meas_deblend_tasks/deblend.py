@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 from pydantic import BaseModel
 
 from meas_deblend.deblenders import (
@@ -23,9 +22,10 @@ from meas_deblend.products import REASONS
 
 from .datasets import COADDS, DETECTIONS, MARKED_COADDS, PARENT_MODELS, SEED_MODELS, SPLIT_PARENTS
 from .identifiers import with_unique_ids
+from .marks import degraded_blends, mark, undeblended_blends
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from meas_deblend.detect import Detections
     from meas_deblend.geometry import Parent
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DeblendOutputs",
+    "MarkingOutputs",
     "MultiBandConfig",
     "MultiBandTask",
     "NoDeblendingConfig",
     "NoDeblendingTask",
     "SingleBandConfig",
-    "SingleBandOutputs",
     "SingleBandTask",
 ]
 
@@ -76,8 +76,8 @@ class DeblendOutputs(TaskOutputs):
 
 
 @dataclass(frozen=True)
-class SingleBandOutputs(DeblendOutputs):
-    """What `SingleBandTask` returns: models, and the exposure with the parents marked that were not deblended."""
+class MarkingOutputs(DeblendOutputs):
+    """What Tasks return that mark what was not deblended, or not as it was asked for."""
 
     marked_coadds: MultibandExposure
 
@@ -89,7 +89,7 @@ class SingleBandTask(PipelineTask[SingleBandConfig]):
         inputs=(COADDS, DETECTIONS), outputs=(PARENT_MODELS, MARKED_COADDS)
     )
 
-    def run(self, coadds: MultibandExposure, detections: Detections) -> SingleBandOutputs:
+    def run(self, coadds: MultibandExposure, detections: Detections) -> MarkingOutputs:
         """Deblend all parents.
 
         Raises
@@ -110,7 +110,8 @@ class SingleBandTask(PipelineTask[SingleBandConfig]):
         skipped = [model for model in models if model.outcome == "failed" and REASONS[model.reason].kind == "skipped"]
         for model in skipped:
             self.log.warning("parent %d was not deblended: %s", model.id, model.message or model.reason)
-        return SingleBandOutputs(with_unique_ids(models), self._mark(coadds, skipped))
+        marked = mark(coadds, {self.config.not_deblended_mask: [model.footprint for model in skipped]})
+        return MarkingOutputs(with_unique_ids(models), marked)
 
     def _chosen(self, parents: tuple[Parent, ...]) -> set[int]:
         """Isolated parents, and the first few others with a number of peaks in the range, by id."""
@@ -124,18 +125,6 @@ class SingleBandTask(PipelineTask[SingleBandConfig]):
             )
         isolated = {identifier for identifier, n in counts.items() if n == 1}
         return isolated | set(others[: self.config.ci_num_parents_to_deblend])
-
-    def _mark(self, coadds: MultibandExposure, skipped: list[ParentModel]) -> MultibandExposure:
-        """Exposure with the mask plane of parents that were not deblended."""
-        plane = self.config.not_deblended_mask
-        if plane is None:
-            return coadds
-        planes = coadds.mask_planes.with_plane(plane)
-        mask = coadds.mask.astype(np.int64)
-        for model in skipped:
-            inside = model.footprint.box & coadds.box
-            mask[(slice(None), *inside.slices_in(coadds.box))] |= planes.value([plane]) * model.footprint.on(inside)
-        return replace(coadds, mask=mask, mask_planes=planes)
 
 
 class NoDeblendingTask(PipelineTask[NoDeblendingConfig]):
@@ -152,7 +141,7 @@ class MultiBandTask(PipelineTask[MultiBandConfig]):
     """Fit all bands of every blend jointly; with ``init: templates`` the fit starts from other models."""
 
     connections: ClassVar[Connections] = Connections(
-        inputs=(COADDS, SPLIT_PARENTS, SEED_MODELS), outputs=(PARENT_MODELS,)
+        inputs=(COADDS, SPLIT_PARENTS, SEED_MODELS), outputs=(PARENT_MODELS, MARKED_COADDS)
     )
 
     def run(
@@ -160,10 +149,23 @@ class MultiBandTask(PipelineTask[MultiBandConfig]):
         coadds: MultibandExposure,
         split_parents: tuple[Parent, ...],
         seed_models: tuple[ParentModel, ...] | None = None,
-    ) -> DeblendOutputs:
-        """Deblend all parents."""
+    ) -> MarkingOutputs:
+        """Deblend all parents, and mark the blends that came to a lower rung of the ladder, or to none."""
         parents = split_parents if seed_models is None else seeds_from_models(split_parents, seed_models)
-        return _deblend_all("multi_band", coadds, parents, self.config)
+        models = _deblend_all("multi_band", coadds, parents, self.config).parent_models
+        self._tell(models)
+        regions = {
+            self.config.degraded_mask: degraded_blends(parents, models),
+            self.config.not_deblended_mask: undeblended_blends(parents, models),
+        }
+        return MarkingOutputs(models, mark(coadds, regions))
+
+    def _tell(self, models: Sequence[ParentModel]) -> None:
+        """Log how many objects are not what was asked for, by rung and reason."""
+        labels = Counter((source.rung, source.reason) for model in models for source in model.sources)
+        for (rung, reason), count in sorted(labels.items()):
+            if reason:
+                self.log.warning("%d objects on the rung %s: %s", count, rung, REASONS[reason].meaning)
 
 
 def _deblend_all(
