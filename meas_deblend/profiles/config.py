@@ -37,7 +37,7 @@ class ProfilePriors(BaseModel):
         2.5,
         gt=0,
         le=100.0,
-        description="Sizes end at so many widths from the expected one: else faint sources take what profiles of "
+        description="Sizes end at so many widths above the expected one: else faint sources take what profiles of "
         "bright neighbours leave over.",
     )
     ellipticity_width: float = Field(
@@ -89,6 +89,12 @@ class ProfileFitConfig(BaseModel):
     )
     bulge_min_snr: float = Field(60.0, ge=0, description="Signal-to-noise ratio above which a bulge is fitted.")
     index_min_snr: float = Field(100.0, ge=0, description="The same for the disc's Sérsic index.")
+    point_odds: float = Field(
+        0.1,
+        ge=0,
+        le=1e6,
+        description="Points per galaxy among sources, before their sizes are seen. 0: none is taken for a point.",
+    )
     given_center_width: float = Field(
         0.02, gt=0, le=10.0, description="Standard deviation [px] of positions that were given with sub-pixels."
     )

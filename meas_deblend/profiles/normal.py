@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
     from .scene import Data, Drawn, Sources
 
-__all__ = ["STALE", "Layout", "Memory", "NormalEquations", "normal_equations"]
+__all__ = [
+    "STALE",
+    "Block",
+    "Layout",
+    "Memory",
+    "NormalEquations",
+    "block_products",
+    "derivatives",
+    "normal_equations",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +79,7 @@ class NormalEquations:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Block:
+class Block:
     """Derivatives of one source's model: by its free parameters, and by its flux in each band, the last.
 
     Parameters
@@ -94,7 +103,7 @@ class _Block:
 class Memory:
     """Derivatives, and sums of their products, of sources that have hardly moved since: they are used again."""
 
-    blocks: dict[int, _Block] = field(default_factory=dict)
+    blocks: dict[int, Block] = field(default_factory=dict)
     products: dict[tuple[int, int], NDArray[np.floating] | None] = field(default_factory=dict)
 
     def forget(self, k: int) -> None:
@@ -128,7 +137,7 @@ def normal_equations(sources: Sources, drawn: Drawn, data: Data, memory: Memory 
         if k in memory.blocks and _is_stale(k, sources, drawn, memory):
             memory.forget(k)
         if k not in memory.blocks:
-            memory.blocks[k] = _block(k, sources, drawn, data)
+            memory.blocks[k] = derivatives(k, sources, drawn, data)
     blocks, products = memory.blocks, memory.products
     matrix, right = np.zeros((layout.length, layout.length)), np.zeros(layout.length)
     for i in range(len(sources)):
@@ -166,7 +175,8 @@ def _is_stale(k: int, sources: Sources, drawn: Drawn, memory: Memory) -> bool:
     return bool((moved > STALE**2).any() or (told & (changed > _STALE_FLUX * np.abs(block.fluxes))).any())
 
 
-def _block(k: int, sources: Sources, drawn: Drawn, data: Data) -> _Block:
+def derivatives(k: int, sources: Sources, drawn: Drawn, data: Data) -> Block:
+    """Take the derivatives of a source's model."""
     which = np.flatnonzero(sources.free[k])
     size, origin = int(sources.sizes[k]), sources.origin(k)
     cube = np.empty((len(data.images), len(which) + 1, size, size), dtype=np.float32)
@@ -174,14 +184,19 @@ def _block(k: int, sources: Sources, drawn: Drawn, data: Data) -> _Block:
     cube[:, :-1] *= drawn.fluxes[k][:, None, None, None].astype(np.float32)
     cube[:, -1] = drawn.units[k]
     weighted = cube * weighted_stamp(data.weights, origin, size)[:, None]
-    return _Block(cube, weighted, origin, sources.parameters[k], drawn.fluxes[k])
+    return Block(cube, weighted, origin, sources.parameters[k], drawn.fluxes[k])
 
 
-def _cross(first: _Block, second: _Block) -> NDArray[np.float32] | None:
+def block_products(block: Block) -> NDArray[np.float32]:
+    """Σ of products (band, derivative, derivative) of one source's derivatives."""
+    flat = (len(block.cube), block.cube.shape[1], -1)
+    return np.asarray(np.matmul(block.weighted.reshape(flat), block.cube.reshape(flat).transpose(0, 2, 1)))
+
+
+def _cross(first: Block, second: Block) -> NDArray[np.float32] | None:
     """Σ of products (band, derivative of the first, of the second) over shared pixels; None if there are none."""
     if first is second:
-        flat = (len(first.cube), first.cube.shape[1], -1)
-        return np.asarray(np.matmul(first.weighted.reshape(flat), first.cube.reshape(flat).transpose(0, 2, 1)))
+        return block_products(first)
     cuts = []
     for axis in (0, 1):
         a, b = first.origin[axis], second.origin[axis]

@@ -64,7 +64,7 @@ class Priors:
     ----------
     means, widths : float64 array (source, 8)
     truncation : float
-        Sizes are not taken further than so many widths from their means.
+        Sizes are not taken further than so many widths above their means.
     """
 
     means: NDArray[np.float64]
@@ -75,7 +75,7 @@ class Priors:
         """Nearest parameters (8,) of source ``k`` that are allowed."""
         out = np.clip(parameters, _LIMITS[:, 0], _LIMITS[:, 1])
         reach = self.truncation * self.widths[k, 2]
-        out[2] = np.clip(out[2], self.means[k, 2] - reach, self.means[k, 2] + reach)
+        out[2] = min(out[2], self.means[k, 2] + reach)
         flatness = float(np.hypot(out[3], out[4]))
         if flatness > FLATTEST:
             out[3:5] *= FLATTEST / flatness
