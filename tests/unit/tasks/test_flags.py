@@ -24,6 +24,8 @@ PARENT_FLAGS = {
     "deblend_tooManyPeaks": (("few", "", FOUR_PARENT), ("big", "", (0, 1, 2))),
     "deblend_parentTooBig": (("big", "", FOUR_PARENT), ("few", "", (0, 1, 2))),
     "deblend_masked": (("masked", "", FOUR_PARENT), ("masked", "", ISOLATED + PAIR_PARENT)),
+    # Sky objects come behind the three.
+    "deblend_isPseudo": (("sky objects", "", (3, 4)), ("sky objects", "", (0, 1, 2))),
     "deblend_incompleteData": (("damaged", "", (0, 1, 2)), ("default", "", (0, 1, 2))),
     "deblend_blendConvergenceFailedFlag": (("short", "", (0, 1, 2)), ("default", "", (0, 1, 2))),
 }
@@ -38,6 +40,7 @@ OBJECT_FLAGS = {
     "deblend_patchedTemplate": (("edge", "", (2,)), ("single_band", "", ALL)),
     "deblend_hasStrayFlux": (("stray", "", (1,)), ("single_band", "", ALL)),
     "{band}_deblend_deblendedAsPsf": (("single_band", "r", STAR), ("default", "r", ALL)),
+    "merge_peak_sky": (("sky objects", "", (7, 8)), ("sky objects", "", ALL)),
     "merge_peak_{band}": (("default", "i", ALL), ("given", "i", ALL)),
     "merge_footprint_{band}": (("default", "r", ALL), ("damaged", "r", FOUR)),
     "{band}_zeroFlux": (("none", "i", UNMODELLED), ("default", "i", ALL)),
