@@ -1,11 +1,10 @@
-"""Runs on the small sky in which something is different each time, drawn once for all tests.
+"""Runs on the small sky in which something is different each time, made once for all tests.
 
 Between them every flag is true and false, every column has two values, and every setting is read.
 """
 
 import sys
 from dataclasses import dataclass, replace
-from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -68,7 +67,6 @@ def finish(coadds, detections, parent_models, config=None, sharing=None):
     return MadeRun(coadds, detections, parent_models, shared.children, catalogs)
 
 
-@cache
 def made_runs() -> MadeRuns:
     """All of them."""
     with recorded_settings() as read:
@@ -98,6 +96,7 @@ def _made():
     yield "any", made(AnyDeblenderTask(), split)
     alike = SingleBandConfig(remove_degenerate_templates=True, max_temp_dot_prod=0.1)
     yield "alike", made(SingleBandTask(alike), detections)
+    yield "poor", made(MultiBandTask(MultiBandConfig(cost_budget=1e-9, memory_budget=1e-9)), split)
     yield "none", made(NoDeblendingTask(), detections)
     yield "single_band", made(SingleBandTask(), detections)
     with pytest.MonkeyPatch.context() as patch:
@@ -123,6 +122,9 @@ def _made():
     task = AnyDeblenderTask(AnyDeblenderTask.ConfigClass(deblender={"name": "joint_profiles"}))
     bare = replace(coadds, zeropoints=(None,) * len(coadds.bands), pixel_scale=None)
     yield "profiles, given", made(task, found.parents, bare, found)
+    sky = DetectTask(DetectTaskConfig(sky_objects=SkyObjectsConfig(n_sources=2, source_radius=4)))
+    found = sky.run(coadds).detections
+    yield "sky", made(SingleBandTask(), found, found=found)
     damaged = damaged_coadds(coadds, detections.parents[2])
     found = DetectTask().run(damaged).detections
     yield "damaged", made(NoDeblendingTask(), found, damaged, found)
@@ -137,9 +139,6 @@ def _made():
         whole = made(MultiBandTask(), split, exposure)
         tables = MeasureTask().measure_at(exposure, whole.parent_models, whole.children, places)
         yield name, replace(whole, catalogs=SimpleNamespace(**tables))
-    sky = DetectTaskConfig(sky_objects=SkyObjectsConfig(n_sources=2, source_radius=4))
-    empty = DetectTask(sky).run(coadds).detections
-    yield "sky objects", made(NoDeblendingTask(), empty, found=empty)
     yield "profiles", made(JointProfilesTask(), detections)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(profile, "_fit", lambda *_: 1 / 0)
