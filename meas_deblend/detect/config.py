@@ -75,6 +75,12 @@ class DetectConfig(BaseModel):
 class DeconvolveConfig(IterationConfig):
     """How an exposure is deconvolved: the iteration, and the resolution that it aims at."""
 
+    max_iter: int = Field(22, ge=0, description="Most updates of a band; 0 returns the image itself.")
+    momentum: bool = Field(
+        True,
+        description="Goes on from a point ahead of the last update (Beck & Teboulle 2009): 22 updates then do what 100 "
+        "do without.",
+    )
     model_psf_sigma: float | None = Field(
         None,
         gt=0,
