@@ -187,8 +187,3 @@ class DeconvolveConfig(BaseModel):
     e_rel: float = Field(
         1e-3, ge=0, description="Converged when the loss changes by less than this fraction of itself."
     )
-    momentum: bool = Field(
-        False,
-        description="Goes on from a point ahead of the last update (Beck & Teboulle 2009): n updates then do what "
-        "about n²/4 do without.",
-    )

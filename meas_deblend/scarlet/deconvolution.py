@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +14,6 @@ from .tiles import TiledConvolver
 LONGEST_STEP = 1.9
 """Longest step times the largest gain of the kernel squared; projected gradients converge below 2 (Combettes & Wajs
 2005, Multiscale Model. Simul. 4, 1168, theorem 3.4)."""
-
-LONGEST_WITH_MOMENTUM = 1.0
-"""The same for updates with momentum (Beck & Teboulle 2009, SIAM J. Imaging Sci. 2, 183, theorem 4.4)."""
 
 __all__ = ["Deconvolved", "deconvolution_step", "deconvolve"]
 
@@ -50,10 +46,6 @@ def deconvolve(
     config: DeconvolveConfig = DeconvolveConfig(),  # noqa: B008 -- a frozen value
 ) -> Deconvolved:
     """Projected gradient descent, band by band: M ← max(M + step · Kᵀ (D − K M), 0).
-
-    With momentum every update starts from M + β (M − M of before), β = 0, 0.28, 0.43, … → 1 (Beck & Teboulle 2009,
-    SIAM J. Imaging Sci. 2, 183, eq. 4.2 f.), and β from 0 again where the loss gets worse (O'Donoghue & Candès 2015,
-    Found. Comput. Math. 15, 715).
 
     Parameters
     ----------
@@ -118,28 +110,20 @@ def _deconvolve_band(
     measured = np.isfinite(data)
     data = np.where(measured, data, 0)
     model, loss = data.copy(), []
-    start, weight, carried = model, 1.0, False
     # Kernels of a PSF narrower than the model PSF amplify; a longer step than this would diverge.
-    longest = LONGEST_WITH_MOMENTUM if config.momentum else LONGEST_STEP
-    step = min(deconvolution_step(data, noise), longest / convolver.gain**2)
+    step = min(deconvolution_step(data, noise), LONGEST_STEP / convolver.gain**2)
     for n in range(config.max_iter):
-        residual = convolver.render(start)
+        residual = convolver.render(model)
         np.subtract(data, residual, out=residual)
         residual *= measured
         # Summed in double precision piece by piece: such a plane would be as large as all others together.
         loss.append(-0.5 * float(np.einsum("byx,byx->", residual, residual, dtype=np.float64)))
-        last = model
-        model = start + step * convolver.adjoint(residual, mask)
+        model += step * convolver.adjoint(residual, mask)
         np.copyto(model, 0, where=~(np.isfinite(model) & (model > 0)))
         if mask is not None:
             model *= mask
         if n > 0 and loss[-1] < loss[-2]:
-            # The last step was too long, or it was carried too far.
-            step, weight = step if carried else step / 2, 1.0
+            step /= 2  # the last step was too long
         if n > config.min_iter and abs(loss[-1] - loss[-2]) < config.e_rel * abs(loss[-1]):
             break
-        start = model
-        if config.momentum:
-            carried, following = weight > 1, (1 + math.sqrt(1 + 4 * weight**2)) / 2
-            start, weight = model + (weight - 1) / following * (model - last), following
     return model, tuple(loss)

@@ -87,31 +87,6 @@ def test_no_iterations_return_the_image():
     )
 
 
-@pytest.mark.parametrize("scene", [ONE, TWO])
-def test_momentum_comes_as_far_in_a_quarter_of_the_updates(scene):
-    images = point_sources(*scene, 4)
-    kernels, plain = prepare_kernels(gaussian_stamps()), DeconvolveConfig(max_iter=100, e_rel=0)
-    slow = deconvolve(images, np.ones(3), kernels, config=plain)
-    fast = deconvolve(images, np.ones(3), kernels, config=DeconvolveConfig(max_iter=25, e_rel=0, momentum=True))
-    assert fast.iterations == (25, 25, 25)
-    assert (fast.images >= 0).all()
-    for long, short in zip(slow.losses, fast.losses, strict=True):
-        assert short[-1] > long[0] + 0.97 * (long[-1] - long[0])
-        assert short[-1] > long[25]
-    # Flux of both sources together: what both iterations keep.
-    np.testing.assert_allclose(fast.images.sum(axis=(1, 2)), slow.images.sum(axis=(1, 2)), rtol=0.02)
-
-
-def test_momentum_does_not_diverge_where_kernels_amplify():
-    stamp = np.zeros((1, 41, 41))
-    stamp[0, 20, 20] = 1.0
-    images = point_sources(*ONE, 0)[:1].astype(np.float32)
-    config = DeconvolveConfig(momentum=True)
-    result = deconvolve(images, np.ones(1), prepare_kernels(stamp.astype(np.float32)), config=config)
-    assert np.isfinite(result.losses[0]).all()
-    assert result.losses[0][-1] > result.losses[0][0]
-
-
 def test_mismatched_arguments_are_refused():
     kernels = prepare_kernels(gaussian_stamps())
     with pytest.raises(ValueError, match=r"images has shape \(2, 9, 9\), noise \(3,\), kernels \(3, 41, 41\)"):

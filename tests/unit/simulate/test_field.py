@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from meas_deblend.cli import SIMULATE_PRESETS
 from meas_deblend.exceptions import InputError
+from meas_deblend.parsers import SIMULATE_PRESETS
 from meas_deblend.simulate import (
     LSST_10Y,
     PRESETS,
