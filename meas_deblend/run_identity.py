@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .detect import Selection
     from .framework import Pipeline
     from .geometry import Box
     from .image import MultibandExposure, Psf, SourceList
@@ -28,7 +29,10 @@ _PSF_PLACES = 5
 
 
 def run_identity(
-    coadds: MultibandExposure, pipeline: Pipeline, source_list: SourceList | None = None
+    coadds: MultibandExposure,
+    pipeline: Pipeline,
+    source_list: SourceList | None = None,
+    selection: Selection | None = None,
 ) -> dict[str, str]:
     """Describe inputs, settings and versions.
 
@@ -40,6 +44,8 @@ def run_identity(
         Its tasks and resolved settings.
     source_list : SourceList, optional
         Positions that were given.
+    selection : Selection, optional
+        Parents that are deblended.
 
     Returns
     -------
@@ -56,6 +62,8 @@ def run_identity(
     found |= _of_coadds(coadds)
     if source_list is not None:
         found["list of sources"] = _digest(source_list.y, source_list.x, np.array(source_list.names, dtype=str))
+    if selection is not None:
+        found["selection of parents"] = f"{sorted(selection.only)} in {selection.bbox}"
     return found | {f"version of {name}": version for name, version in versions().items()}
 
 

@@ -129,6 +129,7 @@ def _assert_same_blend(a, b):
     for one, other in zip(a.sources, b.sources, strict=True):
         assert (one.id, one.flags, repr(one.peak)) == (other.id, other.flags, repr(other.peak))
         assert repr(one.psf_fits) == repr(other.psf_fits)
+        assert (one.rung, one.reason) == (other.rung, other.reason)
         assert len(one.components) == len(other.components)
         for mine, theirs in zip(one.components, other.components, strict=True):
             assert type(mine) is type(theirs)

@@ -1,29 +1,50 @@
-"""Deblenders behind one protocol, found by name; those of the package are none, sep, single_band and multi_band."""
+"""Deblenders behind one protocol, found by name; those of the package are none, sep, single_band, multi_band and
+joint_profiles.
+"""
 
+from .cost_model import Cost, CostModel, calibrate
 from .failed import parent_without_models
+from .ladder import PlannedPart, plan_parent
 from .limits import BlendLimits
 from .multi_band import MultiBand, MultiBandOptions
 from .none import NoDeblending, NoneOptions
+from .profile import JointProfiles, JointProfilesOptions, deblend_profiles
 from .protocol import Deblender
+from .pseudo import deblend_unless_sky, sky_model
 from .registry import deblender_names, get_deblender, register_deblender
+from .rungs import RUNG_NAMES, default_ladder
 from .seeds import seeds_from_models
+from .selected import deblend_if_selected
 from .sep_segmentation import SepOptions, SepSegmentation
 from .single_band import SingleBand, SingleBandOptions
 
 __all__ = [
+    "RUNG_NAMES",
     "BlendLimits",
+    "Cost",
+    "CostModel",
     "Deblender",
+    "JointProfiles",
+    "JointProfilesOptions",
     "MultiBand",
     "MultiBandOptions",
     "NoDeblending",
     "NoneOptions",
+    "PlannedPart",
     "SepOptions",
     "SepSegmentation",
     "SingleBand",
     "SingleBandOptions",
+    "calibrate",
+    "deblend_if_selected",
+    "deblend_profiles",
+    "deblend_unless_sky",
     "deblender_names",
+    "default_ladder",
     "get_deblender",
     "parent_without_models",
+    "plan_parent",
     "register_deblender",
     "seeds_from_models",
+    "sky_model",
 ]

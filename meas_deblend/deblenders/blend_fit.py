@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ..apportion import pixels_of
-from ..models import BlendModel, FactorizedComponent, PointComponent, SourceModel
+from ..models import BlendModel, FactorizedComponent, PointComponent, SourceModel, TemplateComponent
 from .cutout import cut_out
 from .kernels import kernels_for, kernels_like
 from .psfs import shared_psfs
 
 if TYPE_CHECKING:
     from ..detect import BandPsfs
-    from ..geometry import BoolArray, Box, FloatArray, Footprint, Image, IntArray, Parent
+    from ..geometry import BoolArray, FloatArray, Footprint, Image, IntArray, Parent
     from ..image import MultibandExposure
     from ..scarlet import Blend, Component, FitConfig, Kernels
     from .cutout import Cutout
 
-__all__ = ["BlendFitter", "FluxErrors", "NotFittedError"]
+__all__ = ["BlendFitter", "FluxErrors", "NotFittedError", "add_observed"]
 
 FluxErrors = Literal["marginal", "conditional", "none"]
 
@@ -162,20 +162,6 @@ class BlendFitter:
         )
         return self._model(index, blend, result, used)
 
-    def observed(self, model: BlendModel, box: Box) -> FloatArray:
-        """Draw a fitted blend on ``box`` as it is seen in every band (band, y, x); 0 in bands without a PSF."""
-        from ..scarlet import render_source  # noqa: PLC0415 - loads the compiler
-
-        out = np.zeros((len(self.exposure.bands), *box.shape), dtype=np.float32)
-        for source in model.sources:
-            drawn = (pixels_of(c, self.kernels.model_psf) for c in source.components)
-            parts = [replace(c, spectrum=c.spectrum[self.bands]) for c in drawn if isinstance(c, FactorizedComponent)]
-            if parts:
-                where, cube = render_source(parts, self.kernels, box)
-                cut = where.slices_in(box)
-                out[(self.bands[:, None, None], *np.ogrid[cut])] += cube
-        return out
-
     def _bands_with_data(self, cutout: Cutout, member: BoolArray) -> IntArray:
         """Return the indices of the bands that have a PSF and a usable pixel in the blend."""
         usable = np.asarray((member & ~cutout.bad).any(axis=(1, 2)))
@@ -237,6 +223,37 @@ class BlendFitter:
         covariance = np.zeros((len(self.exposure.bands), len(result.sources), len(result.sources)))
         covariance[used] = result.flux_covariance(self.flux_errors).transpose(2, 0, 1)
         return covariance
+
+
+def add_observed(model: BlendModel, light: Image, kernels: Kernels | None, bands: IntArray, sign: int = 1) -> None:
+    """Add what a model puts on the pixels of ``light`` (band, y, x), as it is seen in every band.
+
+    Parameters
+    ----------
+    model : BlendModel
+    light : Image
+        Changed.
+    kernels : Kernels, optional
+        Of ``bands``; without them only templates are drawn.
+    bands : int array (n,)
+        Indices of the bands with a PSF; in the others only templates are drawn.
+    sign : {1, -1}
+        −1: it is taken off.
+    """
+    from ..scarlet import render_source  # noqa: PLC0415 - loads the compiler
+
+    for source in model.sources:
+        for template in (c for c in source.components if isinstance(c, TemplateComponent)):
+            here, there = template.box.overlap_slices(light.box)
+            light.array[(slice(None), *there)] += sign * template.cube[(slice(None), *here)]
+        if kernels is None:
+            continue
+        drawn = (pixels_of(c, kernels.model_psf) for c in source.components)
+        parts = [replace(c, spectrum=c.spectrum[bands]) for c in drawn if isinstance(c, FactorizedComponent)]
+        if parts:
+            where, cube = render_source(parts, kernels, light.box)
+            cut = where.slices_in(light.box)
+            light.array[(bands[:, None, None], *np.ogrid[cut])] += sign * cube
 
 
 def _known(psfs: BandPsfs) -> FloatArray:

@@ -17,7 +17,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class BlendLimits(BaseModel):
-    """Blends beyond these get templates band by band instead of the joint fit.
+    """Blends beyond these are not fitted jointly, but go down the ladder to templates.
 
     The names are those of Rubin's ScarletDeblendTask, in snake_case.  Only sizes decide, never the clock: the same
     blend is treated alike on any machine.

@@ -3,90 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
-from .._interrupt import raise_interrupt
 from ..exceptions import InputError
 from ..geometry import Image
-from ..models import BlendModel, ParentModel, SourceModel, TemplateComponent
-from ..scarlet.config import FitConfig
-from ..sdss.config import TemplateConfig
-from .blend_fit import BlendFitter, FluxErrors, NotFittedError
-from .limits import BlendLimits
+from ..models import ParentModel, TemplateComponent
+from .blend_fit import BlendFitter, add_observed
+from .descent import Descent, attempt
+from .ladder import Trouble, plan_parent
 from .none import NoDeblending, NoneOptions
-from .psfs import blend_psfs, parent_psfs
+from .options import MultiBandOptions
+from .psfs import parent_psfs
+from .rungs import PARENT_ONLY
 from .seeds import seed_of_components
 from .templates import parent_templates
+from .time_limit import can_watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from ..detect import BandPsfs
-    from ..geometry import Footprint, Parent
+    from ..geometry import Parent
     from ..image import MultibandExposure
-    from ..scarlet import Kernels
-    from .templates import ParentTemplates
+    from .descent import Modelled
+    from .ladder import PlannedPart
 
-__all__ = ["MultiBand", "MultiBandOptions", "blend_footprints"]
-
-T = TypeVar("T")
-
-
-class MultiBandOptions(BaseModel):
-    """How blends are fitted in all bands at once, and what happens to those that are not."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    fit: FitConfig = Field(FitConfig(), description="The joint fit.")
-    init: Literal["detect", "single_band", "templates"] = Field(
-        "detect",
-        description="What morphologies start from: the deconvolved detection image (made of the blend's own pixels "
-        "where the parent has none), templates of single bands, or the parent's seeds.",
-    )
-    limits: BlendLimits = Field(BlendLimits(), description="Blends beyond these get templates of single bands instead.")
-    templates: TemplateConfig = Field(
-        TemplateConfig(), description="Templates of single bands, as a first guess and where there is no joint fit."
-    )
-    fit_isolated: bool = Field(
-        True, description="Fit parents with one peak too; else their child simply has all pixels (deblender none)."
-    )
-    subtract_neighbours: bool = Field(
-        True, description="Take the light of a parent's brighter blends off before a blend is fitted."
-    )
-    flux_errors: FluxErrors = Field(
-        "marginal",
-        description="Covariance of the model fluxes that is kept with the models: with the morphologies fitted too "
-        "(about as costly as the fit), held fixed, or none.",
-    )
-    psf_tolerance: float = Field(
-        1e-3,
-        ge=0.0,
-        le=0.05,
-        description="Largest difference, as a fraction of the peak, up to which PSFs that vary over the image are "
-        "taken as one: parents then share their kernels, and the blends of a parent its PSF. 0: each has its own.",
-    )
-    catch_failures: bool = Field(
-        True, description="Give a blend whose fit raised an error templates of single bands, instead of raising it."
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Trouble:
-    """Why a blend was not fitted."""
-
-    reason: str
-    message: str
+__all__ = ["MultiBand", "MultiBandOptions"]
 
 
 class MultiBand:
     """Spectrum × morphology of every source, fitted jointly in all bands (Melchior et al. 2018, A&C 24, 129).
 
-    A blend that is beyond the limits, has no data or PSF, or whose fit fails, gets templates of single bands; a peak
-    for which they find nothing gets the PSF.
+    What a blend will cost is predicted first. One beyond a budget is split along its valleys; where that does not help,
+    and where a rung fails, it goes down the ladder, on whose last rung its children have no model.
     """
 
     name: ClassVar[str] = "multi_band"
@@ -95,8 +47,8 @@ class MultiBand:
     def __call__(self, exposure: MultibandExposure, parent: Parent, options: MultiBandOptions) -> ParentModel:
         """Return the model; see `Deblender`.
 
-        Outcome "degraded" if a blend was not fitted, "failed" if no source has any model; the reason is that of the
-        first blend that was not fitted.
+        Outcome "degraded" if a source is not on the first rung of the ladder, "failed" if no source has any model; the
+        reason is that of the first such source, or "split" if there is none but a blend was split.
 
         Raises
         ------
@@ -109,44 +61,21 @@ class MultiBand:
                 "or set init to 'detect' or 'single_band'"
             )
         if not options.fit_isolated and len(parent.footprint.peaks) == 1:
-            return NoDeblending()(exposure, parent, NoneOptions())
-        work = _Work(exposure, parent, options, parent_psfs(exposure, parent, options.psf_tolerance))
-        blends = blend_footprints(parent)
-        results, kernels, warnings = work.fit(blends)
-        troubles = [r for r in results if isinstance(r, _Trouble)]
-        fallback = work.templates() if troubles else None
-        models = list[BlendModel]()
-        for k, (blend, result) in enumerate(zip(blends, results, strict=True)):
-            if isinstance(result, BlendModel):
-                models.append(result)
-            elif fallback is not None:
-                models.append(_template_blend(k, blend, parent, fallback))
-        whole = work.sum_up(tuple(models), troubles, fallback, kernels)
-        return replace(whole, warnings=tuple(dict.fromkeys(whole.warnings + warnings)))
+            return _with_rung(NoDeblending()(exposure, parent, NoneOptions()), PARENT_ONLY)
+        psfs = parent_psfs(exposure, parent, options.psf_tolerance)
+        return _Work(exposure, parent, options, psfs).run()
 
 
-def blend_footprints(parent: Parent) -> tuple[Footprint, ...]:
-    """Return the parent's blends, or its footprint if it was not split; peaks that are in no blend form one more."""
-    if not parent.blends:
-        return (parent.footprint,)
-    held = {peak.id for blend in parent.blends for peak in blend.peaks}
-    rest = tuple(peak for peak in parent.footprint.peaks if peak.id not in held)
-    return (*parent.blends, *((parent.footprint.with_peaks(rest),) if rest else ()))
+def _with_rung(model: ParentModel, rung: str) -> ParentModel:
+    blends = tuple(replace(b, sources=tuple(replace(s, rung=rung) for s in b.sources)) for b in model.blends)
+    return replace(model, blends=blends)
 
 
-def _brightest_first(blends: Sequence[Footprint]) -> list[int]:
-    """Order blends by their highest peak; given positions have no height, and keep their order behind the others."""
-    heights = [max((p.value for p in blend.peaks if np.isfinite(p.value)), default=-np.inf) for blend in blends]
-    return sorted(range(len(blends)), key=lambda k: (-heights[k], k))
-
-
-def _template_blend(index: int, blend: Footprint, parent: Parent, made: ParentTemplates) -> BlendModel:
-    """Return the sources of a blend that was not fitted, with their templates of single bands."""
-    by_id = {peak.id: model for peak, model in zip(parent.footprint.peaks, made.peaks, strict=True)}
-    sources = tuple(
-        SourceModel(p.id, p, by_id[p.id].components, by_id[p.id].flags, by_id[p.id].psf_fits) for p in blend.peaks
-    )
-    return BlendModel(index, blend.box, sources)
+def _brightest_first(parts: Sequence[PlannedPart]) -> list[int]:
+    """Order parts by their highest peak; given positions have no height, and keep their order behind the others."""
+    peaks = [part.footprint.peaks for part in parts]
+    heights = [max((p.value for p in own if np.isfinite(p.value)), default=-np.inf) for own in peaks]
+    return sorted(range(len(parts)), key=lambda k: (-heights[k], k))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,101 +87,84 @@ class _Work:
     options: MultiBandOptions
     psfs: BandPsfs
 
-    def fit(self, blends: Sequence[Footprint]) -> tuple[list[BlendModel | _Trouble], Kernels | None, tuple[str, ...]]:
-        """Fit every blend; where that is not possible, say why. With the parent's kernels, if any, and warnings."""
-        fitter = self._attempt(
-            lambda: BlendFitter.prepare(self.exposure, self.parent, self.psfs, self.options.fit, self._seeds())
-        )
-        if isinstance(fitter, BlendFitter):
-            fitter = replace(fitter, flux_errors=self.options.flux_errors)
-        if isinstance(fitter, _Trouble):
-            return [fitter] * len(blends), None, ()
-        results: dict[int, BlendModel | _Trouble] = {}
-        warnings: list[str] = []
-        # Blends are separate in the deconvolved image, not in the data: what the brighter ones put on a blend's
-        # pixels is taken off before it is fitted, or both would model it.
+    def run(self) -> ParentModel:
+        """Plan, model every part, and sum up."""
+        parts = plan_parent(self.exposure, self.parent, self.options)
+        fitter = attempt(self.options, self._fitter)
+        descent = Descent(self.exposure, self.parent, self.options, self.psfs, fitter, len(parts) > 1)
+        # Blends are separate in the deconvolved image, not in the data: what the brighter ones put on a blend's pixels
+        # is taken off before it is fitted, or both would model it.
+        light = self._no_light() if len(parts) > 1 else None
+        order = _brightest_first(parts)
+        done: dict[int, Modelled] = {}
+        for k in order:
+            is_apart = self.options.subtract_neighbours or parts[k].passes > 1
+            done[k] = descent.model(parts[k], light if is_apart else None)
+            self._add(done[k], light)
+        if light is not None:
+            for k in (k for k in order if parts[k].passes > 1):
+                self._add(done[k], light, -1)
+                done[k] = descent.again(parts[k], done[k], light)
+                self._add(done[k], light)
+        return self._sum_up([done[k] for k in range(len(parts))], fitter)
+
+    def _no_light(self) -> Image:
         box = self.parent.footprint.box & self.exposure.box
-        light = Image(np.zeros((len(self.exposure.bands), *box.shape), dtype=np.float32), box)
-        for k in _brightest_first(blends):
-            reason, message = self.options.limits.exceeded(self.exposure, blends[k])
-            result = (
-                _Trouble(reason, message) if reason else self._attempt(partial(self._fit_one, fitter, k, blends, light))
-            )
-            if isinstance(result, _Trouble):
-                results[k] = result
-                continue
-            results[k], here = result
-            warnings += here.psfs.warnings
-            if len(blends) > 1:
-                light.array[:] += here.observed(result[0], box)
-        return [results[k] for k in range(len(blends))], fitter.kernels, tuple(warnings)
+        return Image(np.zeros((len(self.exposure.bands), *box.shape), dtype=np.float32), box)
 
-    def _fit_one(
-        self, fitter: BlendFitter, k: int, blends: Sequence[Footprint], light: Image
-    ) -> tuple[BlendModel, BlendFitter]:
-        """Fit one of several blends, with the PSFs at its place if those of the parent are not good enough there."""
-        here = fitter
-        if len(blends) > 1:
-            here = fitter.at(blend_psfs(self.exposure, blends[k], self.psfs, self.options.psf_tolerance))
-        model = here.fit(k, blends[k], light if self.options.subtract_neighbours else None)
-        return model if here is fitter else replace(model, psfs=here.psfs.stamps), here
+    def _add(self, done: Modelled, light: Image | None, sign: int = 1) -> None:
+        if light is not None:
+            add_observed(done.model, light, done.kernels, np.flatnonzero(done.psfs.known), sign)
 
-    def _attempt(self, action: Callable[[], T]) -> T | _Trouble:
-        """Return the result of ``action``, or why there is none."""
-        try:
-            return action()
-        except NotFittedError as error:
-            return _Trouble(error.reason, str(error))
-        except Exception as error:
-            raise_interrupt(error)
-            if not self.options.catch_failures:
-                raise
-            return _Trouble("fit_failed", f"{type(error).__name__}: {error}")
+    def _fitter(self) -> BlendFitter:
+        fitter = BlendFitter.prepare(self.exposure, self.parent, self.psfs, self.options.fit, self._seeds())
+        return replace(fitter, flux_errors=self.options.flux_errors)
 
     def _seeds(self) -> tuple[Image | None, ...] | None:
         if self.options.init == "detect":
             return None
         if self.options.init == "templates":
             return self.parent.seeds
-        return tuple(seed_of_components(model.components) for model in self.templates().peaks)
-
-    def templates(self) -> ParentTemplates:
-        """Templates of single bands for every peak."""
         catch = self.options.catch_failures
-        return parent_templates(self.exposure, self.parent, self.psfs, self.options.templates, catch=catch)
+        made = parent_templates(self.exposure, self.parent, self.psfs, self.options.templates, catch=catch)
+        return tuple(seed_of_components(model.components) for model in made.peaks)
 
-    def sum_up(
-        self,
-        models: tuple[BlendModel, ...],
-        troubles: Sequence[_Trouble],
-        fallback: ParentTemplates | None,
-        kernels: Kernels | None,
-    ) -> ParentModel:
+    def _sum_up(self, done: Sequence[Modelled], fitter: BlendFitter | Trouble) -> ParentModel:
         """Put the blends together, and say how it went."""
-        components = [c for model in models for source in model.sources for c in source.components]
-        drawn = any(not isinstance(c, TemplateComponent) for c in components)
-        problems = [t.message for t in troubles] + list(fallback.problems if fallback else ())
+        sources = [source for one in done for source in one.model.sources]
+        components = [component for source in sources for component in source.components]
+        first = self.options.rungs[0]
+        below = [s.reason for s in sources if s.rung != first or s.reason not in {"", "split"}]
+        reasons = [*below, *(s.reason for s in sources if s.reason)]
+        kernels = None if isinstance(fitter, Trouble) else fitter.kernels
+        if kernels is None or all(isinstance(c, TemplateComponent) for c in components):
+            kernels = None
+        messages = [trouble.message for one in done for trouble in one.troubles]
+        own = [warning for one in done if one.psfs is not self.psfs for warning in one.psfs.warnings]
         return ParentModel(
             self.parent.id,
             self.parent.footprint,
-            models,
+            tuple(replace(one.model, id=k) for k, one in enumerate(done)),
             self.psfs.stamps,
-            model_psf=kernels.model_psf.astype(np.float32) if kernels is not None and drawn else None,
+            model_psf=None if kernels is None else kernels.model_psf.astype(np.float32),
             deblender=MultiBand.name,
-            outcome=("degraded" if components else "failed") if troubles else "ok",
-            reason=troubles[0].reason if troubles else "",
-            message="; ".join(dict.fromkeys(problems)),
-            warnings=self.psfs.warnings + self._widths() + (fallback.warnings if fallback else ()),
-            kernel_floor=kernels.floor if kernels is not None and drawn else 0.0,
+            outcome="ok" if not below else "degraded" if components else "failed",
+            reason=reasons[0] if reasons else "",
+            message="; ".join(dict.fromkeys(message for message in messages if message)),
+            warnings=tuple(dict.fromkeys((*self.psfs.warnings, *self._warnings(), *own))),
+            kernel_floor=0.0 if kernels is None else kernels.floor,
         )
 
-    def _widths(self) -> tuple[str, ...]:
-        """Warn if the fit was told to work in another resolution than that of its first guess."""
+    def _warnings(self) -> tuple[str, ...]:
+        """Warn of two widths of the model PSF, and of a clock that nobody watches."""
+        found = []
         detected, fitted = self.parent.detect_sigma, self.options.fit.model_psf_sigma
-        if self.options.init != "detect" or None in (detected, fitted) or detected == fitted:
-            return ()
-        return (
-            f"the fit's model PSF has a standard deviation of {fitted} px, that of the detection image {detected} px: "
-            "give deconvolution.model_psf_sigma of deconvolve and fit.model_psf_sigma of multi_band one value, or "
-            "neither",
-        )
+        if self.options.init == "detect" and None not in (detected, fitted) and detected != fitted:
+            found.append(
+                f"the fit's model PSF has a standard deviation of {fitted} px, that of the detection image "
+                f"{detected} px: give deconvolution.model_psf_sigma of deconvolve and fit.model_psf_sigma of "
+                "multi_band one value, or neither"
+            )
+        if self.options.timeout is not None and not can_watch():
+            found.append("timeout does not act outside the main thread of a process")
+        return tuple(found)

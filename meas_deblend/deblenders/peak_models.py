@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..sdss import PeakTemplate
 
-__all__ = ["NO_MODEL", "BandTemplates", "DrawnPsf", "PeakModel", "join_bands"]
+__all__ = ["CAUSES", "NO_MODEL", "BandTemplates", "DrawnPsf", "PeakModel", "join_bands"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +62,7 @@ class BandTemplates:
     stray: Sequence[Image] = ()
 
 
-_CAUSES = {"deblend_rampedTemplate": "ramped_template", "deblend_patchedTemplate": "patched_template"}
+CAUSES = {"deblend_rampedTemplate": "ramped_template", "deblend_patchedTemplate": "patched_template"}
 """Object flags, and the template's flag that sets them."""
 
 
@@ -106,7 +106,7 @@ def join_bands(
 
 def _flags(templates: Sequence[PeakTemplate], has_stray_flux: bool) -> frozenset[str]:
     """Object flags of a peak with templates in some bands."""
-    flags = {flag for flag, cause in _CAUSES.items() if any(cause in t.flags for t in templates)}
+    flags = {flag for flag, cause in CAUSES.items() if any(cause in t.flags for t in templates)}
     if any(t.psf.is_psf for t in templates):
         flags.add("deblend_deblendedAsPsf")
     if has_stray_flux:

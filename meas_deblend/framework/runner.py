@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from .._interrupt import raise_interrupt
-from ..exceptions import NoWorkFoundError
+from ..exceptions import InputError, NoWorkFoundError
 from ._memory import release_memory
 from .config import Config
 from .connections import Connection
@@ -180,7 +180,9 @@ class _Run:
         text = str(error) if no_work else f"{type(error).__name__}: {error}"
         if not no_work:
             self._errors[task.label] = error
-            _log.error("task '%s' failed", task.label, exc_info=error)
+            # Where what was given is at fault, its message says all; a trace would lead away from it.
+            if not isinstance(error, InputError):
+                _log.error("task '%s' failed", task.label, exc_info=error)
         self._report(QuantumReport(task.label, self._data_id, outcome, seconds, error=text))
 
     def result(self) -> RunResult:

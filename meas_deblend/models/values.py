@@ -144,6 +144,10 @@ class SourceModel:
         Names of the object flags (products.columns) that are true.
     psf_fits : tuple of PointSourceFit or None
         One per band, None where none was made; empty if none was made in any band.
+    rung : str
+        Rung of the ladder on which the model was made: one of products.RUNGS; "" if its deblender has no ladder.
+    reason : str
+        Why it is not the first rung, or what else was done to the blend: one of products.REASONS; else "".
     """
 
     id: int
@@ -151,6 +155,8 @@ class SourceModel:
     components: tuple[AnyComponent, ...]
     flags: frozenset[str] = frozenset()
     psf_fits: tuple[PointSourceFit | None, ...] = ()
+    rung: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

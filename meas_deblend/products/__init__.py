@@ -14,7 +14,7 @@ from .ids import PatchId, pack_id, unpack_id
 from .lookup import ModelSource
 from .memory import MemoryStore
 from .reference import columns_markdown
-from .vocabulary import OUTCOMES, REASON_FLAGS, REASONS, Reason
+from .vocabulary import OUTCOMES, REASON_FLAGS, REASONS, RUNGS, Reason
 
 if TYPE_CHECKING:
     from .dataset import ModelDataset, open_models
@@ -33,6 +33,7 @@ __all__ = [
     "OUTCOMES",
     "REASONS",
     "REASON_FLAGS",
+    "RUNGS",
     "TABLES",
     "CatalogLayout",
     "Column",

@@ -147,6 +147,7 @@ class GroupDecoder:
                 components,
                 [frozenset(flags) if flags else _NO_FLAGS for flags in tuples(struct.field("flags"), a, b)],
                 decoded_fits(Lists.of(struct.field("psf_fits")), a, b, self._n_bands),
+                *(strings(struct.field(name), a, b) for name in ("rung", "reason")),
             )
         )
         if (self._components.lengths(a, b) > 1).any():

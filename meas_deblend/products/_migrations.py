@@ -88,9 +88,19 @@ def _with_planes(array: Record) -> Record:
     return pixel_record(read_array(array))
 
 
+def _with_rungs(record: Record) -> Record:
+    """1.2.0 → 1.3.0: sources say on which rung they were made, and why; before, there was no ladder."""
+    blends = [
+        {**blend, "sources": [{**source, "rung": "", "reason": ""} for source in blend["sources"]]}
+        for blend in record["blends"]
+    ]
+    return {**record, "blends": blends}
+
+
 _STEPS: dict[str, Callable[[Record], Record]] = {
     "1.0.0": _with_point_source_fits,
     "1.1.0": _with_planes_of_pixels,
+    "1.2.0": _with_rungs,
 }
 """What takes a record of each older version, oldest first, to the next one."""
 

@@ -203,13 +203,16 @@ def _source_record(source: SourceModel, compact: bool) -> Record:
         "flags": sorted(source.flags),
         "components": [_component_record(component, compact) for component in source.components],
         "psf_fits": [None if fit is None else _fit_record(fit) for fit in source.psf_fits],
+        "rung": source.rung,
+        "reason": source.reason,
     }
 
 
 def _read_source(record: Mapping[str, Any], peaks: Mapping[int, Peak]) -> SourceModel:
     components = tuple(_read_component(component) for component in record["components"])
     fits = tuple(None if fit is None else _read_fit(fit) for fit in record["psf_fits"])
-    return SourceModel(record["id"], peaks[record["peak"]], components, frozenset(record["flags"]), fits)
+    texts = record["rung"], record["reason"]
+    return SourceModel(record["id"], peaks[record["peak"]], components, frozenset(record["flags"]), fits, *texts)
 
 
 def _blend_record(blend: BlendModel, compact: bool) -> Record:

@@ -7,7 +7,7 @@ import pyarrow as pa
 __all__ = ["FIELD_MEANINGS", "STORE_TYPE", "STORE_VERSION", "store_fields"]
 
 STORE_TYPE = "meas_deblend.models"
-STORE_VERSION = "1.2.0"
+STORE_VERSION = "1.3.0"
 
 
 def _struct(**fields: pa.DataType) -> pa.DataType:
@@ -41,7 +41,11 @@ def _sources(version: str) -> pa.DataType:
         peak, parameters = pa.int64(), pa.list_(pa.float64())
         components = _struct(kind=pa.string(), box=_BOX, spectrum=_ARRAY, pixels=_PIXELS, parameters=parameters)
     fields = {"id": pa.int64(), "peak": peak, "flags": _STRINGS, "components": pa.list_(components)}
-    return _struct(**fields) if version == "1.0.0" else _struct(**fields, psf_fits=pa.list_(_FIT))
+    if version != "1.0.0":
+        fields["psf_fits"] = pa.list_(_FIT)
+    if version not in _WITHOUT_RUNGS:
+        fields |= {"rung": pa.string(), "reason": pa.string()}
+    return _struct(**fields)
 
 
 def _blends(version: str) -> pa.DataType:
@@ -61,7 +65,10 @@ def _blends(version: str) -> pa.DataType:
 _PLAIN = ("1.0.0", "1.1.0")
 """Versions whose pixels are plain bytes."""
 
-_VERSIONS = (*_PLAIN, STORE_VERSION)
+_WITHOUT_RUNGS = (*_PLAIN, "1.2.0")
+"""Versions whose sources do not say on which rung of the ladder they were made."""
+
+_VERSIONS = (*_WITHOUT_RUNGS, STORE_VERSION)
 
 _COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
     ("kind", pa.string(), "'psf' or 'parent'"),
@@ -121,6 +128,8 @@ FIELD_MEANINGS = {
     f"{_SOURCE}.psf_fits[].is_psf": "whether it is the template in that band",
     f"{_SOURCE}.psf_fits[].flux": "image units",
     f"{_SOURCE}.psf_fits[].center": "where it was fitted",
+    f"{_SOURCE}.rung": "rung of the ladder on which it was made; empty if its deblender has none",
+    f"{_SOURCE}.reason": "why it is not the first rung, or what was done to its blend; else empty",
 }
 """Meanings of the fields within columns, by path; ``[]`` stands for each element of a list."""
 

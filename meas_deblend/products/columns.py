@@ -14,7 +14,7 @@ from .versions import version_numbers
 
 __all__ = ["TABLE_VERSION", "CatalogLayout", "Column", "TableDeclaration", "aperture_name", "flux_factor", "flux_unit"]
 
-TABLE_VERSION = "1.2.0"
+TABLE_VERSION = "1.3.0"
 """Version of the tables that are written; each column knows since which version there is it."""
 
 Dtype = Literal["int32", "int64", "float32", "float64", "bool", "string"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .declarations import TABLES
-from .vocabulary import OUTCOMES, REASONS
+from .vocabulary import OUTCOMES, REASONS, RUNGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,9 +24,11 @@ have a value."""
 
 
 def columns_markdown() -> str:
-    """Write the Markdown reference page of all tables, outcomes and reasons."""
+    """Write the Markdown reference page of all tables, outcomes, rungs and reasons."""
     sections = [_HEAD, *(_table_section(table) for table in TABLES.values())]
     sections.append(_vocabulary("Outcomes", ("outcome", "meaning"), OUTCOMES.items()))
+    rungs = ((name or "(empty)", meaning) for name, meaning in RUNGS.items())
+    sections.append(_vocabulary("Rungs", ("rung", "meaning"), rungs))
     reasons = ((reason.name or "(empty)", f"{reason.meaning} ({reason.kind})") for reason in REASONS.values())
     sections.append(_vocabulary("Reasons", ("reason", "meaning"), reasons))
     return "\n\n".join(sections) + "\n"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["READABLE_TABLES", "TABLE_TYPE", "arrow_schema", "read_table", "to_table", "write_table"]
 
 TABLE_TYPE = "meas_deblend.table"
-READABLE_TABLES = ("1.0.0", "1.1.0", TABLE_VERSION)
+READABLE_TABLES = ("1.0.0", "1.1.0", "1.2.0", TABLE_VERSION)
 """Versions that can be read, oldest first: the newer ones only added columns."""
 
 _ARROW = {

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, Field
 
-from meas_deblend.deblenders import deblender_names, get_deblender, parent_without_models
+from meas_deblend.deblenders import deblend_if_selected, deblender_names, get_deblender, parent_without_models
 from meas_deblend.framework import Config, Connection, Connections, PipelineTask, RegistryChoice
 
 from .deblend import DeblendOutputs
@@ -70,14 +69,14 @@ class AnyDeblenderTask(PipelineTask[AnyDeblenderConfig]):
         """Deblend all parents."""
         deblender, options = get_deblender(self.config.deblender.name), self.config.deblender.chosen
         models = deblend_parents(partial(_deblend, deblender, options), coadds, split_parents, deblender.name)
-        outcomes = Counter(model.outcome for model in models)
-        if outcomes["failed"]:
-            self.log.warning("%s failed on %d of %d parents", deblender.name, outcomes["failed"], len(models))
+        failed = sum(model.outcome == "failed" and model.reason != "not_selected" for model in models)
+        if failed:
+            self.log.warning("%s failed on %d of %d parents", deblender.name, failed, len(models))
         return DeblendOutputs(models)
 
 
 def _deblend(deblender: Deblender, options: BaseModel | None, coadds: MultibandExposure, parent: Parent) -> ParentModel:
     try:
-        return deblender(coadds, parent, options)
+        return deblend_if_selected(deblender, coadds, parent, options)
     except Exception as error:  # noqa: BLE001 - a plug-in may raise anything; it is kept in the parent's message
         return parent_without_models(coadds, parent, deblender.name, f"{type(error).__name__}: {error}")

@@ -13,6 +13,7 @@ from meas_deblend.deblenders import (
     MultiBandOptions,
     NoneOptions,
     SingleBandOptions,
+    deblend_if_selected,
     get_deblender,
     parent_without_models,
     seeds_from_models,
@@ -101,7 +102,7 @@ class SingleBandTask(PipelineTask[SingleBandConfig]):
         work = SingleBandWork.on(detections.parents, self.config)
         models = deblend_parents(work, coadds, detections.parents, "single_band")
         skipped = [model for model in models if model.outcome == "failed" and REASONS[model.reason].kind == "skipped"]
-        for model in skipped:
+        for model in (model for model in skipped if model.reason != "not_selected"):
             self.log.warning("parent %d was not deblended: %s", model.id, model.message or model.reason)
         return SingleBandOutputs(models, self._mark(coadds, skipped))
 
@@ -161,7 +162,7 @@ class SingleBandWork:
         """Return the model of a parent."""
         deblender = get_deblender("single_band")
         if parent.id in self.chosen:
-            return deblender(coadds, parent, self.options)
+            return deblend_if_selected(deblender, coadds, parent, self.options)
         why = f"use_ci_limits deblends {len(self.chosen)} of {self.total} parents"
         return parent_without_models(coadds, parent, deblender.name, why, "not_selected")
 
@@ -178,7 +179,7 @@ class NoDeblendingTask(PipelineTask[NoDeblendingConfig]):
 
 
 def _no_deblending(options: NoneOptions, coadds: MultibandExposure, parent: Parent) -> ParentModel:
-    return get_deblender("none")(coadds, parent, options)
+    return deblend_if_selected(get_deblender("none"), coadds, parent, options)
 
 
 class MultiBandTask(PipelineTask[MultiBandConfig]):
@@ -212,4 +213,4 @@ class _MultiBand:
         if self._seeds is not None:
             place = self._places.get(parent.id)
             (parent,) = seeds_from_models([parent], [] if place is None else [self._seeds[place]])
-        return get_deblender("multi_band")(coadds, parent, self._options)
+        return deblend_if_selected(get_deblender("multi_band"), coadds, parent, self._options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
@@ -11,9 +11,21 @@ from meas_deblend.framework import Config, Connections, PipelineTask, map_units
 from meas_deblend.measure import MeasureConfig, PsfShapes, Scene, detected_pixels, measure_noise
 from meas_deblend.products import to_table, unpack_rows
 
-from .datasets import CHILDREN, COADDS, DETECTIONS, FLUX_COVARIANCE, LEDGER, NOISE, OBJECTS, PARENT_MODELS, PARENTS
+from .datasets import (
+    CHILDREN,
+    COADDS,
+    DETECTIONS,
+    FLUX_COVARIANCE,
+    LEDGER,
+    NOISE,
+    OBJECTS,
+    PARENT_MODELS,
+    PARENTS,
+    PATCH_LEDGER,
+)
 from .measured_parent import PER_PARENT, MeasureWork, measure_parent
 from .measured_tables import catalog_layout, forced_table, noise_columns, on_sky
+from .patch_account import patch_ledger_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,25 +43,36 @@ class MeasureTaskConfig(Config):
     """What is measured."""
 
     measurement: MeasureConfig = Field(MeasureConfig(), description="Fluxes, centroids, shapes and their errors.")
+    patch_tolerance: float = Field(
+        1e-6,
+        gt=0,
+        le=1e-3,
+        description="Largest difference between the image and what parents, sky and masked pixels hold of it, as a "
+        "fraction of Σ|image|.",
+    )
 
 
 @dataclass(frozen=True)
 class MeasureOutputs:
-    """What `MeasureTask` returns."""
+    """What `MeasureTask` returns; the account of the patch is None where only some of its parents were measured."""
 
     objects: Any
     parents: Any
     ledger: Any
     flux_covariance: Any
     noise_correlation: Any
+    patch_ledger: Any = None
 
 
 class MeasureTask(PipelineTask[MeasureTaskConfig]):
-    """Measure every child on its re-apportioned pixels and on its models, in every band, and fill the catalogs."""
+    """Measure every child on its re-apportioned pixels and on its models, in every band, and fill the catalogs.
+
+    A run in which the parents and the sky do not add up to the image fails.
+    """
 
     connections: ClassVar[Connections] = Connections(
         inputs=(COADDS, DETECTIONS, PARENT_MODELS, CHILDREN),
-        outputs=(OBJECTS, PARENTS, LEDGER, FLUX_COVARIANCE, NOISE),
+        outputs=(OBJECTS, PARENTS, LEDGER, PATCH_LEDGER, FLUX_COVARIANCE, NOISE),
     )
 
     def run(
@@ -59,8 +82,17 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
         parent_models: Sequence[ParentModel],
         children: Sequence[Apportioned],
     ) -> MeasureOutputs:
-        """Measure all children."""
-        return self.measure(coadds, parent_models, children, detections.footprint_bands)
+        """Measure all children.
+
+        Raises
+        ------
+        MeasDeblendError
+            If the ledger of the patch does not close.
+        """
+        made = self.measure(coadds, parent_models, children, detections.footprint_bands)
+        footprints = {model.id: model.footprint for model in parent_models}
+        columns = patch_ledger_columns(coadds, footprints, made.ledger, self.config.patch_tolerance)
+        return replace(made, patch_ledger=to_table("patch_ledger", columns, made.ledger.meta["layout"]))
 
     def measure(
         self,

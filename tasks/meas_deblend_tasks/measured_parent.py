@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from meas_deblend.apportion import drawn, model_chi2
+from meas_deblend.apportion import drawn
 from meas_deblend.exceptions import CorruptModelError
 from meas_deblend.framework import Loop, Resumable, atomic_write
 from meas_deblend.measure import ParentMeasurer, flux_covariances
@@ -105,12 +105,10 @@ def measure_parent(work: MeasureWork, place: int) -> MeasuredParent:
         measured.add(one)
         parts.append(fluxes)
     covariances = covariance_columns(model, flux_covariances(measurer, parts), coadds)
-    quality = model_chi2(coadds, model, measurer.templates)
-    bands = tuple(work.footprint_bands.get(model.id, ()))
-    given = CatalogInputs(model, bands, quality.parent, quality.sources, tuple(shared.children))
+    given = CatalogInputs.of(model, measurer, work.footprint_bands.get(model.id, ()))
     columns: dict[str, Mapping[str, Any]] = {
         "objects": joined("objects", object_rows(given, coadds), measured, layout),
-        "parents": rows_of("parents", [parent_row(given)], layout),
+        "parents": rows_of("parents", [parent_row(given, coadds.bands)], layout),
         "ledger": ledger_columns(shared.ledger),
         "flux_covariance": rows_of("flux_covariance", covariances, layout),
     }

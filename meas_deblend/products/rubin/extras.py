@@ -25,6 +25,7 @@ __all__ = [
     "parent_extras",
     "read_blend_extras",
     "read_fits",
+    "read_labels",
     "read_parent_extras",
     "read_peaks",
     "source_extras",
@@ -103,7 +104,13 @@ def source_extras(source: SourceModel) -> dict[str, Any]:
         extras["flags"] = sorted(source.flags)
     if source.psf_fits:
         extras["psf_fits"] = [None if fit is None else _fit_entry(fit) for fit in source.psf_fits]
-    return extras
+    return extras | {name: text for name, text in (("rung", source.rung), ("reason", source.reason)) if text}
+
+
+def read_labels(extras: Node | None) -> tuple[str, str]:
+    """Rung and reason of a source; empty where the file does not say."""
+    rung, reason = (None if extras is None else extras.get(name) for name in ("rung", "reason"))
+    return "" if rung is None else rung.text(), "" if reason is None else reason.text()
 
 
 def read_fits(extras: Node | None) -> tuple[PointSourceFit | None, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from ...exceptions import ModelError
 from ...geometry import Box, Peak
 from ...models import FactorizedComponent, SourceModel
-from .extras import extras_of, read_fits
+from .extras import extras_of, read_fits, read_labels
 from .node import COORDINATE_LIMIT, IDENTIFIER_LIMIT, Node, identifier
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def read_source(key: str, node: Node, order: NDArray[np.intp], box: Box) -> tupl
     names = frozenset(() if flags is None else flags.texts())
     if not components and extras is None:
         names = frozenset({"deblend_noModel"})
-    return SourceModel(number, peak, components, names, read_fits(extras)), named is not None
+    return SourceModel(number, peak, components, names, read_fits(extras), *read_labels(extras)), named is not None
 
 
 def read_components(node: Node, order: NDArray[np.intp]) -> tuple[FactorizedComponent, ...]:

@@ -11,7 +11,7 @@ from meas_deblend import deblenders
 from meas_deblend.apportion import pixels_of, reapportion_parent
 from meas_deblend.deblenders import MultiBandOptions, SingleBandOptions, get_deblender, seeds_from_models
 from meas_deblend.deblenders.cutout import cut_out
-from meas_deblend.deblenders.multi_band import blend_footprints
+from meas_deblend.deblenders.ladder import blend_footprints
 from meas_deblend.deblenders.psfs import parent_psfs
 from meas_deblend.geometry import Box, Footprint, Image, Parent, Peak
 from meas_deblend.image import MaskPlanes, MultibandExposure, PsfStamp
@@ -282,7 +282,8 @@ def test_limits_degrade(limits, reason, message, pair):
     model = run("multi_band", exposure, parent, limits=limits)
     check(model, exposure, parent)
     assert (model.outcome, model.reason, model.message) == ("degraded", reason, message)
-    assert all(isinstance(c, TemplateComponent) for s in model.sources for c in s.components)
+    assert {(s.rung, s.reason) for s in model.sources} == {("symmetric_templates", reason)}
+    assert all(blend.iterations == 0 and not blend.stop_reason for blend in model.blends)
     fine = {k: v if isinstance(v, dict) else 0 for k, v in limits.items()}
     fine["mask_limits"] = {"CLEAN": 0.2}
     assert run("multi_band", exposure, parent, limits=fine).outcome == "ok"

@@ -3,12 +3,14 @@
 import pytest
 from astropy.units import Unit
 
+from meas_deblend.deblenders import RUNG_NAMES
 from meas_deblend.exceptions import InputError
 from meas_deblend.products import (
     OBJECT_FLAGS,
     OUTCOMES,
     REASON_FLAGS,
     REASONS,
+    RUNGS,
     TABLES,
     CatalogLayout,
     Column,
@@ -90,8 +92,11 @@ def test_older_versions_of_a_table_lack_what_came_later():
     for table in TABLES.values():
         old, new = table.unfold(LAYOUT, "1.0.0"), table.unfold(LAYOUT)
         assert set(old) <= set(new)
-        assert {column.since for column in set(new) - set(old)} <= {"1.1.0", "1.2.0"}
-    assert len(TABLES["parents"].unfold(LAYOUT, "1.0.0")) == len(TABLES["parents"].columns) - 3
+        assert {column.since for column in set(new) - set(old)} <= {"1.1.0", "1.2.0", "1.3.0"}
+    parents = TABLES["parents"]
+    first = [column.name for column in parents.columns if column.since == "1.0.0"]
+    assert [column.name for column in parents.unfold(LAYOUT, "1.0.0")] == first
+    assert {"deblend_tooManyPeaks", "deblend_parentTooBig", "deblend_masked"}.isdisjoint(first)
 
 
 def test_columns_of_the_same_name_have_the_same_type_and_unit_in_all_tables():
@@ -108,7 +113,11 @@ def test_only_floats_can_be_without_a_value():
 
 def test_reasons_and_outcomes():
     assert REASONS[""].kind == "none"
-    assert {reason.kind for name, reason in REASONS.items() if name} == {"skipped", "failed"}
+    # A split blend is what was asked for; all other reasons say what was not tried, or failed.
+    assert {reason.kind for name, reason in REASONS.items() if name not in {"", "split"}} == {"skipped", "failed"}
+    assert REASONS["split"].kind == "none"
+    assert list(RUNGS) == ["", *RUNG_NAMES]
+    assert all(meaning.endswith(".") for meaning in RUNGS.values())
     assert all(name == reason.name and reason.meaning.endswith(".") for name, reason in REASONS.items())
     assert set(OUTCOMES) == {"ok", "degraded", "failed"}
 
@@ -121,7 +130,7 @@ def test_reference_page_lists_everything():
             line = next(line for line in section.splitlines() if line.startswith(f"| `{column.name}` "))
             assert column.meaning in line
             assert column.dtype in line
-    for word in (*OUTCOMES, *filter(None, REASONS)):
+    for word in (*OUTCOMES, *filter(None, RUNGS), *filter(None, REASONS)):
         assert f"| `{word}` |" in page
     tables = [line for line in page.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in tables} == {8, 3}
@@ -170,5 +179,7 @@ def test_layouts_that_make_no_sense_are_refused():
 
 
 def test_unknown_table_is_told():
-    with pytest.raises(InputError, match="no table 'object'; there are objects, parents, ledger, timings"):
+    with pytest.raises(
+        InputError, match="no table 'object'; there are objects, parents, ledger, patch_ledger, timings"
+    ):
         declaration("object")

@@ -31,30 +31,45 @@ METADATA = StoreMetadata(
     BANDS, (100, 120), "", (27.0, 27.0, None), "count", {"meas_deblend": "0.1.0"}, {"keep_outside": False}
 )
 SAMPLES = {
-    version: Path(__file__).parents[2] / "data" / f"models-{version}.parquet" for version in ("1.0.0", "1.1.0", "1.2.0")
+    version: Path(__file__).parents[2] / "data" / f"models-{version}.parquet"
+    for version in ("1.0.0", "1.1.0", "1.2.0", "1.3.0")
 }
+LABELS = (("full_multi_band", "split"), ("psf_templates", "fit_failed"))
 FITS = (PointSourceFit(True, 123.5, (3.25, 3.75)), None, PointSourceFit(False, -2.0, (2.5, 4.5)))
 
 
 def sample_parents(version=STORE_VERSION):
     """Return what the stored files were made from, with `write_models`.
 
-    1.0.0 had no point-source fits; parametric components and flux covariances came with 1.2.0.
+    1.0.0 had no point-source fits; parametric components and flux covariances came with 1.2.0, rungs with 1.3.0.
     """
     later = [make_parametric_parent(4, (3.25, 4.75), Box((-2, -1), (9, 11)))]
+    if version == "1.3.0":
+        later.append(with_rungs(make_parent(5, [(25, 35), (20, 45)], seed=2)))
     return [
         make_parent(1, [(25, 35), (20, 45)], seed=1),
         with_fits(make_template_parent(2, (3, 4), Box((-2, -1), (9, 11))), FITS),
         replace(make_parent(3, [(25, 35)]), psfs=np.full((3, 1, 1), np.nan, np.float32), warnings=("g: no PSF",)),
-        *(later if version == "1.2.0" else ()),
+        *(later if version >= "1.2.0" else ()),
     ]
+
+
+def with_rungs(parent):
+    """Return a parent of two sources with their rungs and reasons."""
+    (blend,) = parent.blends
+    sources = tuple(replace(s, rung=r, reason=w) for s, (r, w) in zip(blend.sources, LABELS, strict=True))
+    return replace(parent, blends=(replace(blend, sources=sources),))
 
 
 @pytest.mark.parametrize("version", SAMPLES)
 def test_the_stored_file_of_every_version_is_still_read(version):
     store = ModelStore.open(SAMPLES[version])
     assert store.metadata.bands == BANDS
-    assert store.object_ids() == ((100, 101, 2, 3, 4) if version == "1.2.0" else (100, 101, 2, 3))
+    later = {"1.2.0": (4,), "1.3.0": (4, 500, 501)}.get(version, ())
+    assert store.object_ids() == (100, 101, 2, 3, *later)
+    assert {(source.rung, source.reason) for source in store.parent(1).sources} == {("", "")}
+    if version >= "1.3.0":
+        assert tuple((source.rung, source.reason) for source in store.parent(5).sources) == LABELS
     assert store.owner_of(101) == 1
     assert store.parent(2).outcome == "degraded"
     assert store.parent(2).sources[0].flags == {"deblend_deblendedAsPsf"}
@@ -78,7 +93,7 @@ def test_old_files_are_read_one_parent_at_a_time(monkeypatch):
     store = ModelStore.open(SAMPLES["1.0.0"])
     real = store_module.check_group
     monkeypatch.setattr(
-        store_module, "check_group", lambda file, group, stream: groups.append(group) or real(file, group, stream)
+        store_module, "check_group", lambda places, group, stream: groups.append(group) or real(places, group, stream)
     )
     assert store.parent(3).sources[0].id == 3
     assert sorted(set(groups)) == [0, 1]  # the PSFs, and the group of the three parents
@@ -94,7 +109,7 @@ def test_what_an_old_file_holds_is_written_as_the_present_version(tmp_path):
 
 
 def test_what_the_present_file_holds_is_what_it_was_made_from():
-    for made, read in zip(sample_parents(), ModelStore.open(SAMPLES["1.2.0"]).parents(), strict=True):
+    for made, read in zip(sample_parents(), ModelStore.open(SAMPLES[STORE_VERSION]).parents(), strict=True):
         if made.id == 4:  # the others hold what numpy draws from a seed
             assert_same_parent(made, read)
 
@@ -102,10 +117,16 @@ def test_what_the_present_file_holds_is_what_it_was_made_from():
 def as_version(document, version):
     """Return the JSON document as an older version wrote it."""
     old = copy.deepcopy(document) | {"version": version}
-    del old["pixel_error"]
-    old["psfs"] = {key: plain(array) for key, array in old["psfs"].items()}
+    if version < "1.2.0":
+        del old["pixel_error"]
+        old["psfs"] = {key: plain(array) for key, array in old["psfs"].items()}
     for parent, blend in [(one, blend) for one in old["parents"] for blend in one["blends"]]:
-        del blend["flux_covariance"], blend["psfs"]
+        if version < "1.2.0":
+            del blend["flux_covariance"], blend["psfs"]
+        for source in blend["sources"]:
+            del source["rung"], source["reason"]
+        if version == "1.2.0":
+            continue
         for place in (parent["footprint"], blend):
             if isinstance(place["box"], list):
                 place["box"] = dict(zip(("y", "x", "height", "width"), place["box"], strict=True))
@@ -128,11 +149,11 @@ def plain(record):
 def test_json_of_older_versions_is_still_read():
     parents = sample_parents("1.1.0")
     document = json.loads(models_to_json(parents, METADATA), object_hook=_decode)
-    for version in ("1.0.0", "1.1.0"):
+    for version in ("1.0.0", "1.1.0", "1.2.0"):
         old = _encode(as_version(document, version))
         store = models_from_json(json.dumps(old))
         for parent in parents:
-            same = parent if parent.id != 2 or version == "1.1.0" else with_fits(parent, ())
+            same = parent if parent.id != 2 or version != "1.0.0" else with_fits(parent, ())
             assert_same_parent(store.parent(parent.id), same)
     # What an old store lacks is told as damage.
     old = _encode(as_version(document, "1.0.0"))
@@ -152,4 +173,5 @@ def test_a_step_does_not_change_the_record_it_is_given():
     assert moved["blends"][0]["sources"][0]["psf_fits"] == []
     assert moved["blends"][0]["flux_covariance"] is None
     assert moved["blends"][0]["psfs"] == []
+    assert [moved["blends"][0]["sources"][0][name] for name in ("rung", "reason")] == ["", ""]
     assert migrated(moved, STORE_VERSION) is moved

@@ -273,7 +273,9 @@ def parents(draw, number):
             components.append(FactorizedComponent(box, draw(float32(3)), draw(float32(box.shape))))
         flags = frozenset(draw(st.sets(words, max_size=2)))
         psf_fits = draw(st.just(()) | st.tuples(*[st.none() | fits] * 3))
-        sources.append(SourceModel(number * 10 + 1 + peak.id, peak, tuple(components), flags, psf_fits))
+        sources.append(
+            SourceModel(number * 10 + 1 + peak.id, peak, tuple(components), flags, psf_fits, draw(words), draw(words))
+        )
     cut = draw(st.integers(0, count))
     blends = tuple(
         BlendModel(

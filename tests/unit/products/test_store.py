@@ -87,6 +87,7 @@ def parents(draw, identifier):
             tuple(draw(st.lists(components(), max_size=2))),
             frozenset(draw(st.sets(words, max_size=2))),
             draw(psf_fits),
+            *(draw(words), draw(words)),
         )
         for peak in found
     )
@@ -150,7 +151,7 @@ def test_one_parent_is_read_without_the_others(tmp_path, monkeypatch):
     groups = []
     real = store_module.check_group
     monkeypatch.setattr(
-        store_module, "check_group", lambda file, group, stream: groups.append(group) or real(file, group, stream)
+        store_module, "check_group", lambda places, group, stream: groups.append(group) or real(places, group, stream)
     )
     store = ModelStore.open(tmp_path / "m")
     assert groups == []
@@ -164,7 +165,7 @@ def test_plain_pyarrow_reads_the_file(tmp_path):
     write_models(tmp_path / "m", [parent], METADATA)
     table = pq.read_table(tmp_path / "m", filters=[("id", "=", 4)])
     about = json.loads(table.schema.metadata[b"meas_deblend"])
-    assert (about["type"], about["version"]) == ("meas_deblend.models", "1.2.0")
+    assert (about["type"], about["version"]) == ("meas_deblend.models", "1.3.0")
     assert about["bands"] == list(BANDS)
     assert about["zeropoints"] == [27.0, 27.0, None]
     (row,) = table.to_pylist()
@@ -252,11 +253,11 @@ def rewrite_header(path, **changes):
     ("changes", "message"),
     [
         (
-            {"version": "1.3.0", "written_by": None},
-            r"version 1\.3\.0 .* reads up to 1\.2\.0: read it with the release that wrote it",
+            {"version": "1.4.0", "written_by": None},
+            r"version 1\.4\.0 .* reads up to 1\.3\.0: read it with the release that wrote it",
         ),
         ({"version": "9.0.0", "written_by": "3.1.4"}, r"read it with meas_deblend 3\.1\.4, which wrote it, or a newer"),
-        ({"version": "0.9.0"}, r"claims version 0\.9\.0 .* only 1\.0\.0, 1\.1\.0 and 1\.2\.0"),
+        ({"version": "0.9.0"}, r"claims version 0\.9\.0 .* only 1\.0\.0, 1\.1\.0, 1\.2\.0 and 1\.3\.0"),
         ({"version": "1.0.0"}, r"its columns are not those of version 1\.0\.0"),
         ({"version": None}, "claims version None"),
         ({"type": "something"}, "type 'something', not 'meas_deblend.models'"),

@@ -124,8 +124,8 @@ def test_foreign_and_damaged_tables_are_told(tmp_path):
     stored = pq.read_table(path)
     about = json.loads(stored.schema.metadata[b"meas_deblend"])
     for change, message in (
-        ({"version": "2.0.0"}, r"version 2\.0\.0 .* reads up to 1\.2\.0"),
-        ({"version": "0.1.0"}, r"claims version 0\.1\.0 .* only 1\.0\.0, 1\.1\.0 and 1\.2\.0"),
+        ({"version": "2.0.0"}, r"version 2\.0\.0 .* reads up to 1\.3\.0"),
+        ({"version": "0.1.0"}, r"claims version 0\.1\.0 .* only 1\.0\.0, 1\.1\.0, 1\.2\.0 and 1\.3\.0"),
         ({"table": "parents"}, "damaged: table 'parents' is not as declared"),
         ({"layout": {}}, "damaged"),
     ):
@@ -137,7 +137,7 @@ def test_foreign_and_damaged_tables_are_told(tmp_path):
         read_table(path)
 
 
-@pytest.mark.parametrize("version", ["1.0.0", "1.1.0"])
+@pytest.mark.parametrize("version", ["1.0.0", "1.1.0", "1.2.0"])
 @pytest.mark.parametrize("name", ["objects", "parents"])
 def test_the_stored_tables_of_older_versions_are_still_read_with_the_columns_of_then(name, version):
     table = read_table(SAMPLES / f"{name}-{version}.parquet")

@@ -114,7 +114,7 @@ def test_a_blend_beyond_a_limit_gets_templates_and_says_so(chain):
     assert out.counts == {"ok": 2, "degraded": 1, "sources": 7}
     degraded = out.parent_models[2]
     assert "4 peaks exceed the limit of 3" in degraded.message
-    assert all(isinstance(c, TemplateComponent) for source in degraded.sources for c in source.components)
+    assert {(source.rung, source.reason) for source in degraded.sources} == {("symmetric_templates", "too_many_peaks")}
     assert all(source.components for source in degraded.sources)
 
 

@@ -1,0 +1,160 @@
+"""The cost of blends, measured on drawn ones."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import optimize
+
+from ..detect import DeconvolveConfig, HierarchyConfig, deconvolve_exposure, split_parents
+from ..geometry import Footprint, Parent, Peak
+from ..scarlet import warmup
+from ..simulate import HSC_WIDE, Sersic, SimulatedComponent, SimulatedSource, SkyConfig, observe
+from .cost_model import Coefficients, Cost, CostModel, RungCost
+from .multi_band import MultiBand
+from .options import MultiBandOptions
+from .rungs import PARENT_ONLY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from ..image import MultibandExposure
+
+__all__ = ["BLENDS", "Measured", "drawn_blend", "fit_costs", "measure_costs"]
+
+BLENDS = (
+    *((1, 40, 5), (1, 200, 5), (4, 40, 2), (4, 150, 2), (12, 90, 5)),
+    *((30, 110, 2), (30, 250, 5), (80, 200, 5), (80, 150, 1)),
+)
+"""Peaks, side in pixels and bands of the blends that are drawn: sparse and crowded, up to a large one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one drawn blend took on a rung."""
+
+    rung: str
+    peaks: int
+    area: int
+    bands: int
+    cost: Cost
+
+
+def measure_costs(
+    options: MultiBandOptions,
+    blends: Sequence[tuple[int, int, int]] = BLENDS,
+    watch: Callable[[Measured], None] | None = None,
+) -> list[Measured]:
+    """Deblend drawn blends on each rung of the ladder, and see what that takes.
+
+    Parameters
+    ----------
+    options : MultiBandOptions
+        How blends are fitted; its budgets do not act.
+    blends : sequence of (int, int, int)
+        Peaks, side in pixels and number of bands, at most five, of each.
+    watch : callable, optional
+        Is told each measurement as it is made.
+
+    Returns
+    -------
+    list of Measured
+        The peak of the memory that a first run allocates, and the processor time of a second, which finds its kernels
+        made.
+    """
+    warmup()
+    measured = []
+    for peaks, side, bands in blends:
+        exposure, parent = drawn_blend(peaks, side, bands)
+        for rung in (rung for rung in options.rungs if rung != PARENT_ONLY):
+            cost = _measured(exposure, parent, _only(options, rung))
+            measured.append(Measured(rung, peaks, side**2, bands, cost))
+            if watch is not None:
+                watch(measured[-1])
+    return measured
+
+
+def fit_costs(measured: Sequence[Measured], start: CostModel) -> CostModel:
+    """Fit the coefficients of the rungs that were measured, and leave the others as they are in ``start``.
+
+    Times are fitted by their ratios, without negative coefficients. Memory is what must not run out: its coefficients
+    are scaled up until no blend that was measured took more than predicted.
+    """
+    rungs = {}
+    for rung in {one.rung for one in measured}:
+        own = [one for one in measured if one.rung == rung]
+        terms = np.array([[1, o.peaks, o.peaks * o.bands, o.peaks**2, o.bands * o.area] for o in own], dtype=float)
+        seconds = _fitted(terms, np.array([o.cost.seconds for o in own]))
+        memory = np.array([o.cost.memory for o in own])
+        upper = _fitted(terms, memory)
+        rungs[rung] = RungCost(
+            seconds=_coefficients(seconds), memory=_coefficients(upper * float((memory / (terms @ upper)).max()))
+        )
+    return start.model_copy(update=rungs)
+
+
+def drawn_blend(peaks: int, side: int, bands: int) -> tuple[MultibandExposure, Parent]:
+    """Draw galaxies on a square that is one blend: always the same for the same numbers."""
+    config = SkyConfig(bands=HSC_WIDE[:bands], shape=(side, side), seed=peaks)
+    rng = np.random.default_rng([peaks, side])
+    # A few galaxies on many pixels are large ones, whose morphologies reach far.
+    size = np.clip(0.05 * side / np.sqrt(peaks), 1.0, 8.0)
+    sources = []
+    for k in range(peaks):
+        y, x = rng.uniform(3, side - 4, 2)
+        magnitude = rng.uniform(20.5, 24.0) - 2.5 * np.log10(size)
+        flux = 10 ** (-0.4 * (magnitude + rng.uniform(0, 1) * np.linspace(0.6, 0, bands) - config.zeropoint))
+        shape = Sersic(float(size * rng.uniform(0.7, 1.5)), 1.0, float(rng.uniform(0.4, 1)), float(rng.uniform(0, 180)))
+        sources.append(SimulatedSource(k + 1, y, x, (SimulatedComponent(shape, tuple(map(float, flux))),), False))
+    exposure = observe(sources, config).exposure
+    at = tuple(Peak(k, round(s.y), round(s.x), float(peaks - k)) for k, s in enumerate(sources))
+    parent = Parent(1, Footprint.from_box(exposure.box, at))
+    # As in a run, where the image is deconvolved before anything is fitted.
+    deconvolved = deconvolve_exposure(exposure, [parent], DeconvolveConfig())
+    return exposure, replace(split_parents([parent], deconvolved, HierarchyConfig())[0], blends=())
+
+
+def _only(options: MultiBandOptions, rung: str) -> MultiBandOptions:
+    """Return the options with one rung and without budgets; what fails is an error."""
+    return options.model_copy(
+        update={
+            "ladder": (rung, PARENT_ONLY),
+            "memory_budget": np.inf,
+            "cost_budget": np.inf,
+            "timeout": None,
+            "init": "detect",
+            "catch_failures": False,
+        }
+    )
+
+
+def _measured(exposure: MultibandExposure, parent: Parent, options: MultiBandOptions) -> Cost:
+    deblender = MultiBand()
+    tracemalloc.start()
+    try:
+        deblender(exposure, parent, options)
+        memory = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    start = time.process_time()
+    deblender(exposure, parent, options)
+    return Cost(time.process_time() - start, float(memory))
+
+
+def _fitted(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    relative = terms / values[:, None]
+    scale = np.abs(relative).max(axis=0)
+    solution, _ = optimize.nnls(relative / scale, np.ones(len(values)))
+    return np.asarray(solution / scale)
+
+
+def _coefficients(values: NDArray[np.float64]) -> Coefficients:
+    """Return coefficients rounded to three digits, as they stand in a file of settings."""
+    names = ("constant", "peak", "peak_band", "pair", "pixel")
+    return Coefficients(**{name: float(f"{value:.3g}") for name, value in zip(names, values, strict=True)})

@@ -1,0 +1,158 @@
+"""What a blend will cost on each rung of the ladder, in time and memory, predicted before it is tried.
+
+Predictions follow from counts alone, with coefficients that are frozen in the settings: the same blend is treated alike
+on every run, whatever else the machine does meanwhile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .calibration import Measured
+    from .options import MultiBandOptions
+
+__all__ = ["Coefficients", "Cost", "CostModel", "RungCost", "calibrate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a blend takes.
+
+    Parameters
+    ----------
+    seconds : float
+        Processor time of one core.
+    memory : float
+        Largest memory while it is worked on, in bytes, beyond that of the exposure and of the program.
+    """
+
+    seconds: float
+    memory: float
+
+
+class Coefficients(BaseModel):
+    """Coefficients of ``constant + (peak + peak_band · bands) · peaks + pair · peaks² + pixel · bands · area``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    constant: float = Field(0.0, ge=0, description="Whatever the blend.")
+    peak: float = Field(0.0, ge=0, description="Per peak: what its morphology takes.")
+    peak_band: float = Field(0.0, ge=0, description="Per peak and band: what it takes to draw it.")
+    pair: float = Field(0.0, ge=0, description="Per square of the number of peaks: what is solved together.")
+    pixel: float = Field(0.0, ge=0, description="Per pixel of the bounding box and band.")
+
+    def of(self, peaks: int, area: int, bands: int) -> float:
+        """Evaluate the formula."""
+        of_peaks = (self.peak + self.peak_band * bands + self.pair * peaks) * peaks
+        return self.constant + of_peaks + self.pixel * bands * area
+
+
+class RungCost(BaseModel):
+    """Cost of one rung."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seconds: Coefficients = Field(Coefficients(), description="Processor time in seconds.")
+    memory: Coefficients = Field(Coefficients(), description="Memory in bytes.")
+
+
+def _cost(seconds: tuple[float, ...], memory: tuple[float, ...]) -> RungCost:
+    names = ("constant", "peak", "peak_band", "pair", "pixel")
+    return RungCost(
+        seconds=Coefficients(**dict(zip(names, seconds, strict=True))),
+        memory=Coefficients(**dict(zip(names, memory, strict=True))),
+    )
+
+
+_FULL = _cost((0.0404, 4.44e-3, 7.85e-4, 1.32e-4, 6.32e-7), (3.83e6, 6.7e5, 0.0, 0.0, 104.0))
+
+
+class CostModel(BaseModel):
+    """Coefficients per rung; `calibrate` measures them for a machine, and the defaults were measured so.
+
+    Time grows with the pixels of every band that are transformed in each iteration, and with the sources; the joint
+    solution of their spectra, and their covariance, grow with the pairs.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    full_multi_band: RungCost = Field(_FULL, description="The joint fit, bulges and disks apart.")
+    joint_profiles: RungCost = Field(_FULL, description="The joint fit of profiles.")
+    one_component: RungCost = Field(
+        _cost((0.0339, 5.48e-3, 5.16e-4, 6.53e-5, 5.3e-7), (2.67e6, 4.56e5, 0.0, 0.0, 80.6)),
+        description="The joint fit with one component per source.",
+    )
+    symmetric_templates: RungCost = Field(
+        _cost((0.0177, 9.28e-4, 0.0, 3.81e-5, 1.25e-8), (2.63e6, 0.0, 5790.0, 0.0, 47.5)),
+        description="Symmetric templates, shapes shared.",
+    )
+    psf_templates: RungCost = Field(
+        _cost((8.65e-3, 0.0, 1.32e-4, 4.44e-8, 4.85e-8), (2.96e6, 3.43e4, 8400.0, 2330.0, 12.9)),
+        description="The PSF for every peak.",
+    )
+    parent_only: RungCost = Field(
+        _cost((1e-3, 0.0, 0.0, 0.0, 0.0), (1e5, 0.0, 0.0, 0.0, 0.0)), description="The parent is kept as it is."
+    )
+
+    def predict(self, rung: str, peaks: int, area: int, bands: int) -> Cost:
+        """Predict the cost of a blend.
+
+        Parameters
+        ----------
+        rung : str
+            One of the rungs of the ladder.
+        peaks : int
+            Peaks of the blend.
+        area : int
+            Pixels of its bounding box.
+        bands : int
+
+        Returns
+        -------
+        Cost
+
+        Raises
+        ------
+        ValueError
+            If there is no such rung.
+        """
+        if rung not in type(self).model_fields:
+            known = ", ".join(type(self).model_fields)
+            raise ValueError(f"there are no costs of a rung {rung!r}; known: {known}")
+        cost: RungCost = getattr(self, rung)
+        return Cost(cost.seconds.of(peaks, area, bands), cost.memory.of(peaks, area, bands))
+
+
+def calibrate(
+    options: MultiBandOptions | None = None,
+    blends: Sequence[tuple[int, int, int]] | None = None,
+    watch: Callable[[Measured], None] | None = None,
+) -> CostModel:
+    """Measure what blends cost on this machine, on drawn ones of several sizes: about a minute.
+
+    Parameters
+    ----------
+    options : MultiBandOptions, optional
+        How blends are fitted, and the rungs that are measured; default: the deblender's.
+    blends : sequence of (int, int, int), optional
+        Peaks, side in pixels and bands (at most five) of the blends; default: `calibration.BLENDS`.
+    watch : callable, optional
+        Is told each measurement, with ``rung``, ``peaks``, ``area``, ``bands`` and ``cost``, as it is made.
+
+    Returns
+    -------
+    CostModel
+        Rungs that ``options`` lack have the coefficients that stand there.
+    """
+    # What is measured has a cost model itself.
+    from .calibration import BLENDS, fit_costs, measure_costs  # noqa: PLC0415
+    from .options import MultiBandOptions as Options  # noqa: PLC0415
+
+    options = Options() if options is None else options
+    return fit_costs(measure_costs(options, BLENDS if blends is None else blends, watch), options.cost)
