@@ -1,4 +1,6 @@
-"""Deblenders behind one protocol, found by name; those of the package are none, sep, single_band and multi_band."""
+"""Deblenders behind one protocol, found by name; those of the package are none, sep, single_band, multi_band and
+joint_profiles.
+"""
 
 from .cost_model import Cost, CostModel, calibrate
 from .failed import parent_without_models
@@ -6,7 +8,9 @@ from .ladder import PlannedPart, plan_parent
 from .limits import BlendLimits
 from .multi_band import MultiBand, MultiBandOptions
 from .none import NoDeblending, NoneOptions
+from .profile import JointProfiles, JointProfilesOptions, deblend_profiles
 from .protocol import Deblender
+from .pseudo import deblend_unless_sky, sky_model
 from .registry import deblender_names, get_deblender, register_deblender
 from .rungs import RUNG_NAMES, default_ladder
 from .seeds import seeds_from_models
@@ -20,6 +24,8 @@ __all__ = [
     "Cost",
     "CostModel",
     "Deblender",
+    "JointProfiles",
+    "JointProfilesOptions",
     "MultiBand",
     "MultiBandOptions",
     "NoDeblending",
@@ -31,6 +37,8 @@ __all__ = [
     "SingleBandOptions",
     "calibrate",
     "deblend_if_selected",
+    "deblend_profiles",
+    "deblend_unless_sky",
     "deblender_names",
     "default_ladder",
     "get_deblender",
@@ -38,4 +46,5 @@ __all__ = [
     "plan_parent",
     "register_deblender",
     "seeds_from_models",
+    "sky_model",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .failed import parent_without_models
+from .pseudo import deblend_unless_sky
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -32,5 +33,5 @@ def deblend_if_selected(
     options : instance of ``deblender.Options``
     """
     if parent.selected:
-        return deblender(exposure, parent, options)
+        return deblend_unless_sky(deblender, exposure, parent, options)
     return parent_without_models(exposure, parent, deblender.name, _WHY, "not_selected")

@@ -201,6 +201,7 @@ MODEL_FLAGS = (
         "single_band",
         since="1.1.0",
     ),
+    Column("merge_peak_sky", "bool", "", "It is a sky object: nothing was detected there.", "detect", since="1.3.0"),
 )
 
 _POINT_SOURCE = (

@@ -52,7 +52,14 @@ _PARENTS = TableDeclaration(
         Column("deblend_nComponents", "int32", "", "Model components of all its sources.", "persist"),
         *outcome_columns("the parent", "the parent or one of its blends", "Lowest rung of the models of its objects"),
         *(
-            Column(flag, "bool", "", f"The reason is {reason}. {REASONS[reason].meaning}", "persist", since="1.1.0")
+            Column(
+                flag,
+                "bool",
+                "",
+                f"The reason is {reason}. {REASONS[reason].meaning}",
+                "persist",
+                since="1.3.0" if reason == "pseudo" else "1.1.0",
+            )
             for flag, reason in REASON_FLAGS.items()
         ),
         Column("deblend_message", "string", "", "Details of the reason, for people.", "persist"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from pydantic import BaseModel
 
 from meas_deblend.deblenders import (
     MultiBandOptions,
@@ -19,14 +19,14 @@ from meas_deblend.deblenders import (
     seeds_from_models,
 )
 from meas_deblend.exceptions import InputError
-from meas_deblend.framework import Config, Connections, Outcome, PipelineTask, TaskOutputs, progress
+from meas_deblend.framework import Config, Connections, OnDemand, Outcome, PipelineTask, TaskOutputs
 from meas_deblend.products import REASONS
 
 from .datasets import COADDS, DETECTIONS, MARKED_COADDS, PARENT_MODELS, SEED_MODELS, SPLIT_PARENTS
-from .identifiers import with_unique_ids
+from .loops import deblend_parents
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from meas_deblend.detect import Detections
     from meas_deblend.geometry import Parent
@@ -42,6 +42,7 @@ __all__ = [
     "SingleBandConfig",
     "SingleBandOutputs",
     "SingleBandTask",
+    "SingleBandWork",
 ]
 
 
@@ -98,33 +99,12 @@ class SingleBandTask(PipelineTask[SingleBandConfig]):
         InputError
             If ``use_ci_limits`` is set and no parent has a number of peaks in the range.
         """
-        parents = detections.parents
-        chosen = self._chosen(parents) if self.config.use_ci_limits else {parent.id for parent in parents}
-        deblender = get_deblender("single_band")
-        models = []
-        for parent in progress(parents, description="parents"):
-            if parent.id in chosen:
-                models.append(deblend_if_selected(deblender, coadds, parent, self.config))
-            else:
-                why = f"use_ci_limits deblends {len(chosen)} of {len(parents)} parents"
-                models.append(parent_without_models(coadds, parent, deblender.name, why, "not_selected"))
+        work = SingleBandWork.on(detections.parents, self.config)
+        models = deblend_parents(work, coadds, detections.parents, "single_band")
         skipped = [model for model in models if model.outcome == "failed" and REASONS[model.reason].kind == "skipped"]
         for model in (model for model in skipped if model.reason != "not_selected"):
             self.log.warning("parent %d was not deblended: %s", model.id, model.message or model.reason)
-        return SingleBandOutputs(with_unique_ids(models), self._mark(coadds, skipped))
-
-    def _chosen(self, parents: tuple[Parent, ...]) -> set[int]:
-        """Isolated parents, and the first few others with a number of peaks in the range, by id."""
-        fewest, most = self.config.ci_deblend_child_range
-        counts = {parent.id: len(parent.footprint.peaks) for parent in parents}
-        others = [identifier for identifier, n in counts.items() if n != 1 and fewest <= n <= most]
-        if not others:
-            raise InputError(
-                f"use_ci_limits is set, but none of {len(parents)} parents has {fewest} to {most} peaks "
-                "(ci_deblend_child_range)"
-            )
-        isolated = {identifier for identifier, n in counts.items() if n == 1}
-        return isolated | set(others[: self.config.ci_num_parents_to_deblend])
+        return SingleBandOutputs(models, self._mark(coadds, skipped))
 
     def _mark(self, coadds: MultibandExposure, skipped: list[ParentModel]) -> MultibandExposure:
         """Exposure with the mask plane of parents that were not deblended."""
@@ -139,6 +119,54 @@ class SingleBandTask(PipelineTask[SingleBandConfig]):
         return replace(coadds, mask=mask, mask_planes=planes)
 
 
+@dataclass(frozen=True, slots=True)
+class SingleBandWork:
+    """Deblends parents band by band, if they are of those that are chosen.
+
+    Parameters
+    ----------
+    options : SingleBandOptions
+    chosen : frozenset of int
+        Identifiers of the parents that are deblended.
+    total : int
+        Number of all parents.
+    """
+
+    options: SingleBandOptions
+    chosen: frozenset[int]
+    total: int
+
+    @classmethod
+    def on(cls, parents: Sequence[Parent], options: SingleBandOptions) -> SingleBandWork:
+        """Choose parents: with ``use_ci_limits`` only isolated ones, and a few with a number of peaks in the range.
+
+        Raises
+        ------
+        InputError
+            If ``use_ci_limits`` is set and no parent has a number of peaks in the range.
+        """
+        if not options.use_ci_limits:
+            return cls(options, frozenset(parent.id for parent in parents), len(parents))
+        fewest, most = options.ci_deblend_child_range
+        counts = {parent.id: len(parent.footprint.peaks) for parent in parents}
+        others = [identifier for identifier, n in counts.items() if n != 1 and fewest <= n <= most]
+        if not others:
+            raise InputError(
+                f"use_ci_limits is set, but none of {len(parents)} parents has {fewest} to {most} peaks "
+                "(ci_deblend_child_range)"
+            )
+        isolated = {identifier for identifier, n in counts.items() if n == 1}
+        return cls(options, frozenset(isolated | set(others[: options.ci_num_parents_to_deblend])), len(parents))
+
+    def __call__(self, coadds: MultibandExposure, parent: Parent) -> ParentModel:
+        """Return the model of a parent."""
+        deblender = get_deblender("single_band")
+        if parent.id in self.chosen:
+            return deblend_if_selected(deblender, coadds, parent, self.options)
+        why = f"use_ci_limits deblends {len(self.chosen)} of {self.total} parents"
+        return parent_without_models(coadds, parent, deblender.name, why, "not_selected")
+
+
 class NoDeblendingTask(PipelineTask[NoDeblendingConfig]):
     """Leave every parent whole: what others are compared with."""
 
@@ -146,7 +174,12 @@ class NoDeblendingTask(PipelineTask[NoDeblendingConfig]):
 
     def run(self, coadds: MultibandExposure, detections: Detections) -> DeblendOutputs:
         """Give each parent's pixels to its brightest peak."""
-        return _deblend_all("none", coadds, detections.parents, self.config)
+        options = self.config
+        return DeblendOutputs(deblend_parents(partial(_no_deblending, options), coadds, detections.parents, "none"))
+
+
+def _no_deblending(options: NoneOptions, coadds: MultibandExposure, parent: Parent) -> ParentModel:
+    return deblend_if_selected(get_deblender("none"), coadds, parent, options)
 
 
 class MultiBandTask(PipelineTask[MultiBandConfig]):
@@ -160,19 +193,24 @@ class MultiBandTask(PipelineTask[MultiBandConfig]):
         self,
         coadds: MultibandExposure,
         split_parents: tuple[Parent, ...],
-        seed_models: tuple[ParentModel, ...] | None = None,
+        seed_models: Sequence[ParentModel] | None = None,
     ) -> DeblendOutputs:
         """Deblend all parents."""
-        parents = split_parents if seed_models is None else seeds_from_models(split_parents, seed_models)
-        return _deblend_all("multi_band", coadds, parents, self.config)
+        work = _MultiBand(self.config, seed_models if self.config.init == "templates" else None)
+        return DeblendOutputs(deblend_parents(work, coadds, split_parents, "multi_band"))
 
 
-def _deblend_all(
-    name: str, coadds: MultibandExposure, parents: tuple[Parent, ...], options: BaseModel
-) -> DeblendOutputs:
-    """Deblend one parent after the other; identifiers are given at the end, by the order of the parents."""
-    deblender = get_deblender(name)
-    models = [
-        deblend_if_selected(deblender, coadds, parent, options) for parent in progress(parents, description="parents")
-    ]
-    return DeblendOutputs(with_unique_ids(models))
+class _MultiBand:
+    """The joint fit of one parent, with the models that it starts from where it does."""
+
+    def __init__(self, options: MultiBandOptions, seeds: Sequence[ParentModel] | None) -> None:
+        self._options, self._seeds = options, seeds
+        # Of seeds that are made on demand, only those of the parent at hand are.
+        given = seeds.units if isinstance(seeds, OnDemand) else seeds or ()
+        self._places = {one.id: place for place, one in enumerate(given)}
+
+    def __call__(self, coadds: MultibandExposure, parent: Parent) -> ParentModel:
+        if self._seeds is not None:
+            place = self._places.get(parent.id)
+            (parent,) = seeds_from_models([parent], [] if place is None else [self._seeds[place]])
+        return deblend_if_selected(get_deblender("multi_band"), coadds, parent, self._options)

@@ -9,7 +9,7 @@ import small_sky
 from meas_deblend.apportion import drawn
 from meas_deblend.deblenders import BlendLimits
 from meas_deblend.deblenders.blend_fit import BlendFitter
-from meas_deblend.detect import DetectConfig
+from meas_deblend.detect import DetectConfig, SkyObjectsConfig
 from meas_deblend.exceptions import MeasDeblendError
 from meas_deblend.image import SourceList
 from meas_deblend.measure import MeasureConfig
@@ -155,6 +155,9 @@ def variants(chain, catalogs_of):
     found = DetectTask().run(damaged).detections
     _add("damaged", NoDeblendingTask(), found, damaged, found)
     _add("masked", SingleBandTask(SingleBandConfig(mask_limits={"BAD": 0.01})), found, damaged, found)
+    task = DetectTask(DetectTaskConfig(sky_objects=SkyObjectsConfig(n_sources=2, source_radius=4)))
+    found = task.run(coadds).detections
+    _add("sky", SingleBandTask(), found, found=found)
     return runs
 
 
@@ -267,7 +270,7 @@ def test_a_band_without_psf_is_told(variants):
 
 
 def test_children_and_models_must_match(chain):
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="children of 2 parents for models of 3"):
         MeasureTask().run(chain.coadds, chain.detections, chain.deblended.parent_models, chain.apportioned.children[:2])
 
 
