@@ -20,7 +20,7 @@ TIGHT = "-c multi_band:memory_budget=4.6"
 
 
 def main(folder: Path) -> None:
-    """Simulate a patch, and write ``patch_<name>.txt`` for each command."""
+    """Simulate a patch, and write ``patch_<name>.txt`` for each command, and the run's figure of the ladder."""
     folder = folder.resolve()
     with tempfile.TemporaryDirectory() as work, contextlib.chdir(work):
         printed("simulate patch --size 220 --seed 3 --out simulated")
@@ -28,6 +28,7 @@ def main(folder: Path) -> None:
         keep(folder, "plan", f"plan {COADDS} --top 5")
         keep(folder, "plan_tight", f"plan {COADDS} --top 5 {TIGHT}")
         keep(folder, "run", f"run {COADDS} {TIGHT} --out out/")
+        shutil.copy("out/figures/ladder.png", folder / "patch_ladder.png")
         keep(folder, "show", "show run out/ --reason over_memory_budget")
         parent, child = of_interest()
         keep(folder, "parent", f"explain out/ {parent}")
