@@ -4,7 +4,7 @@ joint_profiles.
 
 from .cost_model import Cost, CostModel, calibrate
 from .failed import parent_without_models
-from .ladder import PlannedPart, plan_parent
+from .ladder import PlannedPart, blend_footprints, plan_parent
 from .limits import BlendLimits
 from .multi_band import MultiBand, MultiBandOptions
 from .none import NoDeblending, NoneOptions
@@ -35,6 +35,7 @@ __all__ = [
     "SepSegmentation",
     "SingleBand",
     "SingleBandOptions",
+    "blend_footprints",
     "calibrate",
     "deblend_if_selected",
     "deblend_profiles",

@@ -63,8 +63,10 @@ class PsfShapes:
             self._sharp[key] = ImagePsf(np.asarray(stamp, dtype=np.float64))
         return self._sharp[key]
 
-    def model(self, stamp: FloatArray) -> ShapeSet:
-        """Moments of a model PSF, repeated for B bands."""
+    def model(self, stamp: FloatArray | None) -> ShapeSet:
+        """Moments of a model PSF, repeated for B bands; NaN without one, as for models that are templates."""
+        if stamp is None:
+            return psf_shape([None] * len(self._psfs), (0.0, 0.0), self._config)
         key = stamp.tobytes()
         if key not in self._models:
             alone = psf_shape([self.sharp(stamp)], (0.0, 0.0), _for_model_psf(self._config))

@@ -78,11 +78,14 @@ def pack_rows(table: str, columns: Mapping[str, Any], layout: CatalogLayout) -> 
 
 
 def unpack_rows(table: str, packs: Sequence[PackedRows], layout: CatalogLayout) -> dict[str, NDArray[Any]]:
-    """Join packed rows of a table, in their order; return its columns by name, empty ones without any row."""
+    """Join packed rows of a table, in their order; return its columns by name, empty ones without any row.
+
+    Numbers are views of one array of rows.
+    """
     kind, names = _row(table, layout)
     nothing = np.zeros((0, kind.itemsize), dtype=np.uint8)
     rows = np.concatenate([nothing, *(pack.numbers for pack in packs)]).reshape(-1).view(kind)
-    columns = {name: np.ascontiguousarray(rows[name]) for name in kind.names or ()}
+    columns = {name: rows[name] for name in kind.names or ()}
     for k, name in enumerate(names):
         columns[name] = np.array([text for pack in packs for text in pack.texts[k]], dtype=object)
     return {column.name: columns[column.name] for column in declaration(table).unfold(layout)}

@@ -26,7 +26,20 @@ class ProfilePriors(BaseModel):
         -1.145, ge=-5.0, le=5.0, description="ln of a disc's scale length in arcsec at magnitude 23 of the size band."
     )
     size_slope: float = Field(-0.269, ge=-2.0, le=2.0, description="Its change per magnitude.")
-    size_width: float = Field(1.2, gt=0, le=10.0, description="Width of ln(a b), twice that of ln r.")
+    size_width: float = Field(
+        1.0,
+        gt=0,
+        le=10.0,
+        description="Width of ln(a b), twice that of ln r (0.3 to 0.5 for one luminosity; Shen et al. 2003, MNRAS 343, "
+        "978).",
+    )
+    truncation: float = Field(
+        2.5,
+        gt=0,
+        le=100.0,
+        description="Sizes end at so many widths above the expected one: else faint sources take what profiles of "
+        "bright neighbours leave over.",
+    )
     ellipticity_width: float = Field(
         0.5,
         gt=0,
@@ -76,6 +89,12 @@ class ProfileFitConfig(BaseModel):
     )
     bulge_min_snr: float = Field(60.0, ge=0, description="Signal-to-noise ratio above which a bulge is fitted.")
     index_min_snr: float = Field(100.0, ge=0, description="The same for the disc's Sérsic index.")
+    point_odds: float = Field(
+        0.1,
+        ge=0,
+        le=1e6,
+        description="Points per galaxy among sources, before their sizes are seen. 0: none is taken for a point.",
+    )
     given_center_width: float = Field(
         0.02, gt=0, le=10.0, description="Standard deviation [px] of positions that were given with sub-pixels."
     )

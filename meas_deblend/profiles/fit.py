@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.linalg
 
-from .normal import normal_equations
+from .normal import Memory, normal_equations
 from .scene import solve_fluxes
 
 if TYPE_CHECKING:
@@ -20,20 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["Stage", "fit_stage", "with_priors"]
 
 _STEP = np.array([0.5, 0.5, 1.0, 0.4, 0.4, 1.5, 1.0, 0.3])
-_LIMITS = np.array(
-    [
-        [-np.inf, np.inf],
-        [-np.inf, np.inf],
-        [-6.0, 9.0],
-        [-3.0, 3.0],
-        [-3.0, 3.0],
-        [-8.0, 8.0],
-        [-6.0, 9.0],
-        [-0.69, 1.79],
-    ]
-)
 _FACTOR = 8.0
 _TRIES = 5
+_REST = 0.02  # Steps shorter than this fraction of an error are not worth drawing the source anew.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,17 +51,17 @@ def fit_stage(stage: Stage, data: Data, config: ProfileFitConfig) -> Stage:
     damping = 1e-3
     sources, drawn, priors = stage.sources, stage.drawn, stage.priors
     cost = drawn.chi2 + priors.cost(sources.parameters, sources.free)
-    reason, done = "max_iter", 0
+    reason, done, memory = "max_iter", 0, Memory()
     while done < config.max_iter:
         done += 1
-        equations = with_priors(normal_equations(sources, drawn, data), sources, drawn, data, priors)
+        equations = with_priors(normal_equations(sources, drawn, data, memory), sources, drawn, data, priors)
         accepted = None
         for _ in range(_TRIES):
-            moved = _step(equations, sources, damping)
+            moved = _step(equations, sources, priors, damping)
             if moved is None:
                 damping *= _FACTOR
                 continue
-            tried = solve_fluxes(moved, data)
+            tried = solve_fluxes(moved, data, (sources, drawn))
             new = tried.chi2 + priors.cost(moved.parameters, moved.free)
             if new <= cost:
                 accepted = moved, tried, cost - new
@@ -111,7 +100,7 @@ def with_priors(
     return replace(equations, matrix=matrix, right=right)
 
 
-def _step(equations: NormalEquations, sources: Sources, damping: float) -> Sources | None:
+def _step(equations: NormalEquations, sources: Sources, priors: Priors, damping: float) -> Sources | None:
     """Solve for the step, and cut it to what is credible; None if rounding leaves the matrix without a solution."""
     layout = equations.layout
     diagonal = np.diag(equations.matrix).copy()
@@ -129,6 +118,10 @@ def _step(equations: NormalEquations, sources: Sources, damping: float) -> Sourc
     parameters = sources.parameters.copy()
     for k, place in enumerate(layout.shapes):
         free = np.flatnonzero(sources.free[k])
-        parameters[k, free] += np.clip(step[place], -_STEP[free], _STEP[free])
-        parameters[k, free] = np.clip(parameters[k, free], _LIMITS[free, 0], _LIMITS[free, 1])
+        if (np.abs(step[place]) * scale[place] < _REST).all():
+            continue
+        # Shortened as a whole: parts of a step that belong together stay together.
+        excess = float((np.abs(step[place]) / _STEP[free]).max())
+        parameters[k, free] += step[place] / max(excess, 1.0)
+        parameters[k, free] = priors.allowed(k, parameters[k])[free]
     return sources.moved(parameters)

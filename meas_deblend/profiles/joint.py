@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.linalg
 
+from .choice import log_odds_of_point
 from .fit import Stage, fit_stage, with_priors
 from .groups import group_sources
 from .normal import normal_equations
@@ -33,6 +34,8 @@ __all__ = ["Positions", "fit_profiles"]
 
 _S, _L, _T, _NU = 2, 5, 6, 7
 
+_SMALL = 0.0  # ln(a b) of discs that may be points: within a PSF of 3 px and more they are hardly resolved.
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Positions:
@@ -53,9 +56,18 @@ class Positions:
     psfs: tuple[PsfTransforms, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shown:
+    """The models whose light was taken off the image; sources may have moved on since."""
+
+    parameters: NDArray[np.float64]
+    sizes: NDArray[np.int64]
+    fluxes: NDArray[np.float64]
+
+
 @dataclass(slots=True, eq=False)
 class _Scene:
-    """The fit under way: models of all sources, and the image without them."""
+    """The fit under way: sources as they are now, and the image without the models that were last fitted."""
 
     images: NDArray[np.float32]
     weights: NDArray[np.float32]
@@ -67,8 +79,8 @@ class _Scene:
     parameters: NDArray[np.float64]
     free: NDArray[np.bool_]
     sizes: NDArray[np.int64]
-    fluxes: NDArray[np.float64]
     snr: NDArray[np.float64]
+    shown: _Shown
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,14 +178,14 @@ def _start(
         parameters,
         free,
         np.full(n, 48),
-        np.zeros((n, len(images))),
         np.zeros(n),
+        _Shown(parameters.copy(), np.full(n, 48), np.zeros((n, len(images)))),
     )
 
 
 def _cut_out(scene: _Scene, members: NDArray[np.int64]) -> _Part:
     """Cut the pixels under a group's stamps, with the models of the group put back."""
-    corners = _corners(scene, members)
+    corners = _corners(scene.parameters[members], scene.sizes[members])
     shape = np.array(scene.residual.shape[1:])
     low = np.clip(corners.min(axis=0), 0, shape)
     high = np.clip((corners + scene.sizes[members, None]).max(axis=0), low, shape)
@@ -185,9 +197,9 @@ def _cut_out(scene: _Scene, members: NDArray[np.int64]) -> _Part:
         precision = np.where(
             np.isfinite(noise), (config.sky_width * np.where(np.isfinite(noise), noise, 1)) ** -2, np.inf
         )
-    images = np.ascontiguousarray(scene.residual[cut])
-    for k in members[scene.fluxes[members].any(axis=1)]:
-        _add(scene, int(k), images, low, 1.0)
+    images = scene.residual[cut].copy()
+    for k in members:
+        _show(scene, int(k), images, low)
     return _Part(members, low, Data(images, weights, noise, precision))
 
 
@@ -196,18 +208,18 @@ def _tolerant(weights: NDArray[np.float32], model: NDArray[np.float32], model_er
     return np.asarray(weights / (1 + weights * (np.float32(model_error) * model) ** 2))
 
 
-def _corners(scene: _Scene, members: NDArray[np.int64]) -> NDArray[np.int64]:
-    """First pixels (source, 2) of stamps around the present centres."""
-    middle = np.floor(scene.parameters[members, :2] + 0.5).astype(np.int64)
-    return np.asarray(middle - scene.sizes[members, None] // 2)
+def _corners(parameters: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """First pixels (source, 2) of stamps around centres."""
+    return np.asarray(np.floor(parameters[:, :2] + 0.5).astype(np.int64) - sizes[:, None] // 2)
 
 
-def _add(scene: _Scene, k: int, image: NDArray[np.float32], low: NDArray[np.int64], sign: float) -> None:
-    """Add a source's model to an image whose first pixel is ``low``."""
-    corner = _corners(scene, np.array([k]))[0]
-    size = int(scene.sizes[k])
-    unit = draw(scene.parameters[k], (int(corner[0]), int(corner[1])), size, scene.positions.psfs[k], IMAGE)[:, 0]
-    add_scaled(image, unit, (int(corner[0] - low[0]), int(corner[1] - low[1])), sign * scene.fluxes[k])
+def _show(scene: _Scene, k: int, image: NDArray[np.float32], low: NDArray[np.int64]) -> None:
+    """Put the light of a source that was taken off back onto an image whose first pixel is ``low``."""
+    shown = scene.shown
+    if shown.fluxes[k].any():
+        y, x = (int(c) for c in _corners(shown.parameters[k : k + 1], shown.sizes[k : k + 1])[0])
+        unit = draw(shown.parameters[k], (y, x), int(shown.sizes[k]), scene.positions.psfs[k], IMAGE)[:, 0]
+        add_scaled(image, unit, (y - int(low[0]), x - int(low[1])), shown.fluxes[k])
 
 
 def _sources(scene: _Scene, part: _Part) -> Sources:
@@ -216,7 +228,7 @@ def _sources(scene: _Scene, part: _Part) -> Sources:
     parameters = scene.parameters[m].copy()
     parameters[:, :2] -= part.corner
     psfs = tuple(scene.positions.psfs[k] for k in m)
-    return Sources(parameters, scene.free[m], _corners(scene, m) - part.corner, scene.sizes[m], psfs)
+    return Sources(parameters, scene.free[m], _corners(parameters, scene.sizes[m]), scene.sizes[m], psfs)
 
 
 def _priors(scene: _Scene, part: _Part, fluxes: NDArray[np.float64]) -> Priors:
@@ -230,16 +242,33 @@ def _fit_group(scene: _Scene, members: NDArray[np.int64], *, first: bool) -> Sta
     if first:
         part = _cut_out(scene, members)
         drawn = solve_fluxes(_sources(scene, part), part.data)
-        scene.parameters[members, _S] = expected_size(drawn.fluxes, scene.config.priors, scene.calibration)
+        # Most are faint and small; a bright point has a long way from the size of a bright galaxy.
+        expected = expected_size(drawn.fluxes, scene.config.priors, scene.calibration)
+        scene.parameters[members, _S] = np.clip(expected, -1.0, 1.5)
         _resize(scene, members, drawn.fluxes)
     else:
         _extend(scene, members)
-        _resize(scene, members, scene.fluxes[members])
+        _resize(scene, members, scene.shown.fluxes[members])
     part = _cut_out(scene, members)
     sources = _sources(scene, part)
     drawn = solve_fluxes(sources, part.data)
     stage = fit_stage(Stage(sources, drawn, _priors(scene, part, drawn.fluxes)), part.data, scene.config)
+    if first and scene.config.point_odds > 0:
+        stage = _with_points(scene, stage, part)
     return _put_back(scene, stage, part)
+
+
+def _with_points(scene: _Scene, stage: Stage, part: _Part) -> Stage:
+    """Make points of small sources that are rather points."""
+    parameters, free = stage.sources.parameters.copy(), stage.sources.free.copy()
+    for i in np.flatnonzero(parameters[:, _S] < _SMALL):
+        if stage.drawn.fluxes[i].any() and log_odds_of_point(stage, int(i), part.data, scene.config.point_odds) > 0:
+            parameters[i, _S], free[i, _S : _S + 3] = -np.inf, False
+    if np.array_equal(free, stage.sources.free):
+        return stage
+    scene.free[part.members] = free
+    sources = replace(stage.sources, parameters=parameters, free=free)
+    return replace(stage, sources=sources, drawn=solve_fluxes(sources, part.data, (stage.sources, stage.drawn)))
 
 
 def _resize(scene: _Scene, members: NDArray[np.int64], fluxes: NDArray[np.float64]) -> None:
@@ -252,11 +281,12 @@ def _resize(scene: _Scene, members: NDArray[np.int64], fluxes: NDArray[np.float6
 def _extend(scene: _Scene, members: NDArray[np.int64]) -> None:
     """Free bulges and Sérsic indices of sources that are bright enough; they start where the priors expect them."""
     config, parameters = scene.config, scene.parameters
-    bulge = members[scene.snr[members] > config.bulge_min_snr]
+    resolved = members[np.isfinite(parameters[members, _S])]
+    bulge = resolved[scene.snr[resolved] > config.bulge_min_snr]
     parameters[bulge, _L] = config.priors.bulge_logit
     parameters[bulge, _T] = parameters[bulge, _S] + config.priors.bulge_size
     scene.free[bulge, _L] = scene.free[bulge, _T] = True
-    scene.free[members[scene.snr[members] > config.index_min_snr], _NU] = True
+    scene.free[resolved[scene.snr[resolved] > config.index_min_snr], _NU] = True
 
 
 def _put_back(scene: _Scene, stage: Stage, part: _Part) -> Stage:
@@ -264,15 +294,16 @@ def _put_back(scene: _Scene, stage: Stage, part: _Part) -> Stage:
     m, sources, drawn = part.members, stage.sources, stage.drawn
     parameters = sources.parameters.copy()
     parameters[:, :2] += part.corner
-    for k in m[scene.fluxes[m].any(axis=1)]:
-        _add(scene, int(k), scene.residual, np.zeros(2, dtype=np.int64), 1.0)
-    scene.parameters[m], scene.fluxes[m] = parameters, drawn.fluxes
+    scene.parameters[m] = parameters
     for i, k in enumerate(m):
+        _show(scene, int(k), scene.residual, np.zeros(2, dtype=np.int64))
         y, x = sources.origin(i)
         origin = y + int(part.corner[0]), x + int(part.corner[1])
         add_scaled(scene.residual, drawn.units[i], origin, -drawn.fluxes[i])
         power = np.array([np.vdot(unit, unit) for unit in drawn.units[i]], dtype=np.float64)
         scene.snr[k] = np.sqrt((np.maximum(drawn.fluxes[i], 0) ** 2 * power / scene.noise**2).sum())
+    shown = scene.shown
+    shown.parameters[m], shown.sizes[m], shown.fluxes[m] = parameters, scene.sizes[m], drawn.fluxes
     return stage
 
 
@@ -285,17 +316,22 @@ def _finish(
     fluxes: dict[int, NDArray[np.float64]] = {}
     number = np.zeros(len(scene.sizes), dtype=np.int64)
     for g, members in enumerate(groups):
-        _resize(scene, members, scene.fluxes[members])
+        _resize(scene, members, scene.shown.fluxes[members])
         part = _cut_out(scene, members)
         sources = _sources(scene, part)
-        priors = _priors(scene, part, scene.fluxes[members])
+        priors = _priors(scene, part, scene.shown.fluxes[members])
         drawn = solve_fluxes(sources, part.data, nonnegative=True)
         fluxes[g], shapes[members] = _covariances(sources, drawn, part.data, priors)
         _put_back(scene, Stage(sources, drawn, priors), part)
         sky[g], number[members] = drawn.sky, g
     made = tuple(
         FittedProfile(
-            scene.parameters[k], scene.fluxes[k], shapes[k], int(scene.sizes[k]), float(scene.snr[k]), int(number[k])
+            scene.parameters[k],
+            scene.shown.fluxes[k],
+            shapes[k],
+            int(scene.sizes[k]),
+            float(scene.snr[k]),
+            int(number[k]),
         )
         for k in range(len(scene.sizes))
     )

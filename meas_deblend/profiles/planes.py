@@ -23,6 +23,9 @@ __all__ = ["BULGE_ROUNDNESS", "N_PARAMETERS", "fill_planes"]
 
 N_PARAMETERS = 8
 
+# b² of the exponential profile, inverted: b solves (1 + b) exp(−b) = 1/2.
+_EXPONENTIAL = 1 / 1.6783469900166605**2
+
 BULGE_ROUNDNESS = 0.4
 """Ellipticity of a bulge, as a fraction of that of its disc."""
 
@@ -89,6 +92,7 @@ def fill_planes(
     bands, n, size, half = out.shape
     y0, x0, s, p, q, logit, t, _ = parameters
     point = s == -np.inf
+    exponential = parameters[7] == 0 and not (which == 7).any()
     share = 1 / (1 + math.exp(-logit))
     disc, bulge = _shape(0.0 if point else s, p, q), _shape(t, BULGE_ROUNDNESS * p, BULGE_ROUNDNESS * q)
     value, other = np.zeros(3), np.zeros(3)
@@ -108,7 +112,13 @@ def fill_planes(
                 factors[:] = 0.0
             else:
                 d = disc[0, 0] * square + disc[0, 1] * cross + disc[0, 2] * product
-                _interpolate(tables[0], math.log(d), value)
+                if exponential:
+                    # Without a table: (1 + k² r_s²)^(−3/2).
+                    below = 1 / (1 + d * _EXPONENTIAL)
+                    value[0] = below * math.sqrt(below)
+                    value[1] = -1.5 * value[0] * below * d * _EXPONENTIAL
+                else:
+                    _interpolate(tables[0], math.log(d), value)
                 outer = value[1] / d
                 factors[2] = value[1]
                 factors[3] = outer * (disc[1, 0] * square + disc[1, 1] * cross + disc[1, 2] * product)
@@ -133,7 +143,7 @@ def fill_planes(
             for m in range(n):
                 a = which[m]
                 factor = factors[a] * phase
-                if a == 0 or a == 1:
+                if a in (0, 1):  # noqa: PLR6201 - a set is slow here
                     factor *= 1j
                 for band in range(bands):
                     out[band, m, j, i] = factor * psf[band, j, i]

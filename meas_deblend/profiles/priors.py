@@ -17,6 +17,23 @@ if TYPE_CHECKING:
 __all__ = ["Calibration", "Priors", "expected_size", "shape_priors"]
 
 _FLAT = np.array([np.nan, np.nan, 3.0, 2.0, 2.0, 5.0, 3.0, 1.0])
+_LIMITS = np.array(
+    [
+        [-np.inf, np.inf],
+        [-np.inf, np.inf],
+        [-6.0, 9.0],
+        [-2.0, 2.0],
+        [-2.0, 2.0],
+        [-8.0, 8.0],
+        [-6.0, 9.0],
+        [-0.69, 1.79],
+    ]
+)
+
+FLATTEST = 1.8
+"""Largest ln(a / b): discs seen edge-on are a sixth as thick as they are wide (Padilla & Strauss 2008, MNRAS 388, 1321).
+"""
+
 _LOG_PER_MAG = -2.5 / np.log(10)
 
 
@@ -46,10 +63,23 @@ class Priors:
     Parameters
     ----------
     means, widths : float64 array (source, 8)
+    truncation : float
+        Sizes are not taken further than so many widths above their means.
     """
 
     means: NDArray[np.float64]
     widths: NDArray[np.float64]
+    truncation: float
+
+    def allowed(self, k: int, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Nearest parameters (8,) of source ``k`` that are allowed."""
+        out = np.clip(parameters, _LIMITS[:, 0], _LIMITS[:, 1])
+        reach = self.truncation * self.widths[k, 2]
+        out[2] = min(out[2], self.means[k, 2] + reach)
+        flatness = float(np.hypot(out[3], out[4]))
+        if flatness > FLATTEST:
+            out[3:5] *= FLATTEST / flatness
+        return out
 
     def deviations(self, parameters: NDArray[np.float64], free: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Deviations (source, 8) in units of the widths; 0 for what is not free."""
@@ -116,4 +146,4 @@ def shape_priors(
     if priors.kind == "flat":
         widths[:] = _FLAT
     widths[:, :2] = center_widths[:, None]
-    return Priors(means, widths)
+    return Priors(means, widths, priors.truncation if priors.kind == "published" else np.inf)

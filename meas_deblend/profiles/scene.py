@@ -101,17 +101,37 @@ class Drawn:
     chi2: float
 
 
-def draw_units(sources: Sources) -> list[NDArray[np.float32]]:
-    """Draw every source with unit flux."""
-    return [
-        draw(sources.parameters[k], sources.origin(k), int(sources.sizes[k]), sources.psfs[k], IMAGE)[:, 0]
-        for k in range(len(sources))
-    ]
+def draw_units(sources: Sources, before: tuple[Sources, Drawn] | None = None) -> list[NDArray[np.float32]]:
+    """Draw every source with unit flux; those that have not moved since ``before`` are taken from there."""
+    units = []
+    for k in range(len(sources)):
+        if before is not None and np.array_equal(sources.parameters[k], before[0].parameters[k]):
+            units.append(before[1].units[k])
+        else:
+            size = int(sources.sizes[k])
+            units.append(draw(sources.parameters[k], sources.origin(k), size, sources.psfs[k], IMAGE)[:, 0])
+    return units
 
 
-def solve_fluxes(sources: Sources, data: Data, *, nonnegative: bool = False) -> Drawn:
-    """Fluxes and sky that fit best with the shapes as they are: linear least squares, band by band."""
-    units = draw_units(sources)
+def solve_fluxes(
+    sources: Sources, data: Data, before: tuple[Sources, Drawn] | None = None, *, nonnegative: bool = False
+) -> Drawn:
+    """Find the fluxes and the sky that fit best with the shapes as they are: linear least squares, band by band.
+
+    Parameters
+    ----------
+    sources : Sources
+    data : Data
+    before : tuple of Sources and Drawn, optional
+        The same sources on the same stamps: images of those that have not moved are used again.
+    nonnegative : bool
+        Fluxes of sources must be at least 0.
+
+    Returns
+    -------
+    Drawn
+    """
+    units = draw_units(sources, before)
     n, bands = len(sources), len(data.images)
     starts = np.concatenate([[0], np.cumsum(bands * sources.sizes**2)]).astype(np.int64)
     pool = np.empty(int(starts[-1]), dtype=np.float32)

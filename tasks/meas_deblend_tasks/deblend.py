@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
-
-import numpy as np
 
 from meas_deblend.deblenders import (
     MultiBandOptions,
@@ -24,6 +22,7 @@ from meas_deblend.products import REASONS
 
 from .datasets import COADDS, DETECTIONS, MARKED_COADDS, PARENT_MODELS, SEED_MODELS, SPLIT_PARENTS
 from .loops import deblend_parents
+from .marks import degraded_blends, mark, undeblended_blends
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,12 +34,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DeblendOutputs",
+    "MarkingOutputs",
     "MultiBandConfig",
     "MultiBandTask",
     "NoDeblendingConfig",
     "NoDeblendingTask",
     "SingleBandConfig",
-    "SingleBandOutputs",
     "SingleBandTask",
     "SingleBandWork",
 ]
@@ -78,8 +77,8 @@ class DeblendOutputs(TaskOutputs):
 
 
 @dataclass(frozen=True)
-class SingleBandOutputs(DeblendOutputs):
-    """What `SingleBandTask` returns: models, and the exposure with the parents marked that were not deblended."""
+class MarkingOutputs(DeblendOutputs):
+    """What Tasks return that mark what was not deblended, or not as it was asked for."""
 
     marked_coadds: MultibandExposure
 
@@ -91,7 +90,7 @@ class SingleBandTask(PipelineTask[SingleBandConfig]):
         inputs=(COADDS, DETECTIONS), outputs=(PARENT_MODELS, MARKED_COADDS)
     )
 
-    def run(self, coadds: MultibandExposure, detections: Detections) -> SingleBandOutputs:
+    def run(self, coadds: MultibandExposure, detections: Detections) -> MarkingOutputs:
         """Deblend all parents.
 
         Raises
@@ -104,19 +103,8 @@ class SingleBandTask(PipelineTask[SingleBandConfig]):
         skipped = [model for model in models if model.outcome == "failed" and REASONS[model.reason].kind == "skipped"]
         for model in (model for model in skipped if model.reason != "not_selected"):
             self.log.warning("parent %d was not deblended: %s", model.id, model.message or model.reason)
-        return SingleBandOutputs(models, self._mark(coadds, skipped))
-
-    def _mark(self, coadds: MultibandExposure, skipped: list[ParentModel]) -> MultibandExposure:
-        """Exposure with the mask plane of parents that were not deblended."""
-        plane = self.config.not_deblended_mask
-        if plane is None:
-            return coadds
-        planes = coadds.mask_planes.with_plane(plane)
-        mask = coadds.mask.astype(np.int64)
-        for model in skipped:
-            inside = model.footprint.box & coadds.box
-            mask[(slice(None), *inside.slices_in(coadds.box))] |= planes.value([plane]) * model.footprint.on(inside)
-        return replace(coadds, mask=mask, mask_planes=planes)
+        marked = mark(coadds, {self.config.not_deblended_mask: [model.footprint for model in skipped]})
+        return MarkingOutputs(models, marked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +174,7 @@ class MultiBandTask(PipelineTask[MultiBandConfig]):
     """Fit all bands of every blend jointly; with ``init: templates`` the fit starts from other models."""
 
     connections: ClassVar[Connections] = Connections(
-        inputs=(COADDS, SPLIT_PARENTS, SEED_MODELS), outputs=(PARENT_MODELS,)
+        inputs=(COADDS, SPLIT_PARENTS, SEED_MODELS), outputs=(PARENT_MODELS, MARKED_COADDS)
     )
 
     def run(
@@ -194,10 +182,23 @@ class MultiBandTask(PipelineTask[MultiBandConfig]):
         coadds: MultibandExposure,
         split_parents: tuple[Parent, ...],
         seed_models: Sequence[ParentModel] | None = None,
-    ) -> DeblendOutputs:
-        """Deblend all parents."""
+    ) -> MarkingOutputs:
+        """Deblend all parents, and mark the blends that came to a lower rung of the ladder, or to none."""
         work = _MultiBand(self.config, seed_models if self.config.init == "templates" else None)
-        return DeblendOutputs(deblend_parents(work, coadds, split_parents, "multi_band"))
+        models = deblend_parents(work, coadds, split_parents, "multi_band")
+        self._tell(models)
+        regions = {
+            self.config.degraded_mask: degraded_blends(split_parents, models),
+            self.config.not_deblended_mask: undeblended_blends(split_parents, models),
+        }
+        return MarkingOutputs(models, mark(coadds, regions))
+
+    def _tell(self, models: Sequence[ParentModel]) -> None:
+        """Log how many objects are not what was asked for, by rung and reason."""
+        labels = Counter((source.rung, source.reason) for model in models for source in model.sources)
+        for (rung, reason), count in sorted(labels.items()):
+            if reason:
+                self.log.warning("%d objects on the rung %s: %s", count, rung, REASONS[reason].meaning)
 
 
 class _MultiBand:

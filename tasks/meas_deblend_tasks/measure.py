@@ -120,6 +120,7 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
         work = MeasureWork(scene, psfs, config, layout, parent_models, children, footprint_bands)
         measured = map_units(measure_parent, range(len(parent_models)), work, description="parents", loop=work.loop())
         columns = {name: unpack_rows(name, [one.rows[name] for one in measured], layout) for name in PER_PARENT}
+        del measured
         objects = on_sky(columns.pop("objects"), coadds)
         self.log.info("measured %d objects in %d bands", len(objects["objectId"]), len(coadds.bands))
         return MeasureOutputs(

@@ -141,7 +141,7 @@ class RowFiles:
             If it is damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 tables = {name: _packs(arrays, name) for name in PER_PARENT}
                 ids = arrays["id"].tolist()
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:

@@ -98,15 +98,15 @@ def test_an_interrupted_run_says_how_to_go_on(finished, begin, files, tmp_path):
 @pytest.fixture
 def stopped(files, tmp_path, monkeypatch):
     """Folder of a run whose last parent raised an error while it was measured."""
-    measure = measured_parent.model_chi2
+    row = measured_parent.parent_row
 
-    def _fail(exposure, model, *arguments):
-        if model.id == 3:
+    def _fail(given, bands):
+        if given.model.id == 3:
             raise ZeroDivisionError("made to fail")
-        return measure(exposure, model, *arguments)
+        return row(given, bands)
 
     with monkeypatch.context() as patch:
-        patch.setattr(measured_parent, "model_chi2", _fail)
+        patch.setattr(measured_parent, "parent_row", _fail)
         assert call("run", *coadd_arguments(files), "--out", tmp_path / "out", *SETTINGS) == 1
     return tmp_path / "out"
 

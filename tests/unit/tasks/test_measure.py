@@ -5,26 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import small_sky
+from made_runs import made_runs
 
 from meas_deblend.apportion import drawn
-from meas_deblend.deblenders import BlendLimits
-from meas_deblend.deblenders.blend_fit import BlendFitter
-from meas_deblend.detect import DetectConfig, SkyObjectsConfig
 from meas_deblend.exceptions import MeasDeblendError
 from meas_deblend.image import SourceList
 from meas_deblend.measure import MeasureConfig
 from meas_deblend.measure.blendedness import model_space
-from meas_deblend.products import REASON_FLAGS, check_table, declaration, flux_factor, unpack_id
-from meas_deblend.scarlet import FitConfig
+from meas_deblend.products import REASON_FLAGS, check_table, flux_factor, unpack_id
 from meas_deblend_tasks.apportion import ApportionTask
 from meas_deblend_tasks.deblend import (
-    MultiBandConfig,
     MultiBandTask,
     NoDeblendingTask,
-    SingleBandConfig,
-    SingleBandTask,
 )
-from meas_deblend_tasks.detect import DetectTask, DetectTaskConfig
+from meas_deblend_tasks.detect import DetectTask
 from meas_deblend_tasks.measure import MeasureTask, MeasureTaskConfig
 
 TABLES = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation")
@@ -119,72 +113,9 @@ def test_names_of_given_sources_are_kept(chain, catalogs_of):
 
 
 @pytest.fixture(scope="module")
-def variants(chain, catalogs_of):
-    """Catalogs of runs in which something is different, to see each flag in both states."""
-    coadds, detections, split = chain.coadds, chain.detections, chain.split_parents
-    runs = {"default": chain.catalogs}
-
-    def _add(name, task, what, exposure=coadds, found=detections):
-        runs[name] = catalogs_of(exposure, found, task.run(exposure, what).parent_models)
-
-    _add("limits", MultiBandTask(MultiBandConfig(limits=BlendLimits(max_number_of_peaks=3))), detections.parents)
-    _add("short", MultiBandTask(MultiBandConfig(fit=FitConfig(max_iter=1))), split)
-    _add("none", NoDeblendingTask(), detections)
-    _add("single_band", SingleBandTask(), detections)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BlendFitter, "fit", lambda *_, **__: 1 / 0)
-        _add("failing", MultiBandTask(), split)
-    # Footprints that end where sources are still bright.
-    tight = DetectTask(DetectTaskConfig(detection=DetectConfig(threshold=25, grow=0))).run(coadds).detections
-    _add("tight", SingleBandTask(), tight, found=tight)
-    # The image ends in the middle of what is left on it.
-    edge = cropped(coadds, slice(0, 60), slice(24, 90))
-    found = DetectTask().run(edge).detections
-    _add("edge", SingleBandTask(SingleBandConfig(edge_handling="noclip")), found, edge, found)
-    _add("stray", SingleBandTask(SingleBandConfig(stray_flux_rule="r-to-peak")), detections)
-    _add("big", SingleBandTask(SingleBandConfig(max_footprint_area=1500)), detections)
-    _add("few", SingleBandTask(SingleBandConfig(max_number_of_peaks=3)), detections)
-    _add("chosen", SingleBandTask(SingleBandConfig(use_ci_limits=True, ci_num_parents_to_deblend=1)), detections)
-    # The first band has no PSF, and no data around the four; the second has holes at their peaks.
-    mask = coadds.mask.copy()
-    box = detections.parents[2].footprint.box.grow(3) & coadds.box
-    mask[(0, *box.slices_in(coadds.box))] = 1
-    for peak in detections.parents[2].footprint.peaks:
-        mask[1, peak.y - 1 : peak.y + 2, peak.x - 1 : peak.x + 2] = 1
-    damaged = replace(coadds, mask=mask, psfs=(None, coadds.psfs[1]))
-    found = DetectTask().run(damaged).detections
-    _add("damaged", NoDeblendingTask(), found, damaged, found)
-    _add("masked", SingleBandTask(SingleBandConfig(mask_limits={"BAD": 0.01})), found, damaged, found)
-    task = DetectTask(DetectTaskConfig(sky_objects=SkyObjectsConfig(n_sources=2, source_radius=4)))
-    found = task.run(coadds).detections
-    _add("sky", SingleBandTask(), found, found=found)
-    return runs
-
-
-def cropped(coadds, rows, columns):
-    """Part of the exposure, without the coordinates that would be wrong on it."""
-    parts = {name: getattr(coadds, name)[:, rows, columns] for name in ("images", "variance", "mask")}
-    return replace(coadds, wcs=None, **parts)
-
-
-FLAGS = [(name, c.name) for name in ("objects", "parents") for c in declaration(name).columns if c.is_flag]
-
-
-@pytest.mark.parametrize(("table", "flag"), FLAGS)
-def test_every_flag_is_seen_in_both_states(variants, table, flag):
-    values = set()
-    for catalogs in variants.values():
-        rows = getattr(catalogs, table)
-        for band in small_sky.BANDS:
-            values |= set(rows[flag.replace("{band}", band).replace("{aperture}", "ap06")].tolist())
-    assert values == {False, True}
-
-
-def test_catalogs_of_all_variants_are_as_declared(variants):
-    for catalogs in variants.values():
-        for name in TABLES:
-            table = getattr(catalogs, name)
-            check_table(name, table, table.meta["layout"])
+def variants():
+    """Catalogs of runs in which something is different."""
+    return {name: run.catalogs for name, run in made_runs().runs.items() if hasattr(run.catalogs, "objects")}
 
 
 def test_skipped_and_failed_follow_from_the_reason(variants):
