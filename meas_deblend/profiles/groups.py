@@ -16,7 +16,7 @@ __all__ = ["group_sources"]
 
 
 def group_sources(centers: NDArray[np.float64], radius: float, most: int) -> tuple[NDArray[np.int64], ...]:
-    """Sources that touch directly or through others, in groups of limited number.
+    """Group sources that touch directly or through others.
 
     A larger group is cut at the median across its longer side, again and again; its parts are then fitted in turn,
     each with the models of the others taken off.

@@ -68,7 +68,7 @@ def radial_table(log_index: float) -> RadialTable:
 
 
 def _slope(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Derivative by u of values at the nodes: central differences of fourth order."""
+    """Differentiate by u values at the nodes: central differences of fourth order."""
     out = np.gradient(values, U_STEP, axis=-1)
     out[..., 2:-2] = (values[..., :-4] - 8 * values[..., 1:-3] + 8 * values[..., 3:-1] - values[..., 4:]) / (
         12 * U_STEP
@@ -78,7 +78,7 @@ def _slope(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=1)
 def _grid() -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Transforms on a grid of ν, their derivatives by ν, and the first ν."""
+    """Return transforms on a grid of ν, their derivatives by ν, and the first ν."""
     first, last = (float(np.log(n)) for n in INDEX_RANGE)
     count = int(np.ceil((last - first) / _NU_STEP)) + 1
     # Two more profiles on either side, for derivatives of fourth order.
