@@ -105,4 +105,7 @@ class ProfileFitConfig(BaseModel):
     group_radius: float = Field(
         60.0, gt=0, le=500.0, description="Sources closer than this are fitted together [px], directly or in a chain."
     )
+    turns: int = Field(
+        4, ge=1, le=50, description="How often groups are fitted after the first time where a larger one was cut."
+    )
     group_size: int = Field(40, ge=1, le=500, description="Most sources that are fitted together.")
