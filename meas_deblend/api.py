@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arguments import datasets_of, layers_of, selection_of
-from .framework import Observer, Outcome, Pipeline, QuantumReport, load_pipeline, run_pipeline
+from .framework import (
+    Checkpoint,
+    Observer,
+    Outcome,
+    Pipeline,
+    QuantumReport,
+    Workplace,
+    load_pipeline,
+    run_pipeline,
+)
+from .run_identity import run_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from .access import Models
     from .apportion import Apportioned
@@ -37,8 +47,8 @@ class DeblendResult:
         Every model: ``.source(id)``, ``.blend(id)``, ``.write(path)``.
     parent_models : tuple of ParentModel
         The models by parent, as the deblender returned them.
-    children : tuple of Apportioned
-        Per parent the re-apportioned pixels that were measured.
+    children : sequence of Apportioned
+        Per parent the re-apportioned pixels that were measured; they are made anew when they are asked for.
     pipeline : Pipeline
         What ran, with the resolved settings.
     reports : tuple of QuantumReport
@@ -54,7 +64,7 @@ class DeblendResult:
     timings: Any
     models: Models | None
     parent_models: tuple[ParentModel, ...]
-    children: tuple[Apportioned, ...]
+    children: Sequence[Apportioned]
     pipeline: Pipeline
     reports: tuple[QuantumReport, ...]
 
@@ -82,6 +92,9 @@ def deblend(
     only: int | Iterable[int] = (),
     bbox: str | Box | None = None,
     observer: Observer | None = None,
+    jobs: int = 1,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
 ) -> DeblendResult:
     """Detect, deblend and measure everything on a set of coadds.
 
@@ -109,6 +122,13 @@ def deblend(
         a `geometry.Box`. With ``only``, both must hold.
     observer : Observer, optional
         Is told of progress.
+    jobs : int
+        Number of processes; results are the same for any.
+    checkpoint : path, optional
+        Folder in which finished parents are kept while the run goes on; it stays until the caller removes it. What is
+        in it is lost unless the run is resumed.
+    resume : bool
+        Whether to go on with the parents of the checkpoint, if there is one.
 
     Returns
     -------
@@ -118,7 +138,9 @@ def deblend(
     Raises
     ------
     InputError
-        If the sources cannot be used, there is no parent of an identifier in ``only``, or no parent is selected.
+        If the sources cannot be used, there is no parent of an identifier in ``only``, no parent is selected, there
+        cannot be so many processes, or the checkpoint is that of other inputs, settings or versions; the message names
+        what differs.
     ConfigError
         If a setting is unknown or out of range; the message says where it was set.
     PipelineError
@@ -126,7 +148,11 @@ def deblend(
     """
     loaded = load_pipeline(pipeline, survey=survey, layers=layers_of(config))
     inputs = datasets_of(coadds, sources, frame, selection_of(only, bbox))
-    result = run_pipeline(loaded, inputs, observer=observer)
+    kept = None
+    if checkpoint is not None:
+        given: tuple[Any, Any] = (inputs.get("source_list"), inputs.get("selection"))
+        kept = Checkpoint.open(Path(checkpoint), run_identity(coadds, loaded, *given), resume=resume)
+    result = run_pipeline(loaded, inputs, observer=observer, workplace=Workplace(jobs, kept))
     result.raise_failures()
     return _collect(coadds, loaded, result.datasets, result.reports)
 
@@ -145,7 +171,7 @@ def _collect(
         timings=_timings(reports, layout),
         models=None if store is None else Models(store),
         parent_models=tuple(datasets.get("parent_models", ())),
-        children=tuple(datasets.get("children", ())),
+        children=datasets.get("children", ()),
         pipeline=pipeline,
         reports=reports,
     )

@@ -14,7 +14,7 @@ import small_sky
 from pydantic import BaseModel
 
 from meas_deblend.apportion import ApportionConfig
-from meas_deblend.deblenders import BlendLimits
+from meas_deblend.deblenders import BlendLimits, profile
 from meas_deblend.deblenders.blend_fit import BlendFitter
 from meas_deblend.detect import DetectConfig, HierarchyConfig, SkyObjectsConfig
 from meas_deblend.framework import load_pipeline, shipped_pipelines
@@ -34,6 +34,7 @@ from meas_deblend_tasks.deconvolve import DeconvolveTask, DeconvolveTaskConfig
 from meas_deblend_tasks.detect import DetectTask, DetectTaskConfig
 from meas_deblend_tasks.measure import MeasureTask, MeasureTaskConfig
 from meas_deblend_tasks.persist import PersistTask
+from meas_deblend_tasks.profile import JointProfilesTask
 
 TABLES = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation")
 
@@ -117,6 +118,10 @@ def _made():
     found = DetectTask().run(coadds, given).detections
     config = MeasureTaskConfig(measurement=MeasureConfig(position="given"))
     yield "given", made(SingleBandTask(), found, found=found, config=config)
+    # One parent after the other, in an image of which little is known.
+    task = AnyDeblenderTask(AnyDeblenderTask.ConfigClass(deblender={"name": "joint_profiles"}))
+    bare = replace(coadds, zeropoints=(None,) * len(coadds.bands), pixel_scale=None)
+    yield "profiles, given", made(task, found.parents, bare, found)
     sky = DetectTask(DetectTaskConfig(sky_objects=SkyObjectsConfig(n_sources=2, source_radius=4)))
     found = sky.run(coadds).detections
     yield "sky", made(SingleBandTask(), found, found=found)
@@ -134,6 +139,10 @@ def _made():
         whole = made(MultiBandTask(), split, exposure)
         tables = MeasureTask().measure_at(exposure, whole.parent_models, whole.children, places)
         yield name, replace(whole, catalogs=SimpleNamespace(**tables))
+    yield "profiles", made(JointProfilesTask(), detections)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profile, "_fit", lambda *_: 1 / 0)
+        yield "profiles, failing", made(JointProfilesTask(), detections)
     yield "one band", made(MultiBandTask(), DeconvolveTask().run(damaged, found).split_parents, damaged, found)
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..api import deblend
 from ..detect import Selection, parse_bbox
-from ..exceptions import PipelineError
-from ..framework import prepare_output, watching
+from ..exceptions import InputError, PipelineError
+from ..framework import CHECKPOINT, Checkpoint, prepare_output, resume_output, watching
 from ..image import read_coadds
 from ..output import RunContext, write_run
 from ._coadds import planes_of, read_options_of, sources_of
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Settings", "deblend_and_write", "run"]
 
+_KEPT = "meas-deblend: the parents that were done are kept in {}; --resume goes on with them"
+
 
 def run(options: argparse.Namespace) -> int:
     """Deblend coadds and write everything to a folder.
@@ -43,13 +45,18 @@ def run(options: argparse.Namespace) -> int:
         planes, read_options = planes_of(options), read_options_of(options)
         layers = checked_layers(options, options.survey)
         selection = Selection(tuple(options.only), None if options.bbox is None else parse_bbox(options.bbox))
+        if options.resume and options.overwrite:
+            raise InputError("--resume goes on with the run in DIR, --overwrite removes it: choose one")
+        prepare = resume_output if options.resume else prepare_output
         if not options.overwrite:
-            prepare_output(options.out)  # a folder in use is told before the coadds are read
+            prepare(options.out)  # a folder in use is told before the coadds are read
         coadds = read_coadds(planes, **read_options)
         selection.check_box(coadds.box)
-        settings = Settings(options.pipeline, layers, sources_of(options, coadds), selection)
+        settings = Settings(
+            options.pipeline, layers, sources_of(options, coadds), selection, options.jobs, options.resume
+        )
         # Only now, so that input that cannot be used costs nobody the earlier run.
-        folder = prepare_output(options.out, options.overwrite)
+        folder = resume_output(options.out) if options.resume else prepare_output(options.out, options.overwrite)
         context = RunContext(options.command_line, planes, read_options, figures=not options.no_figures)
         return deblend_and_write(coadds, folder, context, settings)[0]
 
@@ -68,12 +75,18 @@ class Settings:
         Columns ``x``, ``y`` and ``name`` of the sources to deblend.
     selection : Selection
         Which parents are deblended.
+    jobs : int
+        Number of processes.
+    resume : bool
+        Go on with what an earlier run left in the folder.
     """
 
     pipeline: str
     layers: Sequence[Layer]
     sources: Mapping[str, Any] | None = None
     selection: Selection = field(default_factory=Selection)
+    jobs: int = 1
+    resume: bool = False
 
 
 def deblend_and_write(
@@ -81,12 +94,14 @@ def deblend_and_write(
 ) -> tuple[int, DeblendResult | None]:
     """Deblend coadds, write the folder, and print what came out.
 
+    What is done so far is kept in the folder until everything is written.
+
     Parameters
     ----------
     coadds : MultibandExposure
         What `read_coadds` made of ``context.planes``.
     folder : Path
-        Empty output folder.
+        Output folder, of `framework.prepare_output` or `framework.resume_output`.
     context : RunContext
         What is recorded; ``read_options["survey"]`` is the survey.
     settings : Settings
@@ -99,6 +114,8 @@ def deblend_and_write(
         What came out; None if a step failed.
     """
     start = time.monotonic()
+    checkpoint = folder / CHECKPOINT
+    checkpoint.mkdir(exist_ok=True)
     try:
         with watching() as observer:
             result = deblend(
@@ -110,12 +127,19 @@ def deblend_and_write(
                 only=settings.selection.only,
                 bbox=settings.selection.bbox,
                 observer=observer,
+                jobs=settings.jobs,
+                checkpoint=checkpoint,
+                resume=settings.resume,
             )
     except PipelineError as error:
         # Definition and settings have been checked: it is a step that failed.
-        sys.stderr.write(f"meas-deblend: {error}\n")
+        sys.stderr.write(f"meas-deblend: {error}\n{_KEPT.format(checkpoint)}\n")
         return 1, None
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{_KEPT.format(checkpoint)}\n")
+        raise
     record = write_run(result, coadds, folder, context)
+    Checkpoint(checkpoint).remove()
     for line in _summary(result, record, folder, time.monotonic() - start):
         say(line)
     return (0 if len(result.objects) or result.reason else 1), result

@@ -1,11 +1,12 @@
-"""Deblenders behind one protocol, found by name; those of the package are none, sep, single_band and multi_band."""
+"""Deblenders behind one protocol, found by name: none, sep, single_band, multi_band, joint_profiles, and plug-ins."""
 
 from .cost_model import Cost, CostModel, calibrate
 from .failed import parent_without_models
-from .ladder import PlannedPart, plan_parent
+from .ladder import PlannedPart, blend_footprints, plan_parent
 from .limits import BlendLimits
 from .multi_band import MultiBand, MultiBandOptions
 from .none import NoDeblending, NoneOptions
+from .profile import JointProfiles, JointProfilesOptions, deblend_profiles
 from .protocol import Deblender
 from .pseudo import deblend_unless_sky, sky_model
 from .registry import deblender_names, get_deblender, register_deblender
@@ -21,6 +22,8 @@ __all__ = [
     "Cost",
     "CostModel",
     "Deblender",
+    "JointProfiles",
+    "JointProfilesOptions",
     "MultiBand",
     "MultiBandOptions",
     "NoDeblending",
@@ -30,8 +33,10 @@ __all__ = [
     "SepSegmentation",
     "SingleBand",
     "SingleBandOptions",
+    "blend_footprints",
     "calibrate",
     "deblend_if_selected",
+    "deblend_profiles",
     "deblend_unless_sky",
     "deblender_names",
     "default_ladder",

@@ -122,10 +122,17 @@ class CostModel(BaseModel):
         ValueError
             If there is no such rung.
         """
-        if rung not in type(self).model_fields:
-            known = ", ".join(type(self).model_fields)
-            raise ValueError(f"there are no costs of a rung {rung!r}; known: {known}")
-        cost: RungCost = getattr(self, rung)
+        of_rungs = {
+            "full_multi_band": self.full_multi_band,
+            "joint_profiles": self.joint_profiles,
+            "one_component": self.one_component,
+            "symmetric_templates": self.symmetric_templates,
+            "psf_templates": self.psf_templates,
+            "parent_only": self.parent_only,
+        }
+        if rung not in of_rungs:
+            raise ValueError(f"there are no costs of a rung {rung!r}; known: {', '.join(of_rungs)}")
+        cost = of_rungs[rung]
         return Cost(cost.seconds.of(peaks, area, bands), cost.memory.of(peaks, area, bands))
 
 

@@ -213,6 +213,8 @@ class Descent:
                 else s
                 for s, i in zip(sources, images, strict=True)
             )
+        # What rungs that deblender has, if any, are not those of this ladder.
+        sources = tuple(replace(source, rung="", reason="") for source in sources)
         return BlendModel(index, footprint.box, sources, sum(b.iterations for b in made.blends), psfs=psfs)
 
 

@@ -79,6 +79,17 @@ class MultiBandOptions(BaseModel):
         description="Largest difference, as a fraction of the peak, up to which PSFs that vary over the image are "
         "taken as one: parents then share their kernels, and the blends of a parent its PSF. 0: each has its own.",
     )
+    not_deblended_mask: str | None = Field(
+        "NOT_DEBLENDED",
+        min_length=1,
+        description="Mask plane that is set on the pixels of blends none of whose objects has a model; null: none.",
+    )
+    degraded_mask: str | None = Field(
+        "DEBLEND_DEGRADED",
+        min_length=1,
+        description="Mask plane that is set on the pixels of blends with an object that is not on the first rung of "
+        "the ladder, though some have a model; null: none.",
+    )
     catch_failures: bool = Field(
         True, description="Send a blend on which a rung raised an error down the ladder, instead of raising it."
     )

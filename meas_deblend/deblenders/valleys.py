@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..geometry import FloatArray, IntArray, Peak
+    from ..geometry import BoolArray, FloatArray, IntArray, Peak
     from ..image import MultibandExposure
 
 __all__ = ["Basins", "find_basins", "group_basins", "landscape"]
 
-_LEVELS = np.iinfo(np.uint16).max
+FAINT = 1e-3
+"""Fraction of the highest peak below which the image is too faint to tell valleys."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +61,11 @@ def landscape(exposure: MultibandExposure, blend: Footprint) -> FloatArray:
 
 
 def find_basins(blend: Footprint, image: FloatArray) -> Basins:
-    """Flood a blend from its peaks downwards (watershed; Vincent & Soille 1991, IEEE PAMI 13, 583).
+    """Give every pixel of a blend to a peak, along the valleys between them (watershed by markers).
+
+    Each pixel drains to its highest neighbour, and so on up to a maximum (Meyer 1994, Signal Processing 38, 113);
+    maxima without a peak then join across their highest pass. Where the image is too faint to tell, the nearest peak
+    takes the pixel.
 
     Parameters
     ----------
@@ -71,24 +76,33 @@ def find_basins(blend: Footprint, image: FloatArray) -> Basins:
     Returns
     -------
     Basins
+        Peaks that one maximum drains are in one basin.
     """
+    heights = _heights(blend, image)
+    maxima = _drained(heights, blend.mask)
+    saddles = _saddles(maxima, heights)
     (y0, x0), (h, w) = blend.box.origin, blend.box.shape
-    at: dict[tuple[int, int], list[Peak]] = {}
-    for peak in blend.peaks:
-        at.setdefault((min(max(peak.y - y0, 0), h - 1), min(max(peak.x - x0, 0), w - 1)), []).append(peak)
-    markers = np.where(blend.mask, 0, -1).astype(np.int32)
-    for k, place in enumerate(at):
-        markers[place] = k + 1
-    labels = ndimage.watershed_ift(_depths(image), markers, structure=np.ones((3, 3), dtype=int))
-    labels = np.where(labels > 0, labels, 0).astype(np.int32)
-    heights = np.array([image[place] for place in at])
+    rows = np.clip([peak.y - y0 for peak in blend.peaks], 0, h - 1)
+    columns = np.clip([peak.x - x0 for peak in blend.peaks], 0, w - 1)
+    home = _Groups(int(maxima.max(initial=0)) + 1)
+    owner: dict[int, list[Peak]] = {}
+    for peak, maximum in zip(blend.peaks, maxima[rows, columns].tolist(), strict=True):
+        owner.setdefault(maximum, []).append(peak)
+    for _, i, j in saddles:
+        a, b = home.root(i), home.root(j)
+        if a != b and not (a in owner and b in owner):
+            home.join(*((a, b) if a in owner else (b, a)))
+    number = np.zeros(len(home.parents), dtype=np.int32)
+    for k, maximum in enumerate(owner):
+        number[maximum] = k + 1
+    labels = number[np.array([home.root(k) for k in range(len(home.parents))])][maxima]
     boxes = [Box.from_bounds(s[0].start, s[0].stop, s[1].start, s[1].stop) for s in ndimage.find_objects(labels)]
     return Basins(
         blend.box,
         labels,
-        tuple(tuple(peaks) for peaks in at.values()),
+        tuple(tuple(peaks) for peaks in owner.values()),
         tuple(box.shift(y0, x0) for box in boxes),
-        _passes(labels, image, heights),
+        _passes(labels, heights, ndimage.maximum(heights, labels, np.arange(len(owner)) + 1).tolist()),
     )
 
 
@@ -107,20 +121,14 @@ def group_basins(basins: Basins, fits: Callable[[int, Box], bool]) -> tuple[Foot
     tuple of Footprint
         The groups with their peaks, which keep their order; by the number of their first basin.
     """
-    home = list(range(len(basins.peaks)))
+    home = _Groups(len(basins.peaks))
     counts, boxes = [len(peaks) for peaks in basins.peaks], list(basins.boxes)
-
-    def root(k: int) -> int:
-        while home[k] != k:
-            home[k] = home[home[k]]
-            k = home[k]
-        return k
-
     for i, j in basins.passes:
-        a, b = sorted((root(i), root(j)))
+        a, b = sorted((home.root(i), home.root(j)))
         if a != b and fits(counts[a] + counts[b], boxes[a] | boxes[b]):
-            home[b], counts[a], boxes[a] = a, counts[a] + counts[b], boxes[a] | boxes[b]
-    roots = np.array([root(k) for k in range(len(home))])
+            home.join(a, b)
+            counts[a], boxes[a] = counts[a] + counts[b], boxes[a] | boxes[b]
+    roots = np.array([home.root(k) for k in range(len(basins.peaks))])
     group = np.concatenate([[-1], roots])[basins.labels]
     groups = []
     for a in np.unique(roots):
@@ -130,34 +138,82 @@ def group_basins(basins: Basins, fits: Callable[[int, Box], bool]) -> tuple[Foot
     return tuple(groups)
 
 
-def _depths(image: FloatArray) -> NDArray[np.uint16]:
-    """Image upside down in whole numbers, finely stepped where it is faint."""
-    finite = np.nan_to_num(image, nan=0.0, posinf=0.0, neginf=0.0)
-    scale = float(np.median(np.abs(finite)))
-    height = np.arcsinh(finite / scale) if scale > 0 else finite
-    low, high = float(height.min()), float(height.max())
-    if high <= low:
-        return np.zeros(image.shape, dtype=np.uint16)
-    depths: NDArray[np.uint16] = np.rint(_LEVELS * (high - height) / (high - low)).astype(np.uint16)
-    return depths
+class _Groups:
+    """Sets that grow together (union and find), each named by one of its members."""
+
+    def __init__(self, count: int) -> None:
+        self.parents = list(range(count))
+
+    def root(self, k: int) -> int:
+        """Return the name of the set that ``k`` is in."""
+        parents = self.parents
+        while parents[k] != k:
+            parents[k] = parents[parents[k]]
+            k = parents[k]
+        return k
+
+    def join(self, first: int, second: int) -> None:
+        """Make one set of those of two names, under the name of the first."""
+        self.parents[second] = first
 
 
-def _passes(labels: IntArray, image: FloatArray, heights: FloatArray) -> list[tuple[int, int]]:
-    """Pairs of basins that touch, by the height of the pass between them as a fraction of the lower peak's."""
+def _heights(blend: Footprint, image: FloatArray) -> NDArray[np.float64]:
+    """Image, with the negative distance to the nearest peak in place of what is faint; −∞ outside the blend."""
+    heights = np.nan_to_num(image.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    (y0, x0), (h, w) = blend.box.origin, blend.box.shape
+    away = np.ones(blend.box.shape, dtype=bool)
+    for peak in blend.peaks:
+        away[min(max(peak.y - y0, 0), h - 1), min(max(peak.x - x0, 0), w - 1)] = False
+    negative = heights[heights < 0]
+    noise = float(np.sqrt(np.mean(negative**2))) if negative.size else 0.0
+    level = max(2 * noise, FAINT * float(heights[~away].max(initial=0.0)))
+    heights = np.where(heights > level, heights, -ndimage.distance_transform_edt(away))
+    return np.where(blend.mask | ~away, heights, -np.inf)
+
+
+def _drained(heights: NDArray[np.float64], member: BoolArray) -> IntArray:
+    """Give each pixel the number, from 1, of the maximum that it drains to; 0 outside the blend."""
+    shape, size = heights.shape, heights.size
+    # No two pixels are equally high, so that a plateau drains to one of its pixels.
+    rank = np.empty(size, dtype=np.int64)
+    rank[np.argsort(heights, axis=None, kind="stable")] = np.arange(size)
+    padded = np.pad(rank.reshape(shape), 1, constant_values=-1)
+    highest = padded[1:-1, 1:-1].copy()
+    for dy, dx in ((dy, dx) for dy in (0, 1, 2) for dx in (0, 1, 2)):
+        np.maximum(highest, padded[dy : dy + shape[0], dx : dx + shape[1]], out=highest)
+    place = np.empty(size, dtype=np.int64)
+    place[rank] = np.arange(size)
+    target = place[highest.ravel()]
+    while not np.array_equal(target, further := target[target]):
+        target = further
+    inside = np.isfinite(heights).ravel() | member.ravel()
+    _, numbers = np.unique(target[inside], return_inverse=True)
+    labels = np.zeros(size, dtype=np.int32)
+    labels[inside] = numbers.ravel() + 1
+    return labels.reshape(shape)
+
+
+def _saddles(labels: IntArray, heights: NDArray[np.float64]) -> list[tuple[float, int, int]]:
+    """Highest pass between each two basins that touch, with their numbers; the highest first."""
     found = []
     for one, other in ((np.s_[:-1, :], np.s_[1:, :]), (np.s_[:, :-1], np.s_[:, 1:])):
         a, b = labels[one], labels[other]
         touch = (a != b) & (a > 0) & (b > 0)
-        height = np.minimum(image[one], image[other])[touch]
-        found.append(np.stack([np.minimum(a, b)[touch], np.maximum(a, b)[touch], height]))
-    first, second, height = np.concatenate(found, axis=1)
-    if not len(first):
-        return []
-    pairs, index = np.unique(np.stack([first, second]).astype(np.int64), axis=1, return_inverse=True)
-    saddle = np.full(pairs.shape[1], -np.inf)
-    np.maximum.at(saddle, index.ravel(), height)
-    lower = heights[pairs - 1].min(axis=0)
-    ratio = np.divide(saddle, lower, out=np.full_like(saddle, 1.0), where=lower > 0)
+        height = np.minimum(heights[one], heights[other])[touch]
+        found.append((np.minimum(a, b)[touch], np.maximum(a, b)[touch], height))
+    first, second, height = (np.concatenate(parts) for parts in zip(*found, strict=True))
     # A tie is broken by the numbers, so that the order is the same everywhere.
-    order = np.lexsort((pairs[1], pairs[0], -ratio))
-    return [(int(i) - 1, int(j) - 1) for i, j in pairs[:, order].T]
+    order = np.lexsort((second, first, -height))
+    highest: dict[tuple[int, int], float] = {}
+    for i, j, value in zip(first[order].tolist(), second[order].tolist(), height[order].tolist(), strict=True):
+        highest.setdefault((i, j), value)
+    return [(value, i, j) for (i, j), value in highest.items()]
+
+
+def _passes(labels: IntArray, heights: NDArray[np.float64], tops: Sequence[float]) -> list[tuple[int, int]]:
+    """Pairs of basins, from 0, by the height of the pass between them as a fraction of the lower top."""
+    ratios = []
+    for value, i, j in _saddles(labels, heights):
+        lower = min(tops[i - 1], tops[j - 1])
+        ratios.append((-(value / lower) if value > 0 and lower > 0 else -value + 1, i - 1, j - 1))
+    return [(i, j) for _, i, j in sorted(ratios)]

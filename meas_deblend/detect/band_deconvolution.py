@@ -55,9 +55,9 @@ class BandField:
         return Box((0, 0), self.pixels.shape)
 
     @cached_property
-    def usable(self) -> BoolArray:
-        """Pixels (y, x) that count."""
-        return np.concatenate([self.pixels.usable(rows) for rows in row_strips(self.pixels.shape)])
+    def unusable(self) -> BoolArray:
+        """Pixels (y, x) that do not count."""
+        return np.concatenate([~self.pixels.usable(rows) for rows in row_strips(self.pixels.shape)])
 
     @cached_property
     def reach(self) -> tuple[int, int]:
@@ -156,8 +156,8 @@ def _residual(field: BandField, model: Plane, residual: Plane) -> float:
         (seen,) = stencils.sums(padded(model, around), [0])
         part = residual[here]
         np.subtract(field.pixels.image[here], seen[: tile.shape[0], : tile.shape[1]], out=part)
-        part[~field.usable[here]] = 0
-        loss += 0.5 * float(np.sum(np.square(part, dtype=np.float64)))
+        np.copyto(part, 0, where=field.unusable[here])
+        loss += 0.5 * float(np.einsum("yx,yx->", part, part, dtype=np.float64))
     return loss
 
 
@@ -172,16 +172,20 @@ def _update(
     Returns the scalar product of the last two moves, with the sign turned: positive where the model went back.
     """
     model, ahead = models
-    back = 0.0
+    back, scale = 0.0, np.float32(1 / field.gain**2)
     for tile, here in field.tiles():
         stencils, around = field.on(tile)
         (gradient,) = stencils.sums(padded(residual, around), [1])
         start, old = ahead[here], model[here]
-        new = start + gradient[: tile.shape[0], : tile.shape[1]] / np.float32(field.gain**2)
+        new = gradient[: tile.shape[0], : tile.shape[1]] * scale
+        new += start
         np.maximum(new, 0, out=new)
-        new[~field.wanted[here]] = 0
+        new *= field.wanted[here]
         move = new - old
-        back += float(np.vdot(start - new, move))
+        # `start` is not read again: it becomes where the next update starts.
+        start -= new
+        back += float(np.einsum("yx,yx->", start, move, dtype=np.float64))
         model[here] = new
-        ahead[here] = new + np.float32(beta) * move
+        move *= np.float32(beta)
+        np.add(new, move, out=start)
     return back

@@ -142,7 +142,7 @@ def _union(parents: Iterable[Parent], box: Box) -> BoolArray:
 
 def _noise_rms(field: BandField) -> float:
     """Median standard deviation of a usable pixel; NaN if there is none."""
-    values = field.pixels.variance[field.usable]
+    values = field.pixels.variance[~field.unusable]
     return float(np.sqrt(np.median(values, overwrite_input=True))) if values.size else float("nan")
 
 

@@ -39,6 +39,10 @@ def add_run(commands: Commands) -> None:
     _add_what(run)
     add_settings(run)
     add_output(run)
+    run.add_argument("-j", "--jobs", type=int, default=1, metavar="N",
+                     help="processes (default: 1); the products are the same for any number")  # fmt: skip
+    run.add_argument("--resume", action="store_true",
+                     help="go on with a run in DIR that was stopped or killed, where it stopped")  # fmt: skip
     run.set_defaults(function="run")
 
 

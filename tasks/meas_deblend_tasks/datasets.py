@@ -44,7 +44,9 @@ SPLIT_PARENTS = _of_patch(
 )
 PARENT_MODELS = _of_patch("parent_models", "tuple[ParentModel, ...]", "Deblended parents: one model per parent.")
 MARKED_COADDS = _of_patch(
-    "marked_coadds", "MultibandExposure", "The images, with a mask plane on the parents that were not deblended."
+    "marked_coadds",
+    "MultibandExposure",
+    "The images, with mask planes on what was not deblended, or not as it was asked for.",
 )
 SEED_MODELS = Connection(
     "seed_models",

@@ -17,6 +17,7 @@ from meas_deblend.detect import (
     merge_detections,
     split_parents,
 )
+from meas_deblend.detect.mend import _sums_at, _sums_everywhere
 from meas_deblend.detect.significance import gaussian_kernel
 from meas_deblend.geometry import Box, Footprint, Image, Parent, Peak
 from meas_deblend.image import MaskPlanes, MultibandExposure, PsfStamp
@@ -220,3 +221,13 @@ def test_every_peak_is_in_exactly_one_blend(seed, peaks, threshold):
         union += blend.on(frame)
     assert union.max() == 1
     assert not (union.astype(bool) & ~footprint.on(frame)).any()
+
+
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 2**31), shape=st.tuples(st.integers(1, 30), st.integers(1, 30)))
+def test_few_and_many_bad_pixels_are_mended_alike(seed, shape):
+    rng = np.random.default_rng(seed)
+    image, bad = rng.normal(size=shape).astype(np.float32), rng.random(shape) < 0.1
+    kernel = rng.random((7, 5))
+    one, many = (sums(image, bad, kernel, np.nonzero(bad)) for sums in (_sums_at, _sums_everywhere))
+    assert np.allclose(one, many, atol=1e-9)

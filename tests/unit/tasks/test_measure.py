@@ -200,7 +200,7 @@ def test_a_band_without_psf_is_told(variants):
 
 
 def test_children_and_models_must_match(chain):
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="children of 2 parents for models of 3"):
         MeasureTask().run(chain.coadds, chain.detections, chain.deblended.parent_models, chain.apportioned.children[:2])
 
 
