@@ -89,5 +89,4 @@ def test_deconvolved_image_is_near_the_truth(exposure, parents, band, most, use_
     error = np.abs(result.detect_image.array - truth)
     for y, x, *_ in (*POINTS, *DISKS):
         error[y - 1 : y + 2, x - 1 : x + 2] = 0
-    # Without footprints the sky keeps a part of the light.
-    assert error.max() < (1 if use_footprints else 1.2) * most * NOISE
+    assert error.max() < most * NOISE
