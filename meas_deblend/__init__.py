@@ -4,8 +4,8 @@
 >>> md.__version__
 '0.1.0'
 
-The doors are `read_coadds`, `deblend`, `load_models` and `open_run`. What they need is imported when they are first
-used, so that importing the package costs nothing.
+The doors are `read_coadds`, `plan`, `deblend`, `load_models` and `open_run`. What they need is imported when they are
+first used, so that importing the package costs nothing.
 """
 
 from importlib import import_module
@@ -15,16 +15,29 @@ if TYPE_CHECKING:
     from .access import load_models, open_run
     from .api import DeblendResult, deblend
     from .image import read_coadds, read_sources
+    from .planning import Plan, plan
 
 __version__ = "0.1.0"
 
-__all__ = ["DeblendResult", "__version__", "deblend", "load_models", "open_run", "read_coadds", "read_sources"]
+__all__ = [
+    "DeblendResult",
+    "Plan",
+    "__version__",
+    "deblend",
+    "load_models",
+    "open_run",
+    "plan",
+    "read_coadds",
+    "read_sources",
+]
 
 _LAZY = {
     "DeblendResult": "api",
+    "Plan": "planning",
     "deblend": "api",
     "load_models": "access",
     "open_run": "access",
+    "plan": "planning",
     "read_coadds": "image",
     "read_sources": "image",
 }

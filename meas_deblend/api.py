@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .exceptions import ConfigError
+from .arguments import datasets_of, layers_of, selection_of
 from .framework import (
-    Layer,
+    Checkpoint,
     Observer,
     Outcome,
     Pipeline,
     QuantumReport,
-    layer_from_dict,
-    layer_from_file,
+    Workplace,
     load_pipeline,
     run_pipeline,
 )
+from .run_identity import run_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from .access import Models
     from .apportion import Apportioned
+    from .arguments import Settings
+    from .geometry import Box
     from .image import MultibandExposure
     from .models import ParentModel
     from .products import CatalogLayout
 
 __all__ = ["DeblendResult", "deblend"]
 
-_MADE = ("objects", "parents", "ledger", "flux_covariance", "noise_correlation")
-
-Settings = Mapping[str, Any] | str | Path | Layer
+_MADE = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation")
 
 
 @dataclass(frozen=True)
@@ -42,14 +41,14 @@ class DeblendResult:
 
     Parameters
     ----------
-    objects, parents, ledger, flux_covariance, noise_correlation, timings : astropy.table.Table
+    objects, parents, ledger, patch_ledger, flux_covariance, noise_correlation, timings : astropy.table.Table
         Catalogs with units; their columns are described in the reference.
     models : access.Models
         Every model: ``.source(id)``, ``.blend(id)``, ``.write(path)``.
     parent_models : tuple of ParentModel
         The models by parent, as the deblender returned them.
-    children : tuple of Apportioned
-        Per parent the re-apportioned pixels that were measured.
+    children : sequence of Apportioned
+        Per parent the re-apportioned pixels that were measured; they are made anew when they are asked for.
     pipeline : Pipeline
         What ran, with the resolved settings.
     reports : tuple of QuantumReport
@@ -59,12 +58,13 @@ class DeblendResult:
     objects: Any
     parents: Any
     ledger: Any
+    patch_ledger: Any
     flux_covariance: Any
     noise_correlation: Any
     timings: Any
     models: Models | None
     parent_models: tuple[ParentModel, ...]
-    children: tuple[Apportioned, ...]
+    children: Sequence[Apportioned]
     pipeline: Pipeline
     reports: tuple[QuantumReport, ...]
 
@@ -89,7 +89,12 @@ def deblend(
     *,
     pipeline: str | Path = "multiband",
     frame: str | None = None,
+    only: int | Iterable[int] = (),
+    bbox: str | Box | None = None,
     observer: Observer | None = None,
+    jobs: int = 1,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
 ) -> DeblendResult:
     """Detect, deblend and measure everything on a set of coadds.
 
@@ -108,8 +113,22 @@ def deblend(
         Definition, by name or as a file.
     frame : str, optional
         Frame of ``ra dec``; default: ICRS.
+    only : int or iterable of int
+        Identifiers of the parents to deblend, as they stand in ``parents``; default: all. The others are detected too
+        and keep their rows, with the reason ``not_selected``: identifiers, models and measurements of those that are
+        deblended are those of a run on everything.
+    bbox : str or Box, optional
+        Deblend only parents with a pixel in this box: ``"X0:X1,Y0:Y1"`` in pixels, 0-based, X1 and Y1 not included, or
+        a `geometry.Box`. With ``only``, both must hold.
     observer : Observer, optional
         Is told of progress.
+    jobs : int
+        Number of processes; results are the same for any.
+    checkpoint : path, optional
+        Folder in which finished parents are kept while the run goes on; it stays until the caller removes it. What is
+        in it is lost unless the run is resumed.
+    resume : bool
+        Whether to go on with the parents of the checkpoint, if there is one.
 
     Returns
     -------
@@ -119,39 +138,23 @@ def deblend(
     Raises
     ------
     InputError
-        If the sources cannot be used.
+        If the sources cannot be used, there is no parent of an identifier in ``only``, no parent is selected, there
+        cannot be so many processes, or the checkpoint is that of other inputs, settings or versions; the message names
+        what differs.
     ConfigError
         If a setting is unknown or out of range; the message says where it was set.
     PipelineError
         If a step failed; single parents that fail do not raise, they are flagged.
     """
-    loaded = load_pipeline(pipeline, survey=survey, layers=_layers(config))
-    inputs: dict[str, object] = {"coadds": coadds}
-    if sources is not None:
-        from .image import read_sources  # noqa: PLC0415 - reads tables with astropy
-
-        inputs["source_list"] = read_sources(sources, coadds.wcs, shape=coadds.box.shape, frame=frame)
-    result = run_pipeline(loaded, inputs, observer=observer)
+    loaded = load_pipeline(pipeline, survey=survey, layers=layers_of(config))
+    inputs = datasets_of(coadds, sources, frame, selection_of(only, bbox))
+    kept = None
+    if checkpoint is not None:
+        given: tuple[Any, Any] = (inputs.get("source_list"), inputs.get("selection"))
+        kept = Checkpoint.open(Path(checkpoint), run_identity(coadds, loaded, *given), resume=resume)
+    result = run_pipeline(loaded, inputs, observer=observer, workplace=Workplace(jobs, kept))
     result.raise_failures()
     return _collect(coadds, loaded, result.datasets, result.reports)
-
-
-def _layers(config: Settings | Sequence[Settings] | None) -> tuple[Layer, ...]:
-    if config is None:
-        return ()
-    if isinstance(config, (Mapping, str, Path, Layer)):
-        return (_layer(config),)
-    return tuple(_layer(one) for one in config)
-
-
-def _layer(config: Settings) -> Layer:
-    if isinstance(config, Layer):
-        return config
-    if isinstance(config, Mapping):
-        return layer_from_dict(config)
-    if isinstance(config, (str, Path)):
-        return layer_from_file(Path(config))
-    raise ConfigError(f"settings must be a mapping by label, or a YAML file, not {type(config).__name__}")
 
 
 def _collect(
@@ -168,7 +171,7 @@ def _collect(
         timings=_timings(reports, layout),
         models=None if store is None else Models(store),
         parent_models=tuple(datasets.get("parent_models", ())),
-        children=tuple(datasets.get("children", ())),
+        children=datasets.get("children", ()),
         pipeline=pipeline,
         reports=reports,
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DeblenderChain", "load_chain", "load_chains", "load_pipeline_chain"]
 
-_OWN_PIPELINES = {"none": "none", "single_band": "single_band", "multi_band": "multiband"}
+_OWN_PIPELINES = {"none": "none", "single_band": "single_band", "multi_band": "multiband", "joint_profiles": "profile"}
 _ANY_PIPELINE, _ANY_LABEL = "any_deblender", "deblend"
 _NOT_FOR_MODELS = ("persist", "measure")
 
@@ -69,8 +69,8 @@ def load_chain(deblender: str, layers: Sequence[Layer] = (), survey: str | Path 
     Parameters
     ----------
     deblender : str
-        A name of the registry. ``none``, ``single_band`` and ``multi_band`` have pipelines of their own; all others run
-        in the pipeline ``any_deblender``.
+        A name of the registry. ``none``, ``single_band``, ``multi_band`` and ``joint_profiles`` have pipelines of
+        their own; all others run in the pipeline ``any_deblender``.
     layers : sequence of Layer
         Settings by label; those of a deblender without a pipeline of its own may also stand under its name.  Labels
         that the pipeline does not have are passed over.

@@ -12,6 +12,7 @@ __all__ = [
     "ModelError",
     "NoWorkFoundError",
     "PipelineError",
+    "WorkerDiedError",
 ]
 
 
@@ -41,6 +42,10 @@ class CorruptModelError(ModelError):
 
 class NoWorkFoundError(MeasDeblendError):
     """There is nothing to do: no usable band, no detection. A run reports this; it is not a failure."""
+
+
+class WorkerDiedError(MeasDeblendError):
+    """A worker process was ended from outside, for example because memory ran out: the message names its unit."""
 
 
 class InputWarning(UserWarning):

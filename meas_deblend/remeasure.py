@@ -13,7 +13,7 @@ from .access import Run
 from .access.coadds import reread_coadds
 from .apportion import ApportionConfig, reapportion_parent
 from .exceptions import InputError, InputWarning, ModelError
-from .framework import atomic_write, dump_yaml, layer_from_file, load_pipeline, progress, versions
+from .framework import OnDemand, atomic_write, dump_yaml, layer_from_file, load_pipeline, versions
 from .image import MultibandExposure, read_coadds, read_sources
 from .models import TemplateComponent
 from .products import write_run_record, write_table
@@ -21,6 +21,7 @@ from .products import write_run_record, write_table
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from .apportion import Apportioned
     from .framework import Layer, WiredTask
     from .geometry import FloatArray
     from .models import AnyComponent, BlendModel, ParentModel, SourceModel
@@ -159,9 +160,7 @@ def remeasure(
     wanted = {run.models.store.owner_of(int(object_id)) for object_id in ids}
     chosen = [parent for parent in parents if not wanted or parent.id in wanted]
     sharing = ApportionConfig.model_validate(dict(metadata.apportion))
-    children = [
-        reapportion_parent(exposure, parent, sharing) for parent in progress(chosen, description="heavy footprints")
-    ]
+    children = OnDemand(_children, chosen, (exposure, sharing))
     task: Any = wired.make_task()
     if sources is not None:
         positions = read_sources(sources, exposure.wcs, shape=exposure.box.shape, frame=frame)
@@ -172,6 +171,11 @@ def remeasure(
     if ids:
         tables["objects"] = tables["objects"][np.isin(tables["objects"]["objectId"], list(ids))]
     return Remeasured(tables, wired, whole=not ids and found.bands == metadata.bands and not found.differences)
+
+
+def _children(shared: tuple[MultibandExposure, ApportionConfig], parent: ParentModel) -> Apportioned:
+    exposure, sharing = shared
+    return reapportion_parent(exposure, parent, sharing)
 
 
 def write_remeasured(result: Remeasured, run: Run, folder: Path) -> list[Path]:

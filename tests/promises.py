@@ -4,7 +4,7 @@ import numpy as np
 
 from meas_deblend.products import OUTCOMES, REASONS, check_table
 
-TABLES = ("objects", "parents", "ledger", "flux_covariance", "noise_correlation", "timings")
+TABLES = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation", "timings")
 
 
 def assert_nobody_is_lost(result):
@@ -53,6 +53,27 @@ def assert_ledger_closes(result, coadds):
             assert abs(row["outside"] - (total[k].sum() - children[k].sum())) <= tolerance
     assert next(rows, None) is None
     assert taken.max(initial=0) <= 1
+    _assert_patch_ledger_closes(result, coadds, taken)
+
+
+def _assert_patch_ledger_closes(result, coadds, taken):
+    """Image = parents + isolated + sky + masked in each band, to 1e-6 of Σ|image|; each part added up anew."""
+    isolated = np.zeros_like(taken, dtype=bool)
+    for model in result.parent_models:
+        if len(model.footprint.peaks) == 1:
+            isolated |= model.footprint.on(coadds.box)
+    where = {"parents": (taken > 0) & ~isolated, "isolated": isolated, "sky": taken == 0}
+    assert list(result.patch_ledger["band"]) == list(coadds.bands)
+    for row, image, bad in zip(result.patch_ledger, coadds.images, coadds.bad, strict=True):
+        pixels = np.where(np.isfinite(image), image, 0).astype(np.float64)
+        tolerance = 1e-6 * np.abs(pixels).sum()
+        assert abs(row["image"] - sum(row[name] for name in (*where, "masked"))) <= tolerance
+        assert abs(row["image"] - pixels.sum()) <= tolerance
+        assert abs(row["masked"] - pixels[bad].sum()) <= tolerance
+        assert abs(row["absolute"] - np.abs(pixels).sum()) <= tolerance
+        assert row["not_finite"] == np.count_nonzero(~np.isfinite(image))
+        for name, inside in where.items():
+            assert abs(row[name] - pixels[inside & ~bad].sum()) <= tolerance
 
 
 def assert_catalog_is_finite_or_flagged(result):

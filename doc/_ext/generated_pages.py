@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 DOC = Path(__file__).resolve().parents[1]
 FOLDER = DOC / "reference" / "generated"
 PACKAGES = ("geometry", "image", "models", "detect", "sdss", "scarlet", "apportion", "measure", "simulate",
-            "deblenders", "evaluate", "inject", "products", "report", "framework", "access")  # fmt: skip
+            "deblenders", "evaluate", "inject", "products", "products.rubin", "report", "framework", "access")  # fmt: skip
 
 
 def write_pages(_app: Sphinx) -> None:

@@ -16,6 +16,7 @@ from meas_deblend.simulate import LSST_10Y, PRESETS, preset, simulate_field
 SMALLER = {
     "patch": {"shape": (300, 300)},
     "crowded": {"shape": (300, 300), "n_galaxies": (90, 90)},
+    "poisoned": {"shape": (400, 400), "giant_radius": 5.0, "cluster_members": 150},
     "bright-star": {"shape": (301, 301), "region": 250},
 }
 NOISE = np.sqrt(LSST_10Y.sky[1:4])

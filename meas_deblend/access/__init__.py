@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .blend import Blend
     from .cutouts import write_cutout
+    from .explanation import Explanation
     from .models import Models, load_models
     from .run import Run, open_run
     from .run_source import RunSource
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Blend",
+    "Explanation",
     "Models",
     "Run",
     "RunSource",
@@ -33,6 +35,7 @@ __all__ = [
 
 _LAZY = {
     "Blend": "blend",
+    "Explanation": "explanation",
     "Models": "models",
     "Run": "run",
     "RunSource": "run_source",

@@ -87,10 +87,10 @@ class Surroundings:
         places = np.array(here, dtype=np.int64).reshape(-1, 5)
         self._ids, self._bounds = places[:, 0], places[:, 1:]
 
-        def draw(number: int) -> DrawnParent:
+        def _draw(number: int) -> DrawnParent:
             return DrawnParent(store.parent(number), exposure, config)
 
-        self.parent: Callable[[int], DrawnParent] = lru_cache(_DRAWN)(draw)
+        self.parent: Callable[[int], DrawnParent] = lru_cache(_DRAWN)(_draw)
 
     def around(self, box: Box) -> Iterator[DrawnParent]:
         """All parents of which a pixel, or light of a model, may lie in ``box``."""

@@ -106,6 +106,8 @@ def heavy_footprint(
 ) -> HeavyFootprint:
     """Re-apportioned pixels of the ``number``-th source of a parent in one band, exactly as a run makes them.
 
+    An object that received nothing has one pixel of value 0 at its peak.
+
     Raises
     ------
     ModelError
@@ -114,7 +116,7 @@ def heavy_footprint(
     """
     band_indices(metadata.bands, band)
     shared = reapportion_parent(aligned_exposure(exposure, metadata), parent, apportion_config(metadata))
-    return shared.children[number].heavy(metadata.bands.index(band))
+    return shared.children[number].heavy(metadata.bands.index(band), parent.sources[number].peak)
 
 
 def aligned_exposure(exposure: MultibandExposure, metadata: StoreMetadata) -> MultibandExposure:

@@ -24,11 +24,21 @@ if TYPE_CHECKING:
     from astropy.table import QTable, Table
 
     from ..products import RunRecord
+    from .explanation import Explanation
 
 __all__ = ["Run", "open_run"]
 
 _RECORD = "run.json"
-_CATALOGS = ("objects", "parents", "ledger", "timings", "flux_covariance", "noise_correlation", "forced")
+_CATALOGS = (
+    "objects",
+    "parents",
+    "ledger",
+    "patch_ledger",
+    "timings",
+    "flux_covariance",
+    "noise_correlation",
+    "forced",
+)
 
 
 class Run:
@@ -71,8 +81,9 @@ class Run:
 
         Parameters
         ----------
-        name : {"objects", "parents", "ledger", "timings", "flux_covariance", "noise_correlation", "forced"}
-            Which one.
+        name : str
+            Which one: "objects", "parents", "ledger", "patch_ledger", "timings", "flux_covariance",
+            "noise_correlation" or "forced".
 
         Raises
         ------
@@ -94,6 +105,17 @@ class Run:
     def ledger(self) -> Table:
         """One row per parent and band: data = children + unassigned + masked."""
         return read_table(self.folder / "ledger.parquet")
+
+    @cached_property
+    def patch_ledger(self) -> Table:
+        """One row per band: image = parents + isolated + sky + masked.
+
+        Raises
+        ------
+        ModelError
+            If the run has none.
+        """
+        return self._measured("patch_ledger", "an earlier version of the run wrote none")
 
     @cached_property
     def timings(self) -> Table:
@@ -229,6 +251,28 @@ class Run:
         distance = np.hypot(np.asarray(table["y"]) - y, np.asarray(table["x"]) - x)
         row = nearest(distance, radius, f"(y, x) = ({y:g}, {x:g})", " px")
         return self.source(int(table["objectId"][row]))
+
+    def explain(self, identifier: int) -> Explanation:
+        """Tell the story of an object or a parent: ``print(run.explain(17))``.
+
+        Parameters
+        ----------
+        identifier : int
+            Of an object or a parent.
+
+        Returns
+        -------
+        Explanation
+            ``facts``, ``sentences``, and lines of ``python`` that look at it.
+
+        Raises
+        ------
+        ModelError
+            If the run has neither; the message tells what there is near it.
+        """
+        from .explanation import explain  # noqa: PLC0415 - loads measurements
+
+        return explain(self, identifier)
 
     def row_number(self, object_id: int) -> int:
         """Row of an object in the objects table.

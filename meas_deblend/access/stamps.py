@@ -136,6 +136,7 @@ class _Maker:
     metadata: StoreMetadata
 
     def stamp(self, number: int, drawn: DrawnParent) -> Stamp:
+        """Cut an object of a parent out."""
         exposure, parent = self.surroundings.exposure, drawn.parent
         k = next(k for k, source in enumerate(parent.sources) if source.id == number)
         box = self._box(drawn, k)

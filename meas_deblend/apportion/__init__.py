@@ -2,7 +2,10 @@
 
 from .account import account_imbalance
 from .components import drawn, pixels_of
-from .quality import ModelChi2, model_chi2
+from .contamination import ModelOverlap, model_overlap
+from .handed_on import HandedOn, handed_on
+from .patch import BandSums, PatchLedgerRow, check_patch_ledger, image_sums, parent_sums, patch_ledger
+from .quality import ModelChi2, ModelQuality, ResidualScore, model_chi2, model_quality
 from .render import reapportion_parent, render_templates
 from .split import apportion
 from .values import ApportionConfig, Apportioned, Child, LedgerRow
@@ -10,13 +13,26 @@ from .values import ApportionConfig, Apportioned, Child, LedgerRow
 __all__ = [
     "ApportionConfig",
     "Apportioned",
+    "BandSums",
     "Child",
+    "HandedOn",
     "LedgerRow",
     "ModelChi2",
+    "ModelOverlap",
+    "ModelQuality",
+    "PatchLedgerRow",
+    "ResidualScore",
     "account_imbalance",
     "apportion",
+    "check_patch_ledger",
     "drawn",
+    "handed_on",
+    "image_sums",
     "model_chi2",
+    "model_overlap",
+    "model_quality",
+    "parent_sums",
+    "patch_ledger",
     "pixels_of",
     "reapportion_parent",
     "render_templates",

@@ -56,10 +56,10 @@ def drawn(parent: ParentModel) -> ParentModel:
     if not any(isinstance(c, PointComponent | ProfileComponent) for c in every):
         return parent
 
-    def source(s: SourceModel) -> SourceModel:
+    def _pixels(s: SourceModel) -> SourceModel:
         return replace(s, components=tuple(pixels_of(c, parent.model_psf) for c in s.components))
 
-    blends = tuple(replace(b, sources=tuple(source(s) for s in b.sources)) for b in parent.blends)
+    blends = tuple(replace(b, sources=tuple(_pixels(s) for s in b.sources)) for b in parent.blends)
     return replace(parent, blends=blends)
 
 

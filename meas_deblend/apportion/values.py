@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..geometry import BoolArray, Box, FloatArray, Footprint, HeavyFootprint, Image
+from ..geometry import BoolArray, Box, FloatArray, Footprint, HeavyFootprint, Image, Peak
 
 __all__ = ["ApportionConfig", "Apportioned", "Child", "LedgerRow"]
 
@@ -56,9 +56,14 @@ class Child:
         mine: BoolArray = np.any(np.atleast_3d(self.share.T) > 0, axis=2).T
         return Footprint.from_mask(mine, self.box.origin)
 
-    def heavy(self, band: int | None = None) -> HeavyFootprint:
-        """Return the pixels that the child has a share of, in the band of that index (None for 2-D arrays)."""
+    def heavy(self, band: int | None = None, peak: Peak | None = None) -> HeavyFootprint:
+        """Return the pixels that the child has a share of, in the band of that index (None for 2-D arrays).
+
+        Without any, it is one pixel of value 0 at the ``peak``, if that is given: who measures needs a pixel.
+        """
         flux, share = (self.flux, self.share) if band is None else (self.flux[band], self.share[band])
+        if peak is not None and not (share > 0).any():
+            return HeavyFootprint(Box((peak.y, peak.x), (1, 1)), np.ones((1, 1), dtype=bool), np.zeros(1, flux.dtype))
         return HeavyFootprint(self.box, share > 0, flux[share > 0])
 
 

@@ -1,19 +1,24 @@
 """What the commands of ``meas-deblend`` do; each takes the parsed arguments and returns an exit code."""
 
+from .calibrate import calibrate
 from .demo import demo
 from .evaluate import compare, evaluate
+from .explain import explain
 from .inject import inject
 from .measure import measure
 from .models import models_convert, models_extract, models_info, models_merge, models_verify
+from .plan import plan
 from .run import run
-from .show import show_config, show_pipeline, show_tasks
+from .show import show_config, show_pipeline, show_run, show_tasks
 from .simulate import simulate
 from .warmup import warmup
 
 __all__ = [
+    "calibrate",
     "compare",
     "demo",
     "evaluate",
+    "explain",
     "inject",
     "measure",
     "models_convert",
@@ -21,9 +26,11 @@ __all__ = [
     "models_info",
     "models_merge",
     "models_verify",
+    "plan",
     "run",
     "show_config",
     "show_pipeline",
+    "show_run",
     "show_tasks",
     "simulate",
     "warmup",

@@ -6,13 +6,15 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import InputError
-from ..image import PlaneSpec, parse_plane_spec, parse_psf_specs
+from ..image import PlaneSpec, parse_plane_spec, parse_psf_specs, read_sources
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-__all__ = ["planes_of", "read_options_of", "values_by_band"]
+    from ..image import MultibandExposure
+
+__all__ = ["planes_of", "read_options_of", "sources_of", "values_by_band"]
 
 
 def planes_of(options: argparse.Namespace) -> dict[str, PlaneSpec]:
@@ -47,6 +49,20 @@ def read_options_of(options: argparse.Namespace) -> dict[str, Any]:
         "background": options.background,
         "on_missing_psf": options.missing_psf,
     }
+
+
+def sources_of(options: argparse.Namespace, coadds: MultibandExposure) -> dict[str, Any] | None:
+    """Columns ``x``, ``y`` and ``name`` of the list of sources of ``--sources``; None without it.
+
+    Raises
+    ------
+    InputError
+        If the list cannot be used.
+    """
+    if options.sources is None:
+        return None
+    found = read_sources(options.sources, coadds.wcs, shape=coadds.box.shape, frame=options.frame)
+    return {"x": found.x, "y": found.y, "name": found.names}
 
 
 def values_by_band(texts: Sequence[str], option: str, what: str) -> float | dict[str, float] | None:

@@ -57,13 +57,13 @@ def start_log() -> None:
 def shown_warnings() -> Iterator[None]:
     """Print the package's warnings about the input as lines of their own, without Python's source lines."""
 
-    def show(message: Warning | str, *_: object, **__: object) -> None:
+    def _show(message: Warning | str, *_: object, **__: object) -> None:
         for line in str(message).splitlines():
             sys.stderr.write(f"warning: {line}\n")
 
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        warnings.showwarning = show
+        warnings.showwarning = _show
         yield
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..api import deblend
-from ..exceptions import PipelineError
-from ..framework import prepare_output, watching
-from ..image import read_coadds, read_sources
+from ..detect import Selection, parse_bbox
+from ..exceptions import InputError, PipelineError
+from ..framework import CHECKPOINT, Checkpoint, prepare_output, resume_output, watching
+from ..image import read_coadds
 from ..output import RunContext, write_run
-from ._coadds import planes_of, read_options_of
+from ._coadds import planes_of, read_options_of, sources_of
 from ._settings import checked_layers, say, shown_warnings, start_log
+from ._summary import outcome_lines
 
 if TYPE_CHECKING:
     import argparse
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from ..products import RunRecord
 
 __all__ = ["Settings", "deblend_and_write", "run"]
+
+_KEPT = "meas-deblend: the parents that were done are kept in {}; --resume goes on with them"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -40,14 +44,21 @@ def run(options: argparse.Namespace) -> int:
     with shown_warnings():
         planes, read_options = planes_of(options), read_options_of(options)
         layers = checked_layers(options, options.survey)
+        selection = Selection(tuple(options.only), None if options.bbox is None else parse_bbox(options.bbox))
+        if options.resume and options.overwrite:
+            raise InputError("--resume goes on with the run in DIR, --overwrite removes it: choose one")
+        prepare = resume_output if options.resume else prepare_output
         if not options.overwrite:
-            prepare_output(options.out)  # a folder in use is told before the coadds are read
+            prepare(options.out)  # a folder in use is told before the coadds are read
         coadds = read_coadds(planes, **read_options)
-        sources = _sources(options, coadds)
+        selection.check_box(coadds.box)
+        settings = Settings(
+            options.pipeline, layers, sources_of(options, coadds), selection, options.jobs, options.resume
+        )
         # Only now, so that input that cannot be used costs nobody the earlier run.
-        folder = prepare_output(options.out, options.overwrite)
+        folder = resume_output(options.out) if options.resume else prepare_output(options.out, options.overwrite)
         context = RunContext(options.command_line, planes, read_options, figures=not options.no_figures)
-        return deblend_and_write(coadds, folder, context, Settings(options.pipeline, layers, sources))[0]
+        return deblend_and_write(coadds, folder, context, settings)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +73,20 @@ class Settings:
         Settings, low to high; the pipeline takes them.
     sources : mapping of str to array, optional
         Columns ``x``, ``y`` and ``name`` of the sources to deblend.
+    selection : Selection
+        Which parents are deblended.
+    jobs : int
+        Number of processes.
+    resume : bool
+        Go on with what an earlier run left in the folder.
     """
 
     pipeline: str
     layers: Sequence[Layer]
     sources: Mapping[str, Any] | None = None
+    selection: Selection = field(default_factory=Selection)
+    jobs: int = 1
+    resume: bool = False
 
 
 def deblend_and_write(
@@ -74,12 +94,14 @@ def deblend_and_write(
 ) -> tuple[int, DeblendResult | None]:
     """Deblend coadds, write the folder, and print what came out.
 
+    What is done so far is kept in the folder until everything is written.
+
     Parameters
     ----------
     coadds : MultibandExposure
         What `read_coadds` made of ``context.planes``.
     folder : Path
-        Empty output folder.
+        Output folder, of `framework.prepare_output` or `framework.resume_output`.
     context : RunContext
         What is recorded; ``read_options["survey"]`` is the survey.
     settings : Settings
@@ -92,6 +114,8 @@ def deblend_and_write(
         What came out; None if a step failed.
     """
     start = time.monotonic()
+    checkpoint = folder / CHECKPOINT
+    checkpoint.mkdir(exist_ok=True)
     try:
         with watching() as observer:
             result = deblend(
@@ -100,13 +124,22 @@ def deblend_and_write(
                 settings.layers,
                 settings.sources,
                 pipeline=settings.pipeline,
+                only=settings.selection.only,
+                bbox=settings.selection.bbox,
                 observer=observer,
+                jobs=settings.jobs,
+                checkpoint=checkpoint,
+                resume=settings.resume,
             )
     except PipelineError as error:
         # Definition and settings have been checked: it is a step that failed.
-        sys.stderr.write(f"meas-deblend: {error}\n")
+        sys.stderr.write(f"meas-deblend: {error}\n{_KEPT.format(checkpoint)}\n")
         return 1, None
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{_KEPT.format(checkpoint)}\n")
+        raise
     record = write_run(result, coadds, folder, context)
+    Checkpoint(checkpoint).remove()
     for line in _summary(result, record, folder, time.monotonic() - start):
         say(line)
     return (0 if len(result.objects) or result.reason else 1), result
@@ -121,14 +154,7 @@ def _summary(result: DeblendResult, record: RunRecord, folder: Path, seconds: fl
         f"{counts['objects']} objects ({counts['isolated']} isolated, {children} deblended) "
         f"in {counts['parents']} parents, {seconds:.1f} s"
     ]
-    if counts["degraded"] or counts["failed"]:
-        reasons = sorted({str(reason) for reason in result.parents["deblend_reason"] if reason})
-        lines.append(
-            f"{counts['degraded']} parents degraded, {counts['failed']} failed ({', '.join(reasons)}): "
-            "see deblend_reason and deblend_message in parents.parquet"
-        )
-    lines.append(_ledger_line(result))
-    return [*lines, f"written to {folder}"]
+    return [*lines, *outcome_lines(result.objects, counts), _ledger_line(result), f"written to {folder}"]
 
 
 def _ledger_line(result: DeblendResult) -> str:
@@ -137,11 +163,3 @@ def _ledger_line(result: DeblendResult) -> str:
     # Rounded before it is printed, so that a tiny negative part does not show as -0.0 %.
     part = {n: round(float(ledger[n].sum()) / total, 3) + 0.0 if total else 0.0 for n in ("unassigned", "masked")}
     return f"ledger closes: {part['unassigned']:.1%} of the flux unassigned, {part['masked']:.1%} masked"
-
-
-def _sources(options: argparse.Namespace, coadds: MultibandExposure) -> dict[str, Any] | None:
-    """Columns of the list of sources, if there is one."""
-    if options.sources is None:
-        return None
-    found = read_sources(options.sources, coadds.wcs, shape=coadds.box.shape, frame=options.frame)
-    return {"x": found.x, "y": found.y, "name": found.names}

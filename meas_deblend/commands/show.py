@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import framework
+from .._phrases import counted
+from ..access import open_run
+from ..access.summary import RunSummary
 from ._settings import layers_of, say
+from ._summary import outcome_lines
 
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["show_config", "show_pipeline", "show_tasks"]
+__all__ = ["show_config", "show_pipeline", "show_run", "show_tasks"]
 
 
 def show_tasks(options: argparse.Namespace) -> int:
@@ -36,4 +40,23 @@ def show_config(options: argparse.Namespace) -> int:
 def show_pipeline(options: argparse.Namespace) -> int:
     """Print what a pipeline does, task by task."""
     say(framework.show_pipeline(framework.load_pipeline(options.name)))
+    return 0
+
+
+def show_run(options: argparse.Namespace) -> int:
+    """Print what became of the objects of a finished run, or the parents with one reason."""
+    run = open_run(options.folder)
+    if options.reason is not None:
+        rows = RunSummary.of_objects(run.objects).with_reason(options.reason)
+        for parent in sorted({parent for row in rows for parent in row.parents}):
+            say(str(parent))
+        return 0
+    counts = run.record.counts
+    say(
+        f"{counted(counts['objects'], 'object')} ({counts['isolated']} isolated) in "
+        f"{counted(counts['parents'], 'parent')}; the run was {run.record.outcome}, finished "
+        f"{run.record.created:%Y-%m-%d %H:%M} UTC"
+    )
+    for line in outcome_lines(run.objects, counts):
+        say(line)
     return 0

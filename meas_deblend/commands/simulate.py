@@ -66,7 +66,8 @@ def simulate(options: argparse.Namespace) -> int:
     say(f"written to {folder}")
     if not options.no_coadds:
         coadds = " ".join(f"{b}={folder / 'coadds' / 'field_000' / b}.fits" for b in config.conditions.names)
-        say(f"deblend the first with:\n  meas-deblend run --coadd {coadds} --out out/")
+        drop = " --missing-psf drop" if config.poisoned else ""
+        say(f"deblend the first with:\n  meas-deblend run --coadd {coadds}{drop} --out out/")
     fields = folder / "fields"
     say(f"score deblenders with:\n  meas-deblend evaluate --fields {fields} --deblender multi_band --out card/")
     return 0

@@ -1,4 +1,4 @@
-"""Deblenders behind one protocol, found by name; those of the package are none, sep, single_band and multi_band."""
+"""Deblenders behind one protocol, found by name: none, sep, single_band, multi_band, joint_profiles, and plug-ins."""
 
 from .cost_model import Cost, CostModel, calibrate
 from .failed import parent_without_models
@@ -6,10 +6,13 @@ from .ladder import PlannedPart, blend_footprints, plan_parent
 from .limits import BlendLimits
 from .multi_band import MultiBand, MultiBandOptions
 from .none import NoDeblending, NoneOptions
+from .profile import JointProfiles, JointProfilesOptions, deblend_profiles
 from .protocol import Deblender
+from .pseudo import deblend_unless_sky, sky_model
 from .registry import deblender_names, get_deblender, register_deblender
 from .rungs import RUNG_NAMES, default_ladder
 from .seeds import seeds_from_models
+from .selected import deblend_if_selected
 from .sep_segmentation import SepOptions, SepSegmentation
 from .single_band import SingleBand, SingleBandOptions
 
@@ -19,6 +22,8 @@ __all__ = [
     "Cost",
     "CostModel",
     "Deblender",
+    "JointProfiles",
+    "JointProfilesOptions",
     "MultiBand",
     "MultiBandOptions",
     "NoDeblending",
@@ -30,6 +35,9 @@ __all__ = [
     "SingleBandOptions",
     "blend_footprints",
     "calibrate",
+    "deblend_if_selected",
+    "deblend_profiles",
+    "deblend_unless_sky",
     "deblender_names",
     "default_ladder",
     "get_deblender",
@@ -37,4 +45,5 @@ __all__ = [
     "plan_parent",
     "register_deblender",
     "seeds_from_models",
+    "sky_model",
 ]

@@ -11,6 +11,7 @@ from .._registry import Registry
 from ..exceptions import ConfigError
 from .multi_band import MultiBand
 from .none import NoDeblending
+from .profile import JointProfiles
 from .protocol import Deblender
 from .sep_segmentation import SepSegmentation
 from .single_band import SingleBand
@@ -84,5 +85,5 @@ def _check(thing: Any, source: str) -> Deblender:
 
 
 _REGISTRY: Registry[Deblender] = Registry("deblender", ENTRY_POINT_GROUP, _check)
-for _deblender in (NoDeblending(), SepSegmentation(), SingleBand(), MultiBand()):
+for _deblender in (NoDeblending(), SepSegmentation(), SingleBand(), MultiBand(), JointProfiles()):
     register_deblender(_deblender)

@@ -2,23 +2,32 @@
 
 from .band import BandDetections, detect_band
 from .config import DeconvolveConfig, DetectConfig, HierarchyConfig
+from .deconvolved import Deconvolved, deconvolve_exposure, detection_significance
 from .dilation import dilate_disc
 from .exposure import detect_bands
 from .given import parents_from_sources
-from .hierarchy import Deconvolved, deconvolve_exposure, detection_significance, split_parents
+from .hierarchy import split_parents
 from .mend import mend
 from .merge import Detections, merge_detections, parents_of_mask
+from .psf_search import FoundPsf, nearest_psf
 from .psfs import BandPsfs, evaluate_psfs, exposure_psfs
+from .selection import Selection, parse_bbox
 from .significance import gaussian_kernel, psf_sigma
+from .sky import SKY, SkyObjectsConfig, add_sky_objects, is_sky
 
 __all__ = [
+    "SKY",
     "BandDetections",
     "BandPsfs",
     "DeconvolveConfig",
     "Deconvolved",
     "DetectConfig",
     "Detections",
+    "FoundPsf",
     "HierarchyConfig",
+    "Selection",
+    "SkyObjectsConfig",
+    "add_sky_objects",
     "deconvolve_exposure",
     "detect_band",
     "detect_bands",
@@ -27,10 +36,13 @@ __all__ = [
     "evaluate_psfs",
     "exposure_psfs",
     "gaussian_kernel",
+    "is_sky",
     "mend",
     "merge_detections",
+    "nearest_psf",
     "parents_from_sources",
     "parents_of_mask",
+    "parse_bbox",
     "psf_sigma",
     "split_parents",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from .band_pixels import BandPixels
 from .filtering import filter_band
 from .joint import band_peaks, joint_peaks
@@ -82,6 +84,15 @@ def detect_together(bands: Sequence[BandPixels], config: DetectConfig) -> list[B
     list of BandDetections
         One per band.  A peak has the same position in all bands that detect its pixel.
     """
-    filtered = [filter_band(pixels, config) for pixels in bands]
-    peaks = joint_peaks(filtered, config)
-    return [BandDetections(f.footprint, band_peaks(peaks, f), f.pixels.fwhm) for f in filtered]
+    shape = bands[0].shape
+    # Of each band's significance only this sum of squares outlives the band.
+    total = np.zeros(shape, dtype=np.float32)
+    filtered = []
+    for pixels in bands:
+        band, significance = filter_band(pixels, config)
+        filtered.append(band)
+        np.maximum(significance, 0, out=significance)
+        total += np.square(significance, out=significance)
+        del significance
+    peaks = joint_peaks(filtered, total, config)
+    return [BandDetections(band.footprint, band_peaks(peaks, band), band.pixels.fwhm) for band in filtered]

@@ -2,51 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..exceptions import InputError
+from ..geometry import Box
 from .significance import FWHM_PER_SIGMA, filter_kernel, psf_sigma
+from .tiling import TilePixels, padded, row_strips
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from ..geometry import BoolArray, FloatArray
+    from ..geometry import BoolArray, FloatArray, IntArray
+    from ..image import MultibandExposure
     from .config import DetectConfig
+    from .tile_psfs import TilePsfs
 
-__all__ = ["BandPixels"]
+__all__ = ["BandPixels", "with_depth"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BandPixels:
-    """What detection reads of one band.
+    """What detection reads of one band: nothing is copied but the pixels of one tile at a time.
 
     Parameters
     ----------
     image, variance : array (y, x)
-    usable : bool array (y, x)
-        Both are finite here, and the variance is positive.
+    mask : int or bool array (y, x)
+    bad : int
+        Bits of ``mask`` that make a pixel unusable.
     kernel : array (y, x)
-        PSF, or what takes its place, of unit sum.
+        PSF in the middle of the image, or what takes its place, of unit sum.
+    depth : float
+        Smallest variance of a usable pixel; 0 for a band that has none, or no contrast: nothing of it is used.
+    kernels : mapping of tuple of int to array (y, x)
+        Kernels of the tiles whose PSF differs from that in the middle, by the origin of the tile.
     """
 
     image: FloatArray
     variance: FloatArray
-    usable: BoolArray
+    mask: IntArray | BoolArray
+    bad: int
     kernel: FloatArray
+    depth: float
+    kernels: Mapping[tuple[int, int], FloatArray] = field(default_factory=dict)
 
     @classmethod
     def prepare(
-        cls,
-        image: FloatArray,
-        variance: FloatArray,
-        bad: BoolArray,
-        psf_stamp: ArrayLike | None,
-        config: DetectConfig,
+        cls, image: FloatArray, variance: FloatArray, bad: BoolArray, psf_stamp: ArrayLike | None, config: DetectConfig
     ) -> BandPixels:
-        """Check the arrays of a band and find its usable pixels; a band without any contrast has none.
+        """Check the arrays of a band; one without any contrast has no usable pixels.
 
         Raises
         ------
@@ -56,11 +64,21 @@ class BandPixels:
         if image.ndim != 2 or image.shape != variance.shape or image.shape != bad.shape:
             shapes = f"{image.shape}, {variance.shape} and {bad.shape}"
             raise InputError(f"image, variance and bad must have one shape (y, x); got {shapes}")
-        usable = ~bad & np.isfinite(image) & np.isfinite(variance) & (variance > 0)
-        values = image[usable]
-        if values.size == 0 or values.min() == values.max():
-            usable = np.zeros(image.shape, dtype=bool)
-        return cls(image, variance, usable, filter_kernel(psf_stamp, config))
+        kernel = filter_kernel(psf_stamp, config)
+        return with_depth(cls(image, variance, bad, 1, kernel, 1.0))
+
+    @classmethod
+    def of_exposure(cls, exposure: MultibandExposure, k: int, psfs: TilePsfs) -> BandPixels:
+        """Take band number ``k`` of an exposure, with PSFs as kernels; every usable pixel of it is used."""
+        planes = exposure.mask_planes
+        bad = planes.value([name for name in planes.bad if name in planes.bits])
+        cubes = exposure.images[k], exposure.variance[k], exposure.mask[k]
+        return cls(*cubes, bad=bad, kernel=psfs.middle, depth=1.0, kernels=psfs.others)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of the image (y, x)."""
+        return self.image.shape[0], self.image.shape[1]
 
     @property
     def sigma(self) -> float:
@@ -71,3 +89,38 @@ class BandPixels:
     def fwhm(self) -> float:
         """Of the kernel, pixels."""
         return self.sigma * FWHM_PER_SIGMA
+
+    def kernel_on(self, tile: Box) -> FloatArray:
+        """Kernel (y, x) for a tile."""
+        return self.kernels.get(tile.origin, self.kernel)
+
+    def usable(self, rows: slice, columns: slice = slice(None)) -> BoolArray:
+        """Which pixels of a part of the image may be used (y, x)."""
+        part = (rows, columns)
+        if self.depth == 0:
+            return np.zeros(self.image[part].shape, dtype=bool)
+        flagged = (self.mask[part] & np.asarray(self.bad, dtype=self.mask.dtype)) != 0
+        return np.asarray(
+            ~flagged & np.isfinite(self.image[part]) & np.isfinite(self.variance[part]) & (self.variance[part] > 0)
+        )
+
+    def on(self, box: Box) -> TilePixels:
+        """Pixels on a box, which may reach beyond the image."""
+        inside = box & Box((0, 0), self.shape)
+        rows, columns = inside.slices_in(Box((0, 0), self.shape))
+        usable = np.zeros(box.shape, dtype=bool)
+        usable[inside.slices_in(box)] = self.usable(rows, columns)
+        image, variance = (np.where(usable, padded(array, box), 0.0) for array in (self.image, self.variance))
+        return TilePixels(image.astype(np.float64, copy=False), variance.astype(np.float64, copy=False), usable)
+
+
+def with_depth(band: BandPixels) -> BandPixels:
+    """Find the depth of a band; 0 where its usable pixels have all one value."""
+    low, high, depth = np.inf, -np.inf, np.inf
+    for rows in row_strips(band.shape):
+        usable = band.usable(rows)
+        if usable.any():
+            values = band.image[rows][usable]
+            low, high = min(low, float(values.min())), max(high, float(values.max()))
+            depth = min(depth, float(band.variance[rows][usable].min()))
+    return replace(band, depth=depth if low < high else 0.0)

@@ -39,11 +39,11 @@ class DetectConfig(BaseModel):
         5.0, gt=0, description="Significance of a peak over its surroundings, all bands together (σ)."
     )
     peak_scales: tuple[Annotated[float, Field(ge=0.3, le=5)], ...] = Field(
-        (0.9, 0.6),
+        (0.9, 0.6, 1.5),
         min_length=1,
         max_length=8,
         description="Radii of the discs that are a peak's surroundings (FWHM of the PSF): of two that find the same, "
-        "the first counts.",
+        "the first counts. The widest finds what is extended.",
     )
     prominence: float = Field(
         2.0,
@@ -70,11 +70,48 @@ class DetectConfig(BaseModel):
         le=50,
         description="Peaks of bands that were detected apart and are closer are one (FWHM of the broadest PSF).",
     )
+    tile_size: int = Field(
+        512,
+        ge=64,
+        le=1 << 16,
+        description="Side in pixels of the tiles in which a coadd is gone through, each with the PSF in its middle; "
+        "it bounds the memory.",
+    )
+    psf_tolerance: float = Field(
+        0.01,
+        ge=0,
+        le=0.5,
+        description="Difference, as a fraction of the peak, up to which tiles share a PSF; of a matched filter that is "
+        "off by as much, the loss of signal is a ten-thousandth.",
+    )
 
 
 class DeconvolveConfig(IterationConfig):
     """How an exposure is deconvolved: the iteration, and the resolution that it aims at."""
 
+    max_iter: int = Field(
+        20,
+        ge=0,
+        description="Most updates of a band; 0 returns the image itself. Twenty accelerated updates come as far as a "
+        "hundred plain ones.",
+    )
+    accelerate: bool = Field(
+        True, description="Start each update ahead of the model; False: plain updates, which take five times as many."
+    )
+    use_footprints: bool = Field(True, description="Allow light within the parents' footprints only.")
+    tile_size: int = Field(
+        512,
+        ge=64,
+        le=1 << 16,
+        description="Side in pixels of the tiles in which a coadd is deconvolved, each with the PSF in its middle; it "
+        "bounds the memory.",
+    )
+    psf_tolerance: float = Field(
+        1e-3,
+        ge=0,
+        le=0.5,
+        description="Difference, as a fraction of the peak, up to which tiles share a PSF.",
+    )
     model_psf_sigma: float | None = Field(
         None,
         gt=0,
@@ -97,8 +134,10 @@ class HierarchyConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    threshold: float = Field(
+    footprint_snr_thresh: float = Field(
         2.5, gt=0, description="Cut on the smoothed sum over bands of deconvolved image / noise (σ of one band)."
     )
-    min_area: int = Field(9, ge=1, description="Smallest number of connected pixels above the threshold.")
-    grow: int = Field(2, ge=0, le=50, description="Radius in pixels of the disc by which deconvolved islands grow.")
+    min_deconvolved_area: int = Field(9, ge=1, description="Smallest number of connected pixels above the threshold.")
+    grow_size: int = Field(
+        2, ge=0, le=50, description="Radius in pixels of the disc by which deconvolved islands grow."
+    )

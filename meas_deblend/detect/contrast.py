@@ -6,23 +6,31 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .dilation import dilate_disc
+from .stencils import Stencils
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..geometry import BoolArray, FloatArray
-    from .band_pixels import BandPixels
+    from ..geometry import BoolArray, FloatArray, IntArray
+    from .tiling import TilePixels
 
-__all__ = ["local_contrast"]
+__all__ = ["contrast_at", "contrast_reach", "local_contrast"]
 
 MIN_COVERAGE = 0.6
 """Share of Σ P² within the disc that must be usable: at the rim of a masked core a one-sided fit takes the star's own
 slope for a source, while a bad column through the centre still leaves 70 to 80 %."""
+LEAST_RADIUS = 1.5
+"""Pixels: the eight neighbours of a pixel lie within."""
+RANGE = 1e8
+"""Variances of a tile that exceed the smallest by more are kept out of the transforms: of the sixteen digits of double
+precision, eight are left for the others."""
 CHUNK = 1 << 16
 """Values gathered at a time: few enough to stay in the cache of the processor."""
 
 
 def local_contrast(
-    pixels: BandPixels, variance: FloatArray, radius: float, where: BoolArray
+    pixels: TilePixels, kernel: FloatArray, radius: float, where: BoolArray
 ) -> tuple[NDArray[np.float32], BoolArray]:
     """Significance of a point source over a constant background, both fitted within a disc around a pixel.
 
@@ -36,43 +44,66 @@ def local_contrast(
 
     Parameters
     ----------
-    pixels : BandPixels
-        Image and PSF.
-    variance : array (y, x)
-        What the noise is taken to be, image units²; finite where usable.
+    pixels : TilePixels
+        Of a tile with a margin of `contrast_reach`; ``variance`` is what the noise is taken to be, image units².
+    kernel : array (y, x)
+        The PSF, on odd sides.
     radius : float
         Of the disc, pixels; at least the eight neighbours of a pixel belong to it.
     where : bool array (y, x)
-        Pixels to look at: the time grows with their number and with the area of the disc.
+        Pixels of the tile, without its margin, to look at.
 
     Returns
     -------
     significance : float32 array (y, x)
-        0 where not seen.
+        On the tile without its margin; 0 where not seen.
     seen : bool array (y, x)
         Where enough of the disc is usable, within ``where``.
     """
-    disc, psf = _on_disc(pixels.kernel, radius)
+    disc, psf = _on_disc(kernel, radius)
+    reach = contrast_reach(radius)
+    # Beside a value that exceeds all others by this the transform would lose them in its rounding.
+    clear = pixels.usable & (pixels.variance <= RANGE * np.min(pixels.variance, where=pixels.usable, initial=np.inf))
+    inner = (slice(reach, -reach), slice(reach, -reach))
+    whole = where & ~dilate_disc(~clear, int(np.ceil(radius)))[inner]
+    significance = np.zeros(where.shape, dtype=np.float32)
+    seen = np.zeros(where.shape, dtype=bool)
+    if whole.any():
+        stencil = (disc.sum() * psf - psf.sum()) * disc
+        stencils = Stencils.of([stencil, stencil**2], (where.shape[0], where.shape[1]))
+        (amplitude,) = stencils.sums(np.where(clear, pixels.image, 0.0), [0])
+        (scatter2,) = stencils.sums(np.where(clear, pixels.variance, 0.0), [1])
+        seen |= whole & (scatter2 > 0)
+        significance[seen] = amplitude[seen] / np.sqrt(scatter2[seen])
+    y, x = np.nonzero(where & ~whole)
+    significance[y, x], seen[y, x] = contrast_at(pixels, kernel, radius, (y, x))
+    return significance, seen
+
+
+def contrast_reach(radius: float) -> int:
+    """Pixels by which the disc of `local_contrast` extends around its middle."""
+    return int(max(radius, LEAST_RADIUS))
+
+
+def contrast_at(
+    pixels: TilePixels, kernel: FloatArray, radius: float, where: tuple[IntArray, IntArray]
+) -> tuple[NDArray[np.float32], BoolArray]:
+    """`local_contrast` at the pixels (y, x) of a tile without its margin, one by one: two arrays (n,)."""
+    disc, psf = _on_disc(kernel, radius)
     reach = disc.shape[0] // 2
-    usable = pixels.usable
-    planes = [np.pad(np.where(usable, a, 0.0), reach) for a in (usable, pixels.image, variance)]
-    width = planes[0].shape[1]
+    width = pixels.image.shape[1]
     dy, dx = np.nonzero(disc)
     taps = (dy - reach) * width + (dx - reach)
-    y, x = np.nonzero(where)
-    base = (y + reach) * width + (x + reach)
+    base = (where[0] + reach) * width + (where[1] + reach)
     value, enough = np.zeros(base.size, dtype=np.float32), np.zeros(base.size, dtype=bool)
-    shape = psf[dy, dx]
+    planes = (pixels.usable.astype(np.float64), pixels.image, pixels.variance)
     step = max(CHUNK // taps.size, 1)
     for start in range(0, base.size, step):
         part = slice(start, start + step)
         index = base[part, None] + taps
         m, d, v = (np.take(plane, index) for plane in planes)
-        value[part], enough[part] = _fit(m, d, v, shape)
-    significance = np.zeros(where.shape, dtype=np.float32)
-    seen = np.zeros(where.shape, dtype=bool)
-    significance[y, x], seen[y, x] = value, enough
-    return significance, seen
+        value[part], enough[part] = _fit(m, d, v, psf[dy, dx])
+    return value, enough
 
 
 def _fit(usable: FloatArray, data: FloatArray, variance: FloatArray, psf: FloatArray) -> tuple[FloatArray, BoolArray]:
@@ -93,8 +124,7 @@ def _fit(usable: FloatArray, data: FloatArray, variance: FloatArray, psf: FloatA
 
 def _on_disc(kernel: FloatArray, radius: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the disc (0 or 1) and the PSF on it, scaled to a maximum of 1, both on one odd stamp (h, w)."""
-    reach = max(radius, 1.5)
-    n = int(reach)
+    reach, n = max(radius, LEAST_RADIUS), contrast_reach(radius)
     dy, dx = np.mgrid[-n : n + 1, -n : n + 1]
     disc = (dy**2 + dx**2 <= reach**2).astype(np.float64)
     psf = np.zeros_like(disc)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .band import BandDetections, detect_together
-from .band_pixels import BandPixels
+from .band_pixels import BandPixels, with_depth
 from .psfs import exposure_psfs
+from .significance import filter_kernel
+from .tile_psfs import TilePsfs, tile_psfs
 
 if TYPE_CHECKING:
+    from ..geometry import FloatArray
     from ..image import MultibandExposure
     from .config import DetectConfig
 
@@ -21,8 +24,8 @@ def detect_bands(exposure: MultibandExposure, config: DetectConfig) -> dict[str,
     Parameters
     ----------
     exposure : MultibandExposure
-        The PSF of each band is taken at the middle of the image, or of a quarter of it; a band without one is filtered
-        with a Gaussian of ``config.default_fwhm``.
+        Each tile is filtered with the PSF in its middle (`tile_psfs`); a band without a PSF, with a Gaussian of
+        ``config.default_fwhm``.
     config : DetectConfig
 
     Returns
@@ -30,9 +33,17 @@ def detect_bands(exposure: MultibandExposure, config: DetectConfig) -> dict[str,
     dict of str to BandDetections
         By band, in the exposure's order: what `merge_detections` and `parents_from_sources` read.
     """
-    bad, psfs = exposure.bad, exposure_psfs(exposure)
-    pixels = [
-        BandPixels.prepare(exposure.images[k], exposure.variance[k], bad[k], psfs.stamp(k), config)
-        for k in range(len(exposure.bands))
-    ]
+    psfs = exposure_psfs(exposure)
+    pixels = [_pixels(exposure, k, psfs.stamp(k), config) for k in range(len(exposure.bands))]
     return dict(zip(exposure.bands, detect_together(pixels, config), strict=True))
+
+
+def _pixels(exposure: MultibandExposure, k: int, stamp: FloatArray | None, config: DetectConfig) -> BandPixels:
+    """Band number ``k`` with the kernels of its tiles, of whose PSFs ``stamp`` is that in the middle."""
+    kernels: dict[tuple[int, int], FloatArray] = {}
+    if stamp is not None:
+        local = tile_psfs(exposure.psfs[k], stamp, exposure.box.shape, config.tile_size, config.psf_tolerance)
+        # Equal stamps stay the same object, whose transform is then made once.
+        made = {id(other): filter_kernel(other, config) for other in local.others.values()}
+        kernels = {origin: made[id(other)] for origin, other in local.others.items()}
+    return with_depth(BandPixels.of_exposure(exposure, k, TilePsfs(filter_kernel(stamp, config), kernels)))

@@ -8,22 +8,45 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from .contrast import local_contrast
+from ..geometry import Box
+from .cores import unseen_regions
 from .dilation import dilate_disc
 from .noise import noise_ratio
-from .significance import EIGHT, fill_masked_cores, matched_filter
+from .significance import EIGHT, matched_filter
+from .stencils import Stencils
+from .tiling import row_strips, tiles
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from ..geometry import BoolArray, FloatArray
+    from ..geometry import BoolArray, FloatArray, IntArray
     from .band_pixels import BandPixels
     from .config import DetectConfig
+    from .cores import UnseenRegion
 
-__all__ = ["FilteredBand", "contrast_plane", "filter_band"]
+__all__ = ["FilteredBand", "Sample", "filter_band"]
 
 MAX_SAMPLE = 10_000
 """Pixels that the scatter of the noise is measured on, to better than 2 %."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Pixels away from what is detected, evenly spread.
+
+    Parameters
+    ----------
+    y, x : int array (n,)
+        In raster order.
+    independent : float
+        How many independent values a filtered image has there.
+    """
+
+    y: IntArray
+    x: IntArray
+    independent: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,70 +56,118 @@ class FilteredBand:
     Parameters
     ----------
     pixels : BandPixels
-    significance : float32 array (y, x)
-        Signal-to-noise ratio of a point source; masked cores of sources are filled, other unseen pixels are 0.
-    detected : bool array (y, x)
-        Connected pieces above the threshold that are large enough.
+    bits : uint8 array (y, ⌈x / 8⌉)
+        Connected pieces above the threshold that are large enough, eight pixels to a byte (`detected`).
+    values : float32 array (n,)
+        Signal-to-noise ratio of a point source on the detected pixels, in raster order.
     footprint : bool array (y, x)
-        These, grown by ``config.grow``.
+        The detected pixels, grown by ``config.grow``.
+    sample : Sample
+        Of the sky of this band.
     """
 
     pixels: BandPixels
-    significance: NDArray[np.float32]
-    detected: BoolArray
+    bits: NDArray[np.uint8]
+    values: NDArray[np.float32]
     footprint: BoolArray
+    sample: Sample
+
+    @property
+    def detected(self) -> BoolArray:
+        """Detected pixels (y, x), made anew."""
+        return np.unpackbits(self.bits, axis=1, count=self.pixels.shape[1]).view(np.bool_)
+
+    def significance(self, y: IntArray, x: IntArray) -> tuple[NDArray[np.float32], BoolArray]:
+        """Signal-to-noise ratio of a point source at some pixels (n,), and where it is detected; 0 elsewhere."""
+        detected = self.detected
+        before = np.concatenate([[0], np.cumsum(np.count_nonzero(detected, axis=1))])
+        here = detected[y, x]
+        index = [before[v] + np.count_nonzero(detected[v, :u]) for v, u in zip(y[here], x[here], strict=True)]
+        out = np.zeros(len(y), dtype=np.float32)
+        out[here] = self.values[index]
+        return out, here
 
 
-def filter_band(pixels: BandPixels, config: DetectConfig) -> FilteredBand:
-    """Filter a band with its PSF and find what is above the threshold.
+def filter_band(pixels: BandPixels, config: DetectConfig) -> tuple[FilteredBand, NDArray[np.float32]]:
+    """Filter a band with its PSF, tile by tile, and find what is above the threshold.
 
     With ``config.calibrate_noise`` the scatter away from what is detected at first gives the unit of significance.
+
+    Returns
+    -------
+    FilteredBand
+    float32 array (y, x)
+        Significance; masked cores of sources are filled, other unseen pixels are 0.
     """
-    weights = np.zeros(pixels.image.shape)
-    weights[pixels.usable] = 1 / pixels.variance[pixels.usable].astype(np.float64)
-    significance, seen = matched_filter(pixels.image, weights, pixels.kernel, config.min_coverage)
+    plane = _significance(pixels, config)
+    regions = unseen_regions(plane)
+    detected = _detected(plane, regions, config)
+    sample = _free_sample(pixels, _grown(detected, pixels, config))
     if config.calibrate_noise:
-        sample, independent = _free_sample(_filtered(pixels, significance, seen, config))
-        significance = significance / noise_ratio(significance[sample & seen], independent)
-    return _filtered(pixels, significance, seen, config)
+        values = plane[sample.y, sample.x]
+        ratio = noise_ratio(values[np.isfinite(values)], sample.independent)
+        if ratio != 1:
+            plane /= np.float32(ratio)
+            regions = [region.scaled(1 / ratio) for region in regions]
+            detected = _detected(plane, regions, config)
+            # The noise is larger than was thought: more of the sky is free.
+            sample = _free_sample(pixels, _grown(detected, pixels, config))
+    np.nan_to_num(plane, copy=False, nan=0.0)
+    for region in regions:
+        if region.lowest > config.threshold:
+            plane[region.where][region.members] = region.highest
+    footprint = _grown(detected, pixels, config)
+    return FilteredBand(pixels, np.packbits(detected, axis=1), plane[detected], footprint, sample), plane
 
 
-def _filtered(pixels: BandPixels, significance: FloatArray, seen: BoolArray, config: DetectConfig) -> FilteredBand:
-    """Fill masked cores and keep what is above the threshold and large enough."""
-    filled = fill_masked_cores(significance, seen, config.threshold)
-    labels, count = ndimage.label(filled > config.threshold, EIGHT)
-    large = np.bincount(labels.ravel(), minlength=count + 1) >= config.min_area
-    large[0] = False
-    detected = large[labels]
-    footprint = dilate_disc(detected, round(config.grow * pixels.sigma))
-    return FilteredBand(pixels, filled.astype(np.float32), detected, footprint)
+def _significance(pixels: BandPixels, config: DetectConfig) -> NDArray[np.float32]:
+    """Matched-filter significance (y, x), NaN where not seen."""
+    shape = pixels.shape
+    plane = np.full(shape, np.nan, dtype=np.float32)
+    if pixels.depth == 0:
+        return plane
+    known: tuple[FloatArray, Stencils] | None = None
+    for tile in tiles(shape, config.tile_size):
+        kernel = pixels.kernel_on(tile)
+        # Tiles at the far edges of the image are smaller: their margin makes up for it.
+        inner = min(config.tile_size, shape[0]), min(config.tile_size, shape[1])
+        if known is None or known[0] is not kernel:
+            known = kernel, Stencils.of([kernel, kernel**2], inner)
+        source = Box(tile.origin, inner).grow(known[1].reach)
+        found = matched_filter(pixels.on(source), known[1], pixels.depth, config.min_coverage)
+        plane[tile.slices_in(Box((0, 0), shape))] = found[: tile.shape[0], : tile.shape[1]]
+    return plane
 
 
-def _free_sample(band: FilteredBand) -> tuple[BoolArray, float]:
-    """Pixels (y, x) away from what is detected, evenly spread, and how many independent values they hold."""
-    free = np.flatnonzero(band.pixels.usable & ~band.footprint)
-    sample = np.zeros(band.detected.shape, dtype=bool)
-    chosen = free[:: max(-(-free.size // MAX_SAMPLE), 1)]
-    sample.ravel()[chosen] = True
+def _detected(significance: NDArray[np.float32], regions: Sequence[UnseenRegion], config: DetectConfig) -> BoolArray:
+    """Pixels above the threshold, and cores with nothing else around them, in pieces that are large enough."""
+    above: BoolArray = significance > config.threshold
+    for region in regions:
+        if region.lowest > config.threshold:
+            above[region.where] |= region.members
+    if config.min_area > 1:
+        labels, count = ndimage.label(above, EIGHT)
+        above &= (np.bincount(labels.ravel(), minlength=count + 1) >= config.min_area)[labels]
+    return above
+
+
+def _grown(detected: BoolArray, pixels: BandPixels, config: DetectConfig) -> BoolArray:
+    return dilate_disc(detected, round(config.grow * pixels.sigma))
+
+
+def _free_sample(pixels: BandPixels, footprint: BoolArray) -> Sample:
+    """Pixels away from what is detected."""
+    strips = list(row_strips(pixels.shape))
+    numbers = [int(np.count_nonzero(pixels.usable(rows) & ~footprint[rows])) for rows in strips]
+    total = sum(numbers)
+    step = max(-(-total // MAX_SAMPLE), 1)
+    chosen, before = [], 0
+    for rows, number in zip(strips, numbers, strict=True):
+        free = np.flatnonzero(pixels.usable(rows) & ~footprint[rows])
+        chosen.append(free[-before % step :: step] + rows.start * pixels.shape[1])
+        before += number
+    index = np.concatenate(chosen) if chosen else np.zeros(0, dtype=np.int64)
     # A filter that is a Gaussian of σ leaves one independent value in 4 π σ² pixels.
-    return sample, min(chosen.size, free.size / max(4 * np.pi * band.pixels.sigma**2, 1.0))
-
-
-def contrast_plane(
-    band: FilteredBand, scale: float, where: BoolArray, config: DetectConfig
-) -> tuple[FloatArray, BoolArray]:
-    """Significance (y, x) of a point source over its surroundings, in a disc of ``scale`` FWHM, and where it is known.
-
-    The relative roughness ``config.roughness`` of what is bright adds to the variance: PSFs are not known, and galaxies
-    are not smooth, to the precision of the photon noise of a bright source.
-
-    Only the pixels ``where`` are looked at, and what it takes to calibrate the noise.
-    """
-    pixels = band.pixels
-    rough = config.roughness * np.where(pixels.usable, np.maximum(pixels.image, 0.0), 0.0)
-    variance = np.where(pixels.usable, pixels.variance, 0.0) + rough.astype(np.float64) ** 2
-    if not config.calibrate_noise:
-        return local_contrast(pixels, variance, scale * pixels.fwhm, where)
-    sample, independent = _free_sample(band)
-    significance, seen = local_contrast(pixels, variance, scale * pixels.fwhm, where | sample)
-    return significance / noise_ratio(significance[sample & seen], independent), seen
+    independent = min(index.size, total / max(4 * np.pi * pixels.sigma**2, 1.0))
+    y, x = np.divmod(index, max(pixels.shape[1], 1))
+    return Sample(y, x, independent)

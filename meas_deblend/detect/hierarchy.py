@@ -2,150 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
 from ..exceptions import InputError
-from ..geometry import Box, Footprint, Image
-from .config import DeconvolveConfig
+from ..geometry import Footprint
+from .deconvolved import detection_significance
 from .dilation import dilate_disc
-from .mend import mend
-from .psfs import exposure_psfs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
     from ..geometry import BoolArray, FloatArray, Parent
-    from ..image import MultibandExposure
-    from ..scarlet import PsfMatch
     from .config import HierarchyConfig
+    from .deconvolved import Deconvolved
 
-__all__ = ["Deconvolved", "deconvolve_exposure", "detection_significance", "split_parents"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Deconvolved:
-    """A deconvolved exposure.
-
-    Parameters
-    ----------
-    detect_image : Image
-        Sum over bands (y, x), float32, image units, in the resolution of the model PSF; at least 0, and 0 outside the
-        parents.
-    cube : float32 array (band, y, x)
-        Its terms; zeros for a band that could not be deconvolved.
-    noise_rms : float array (band,)
-        Standard deviation of a usable pixel of the image before deconvolution; NaN for a band that was left out.
-    match : PsfMatch
-        The model PSF, and how the kernels reproduce the PSFs.
-    iterations : mapping of str to int
-        Updates per band; 0 for a band that was left out.
-    warnings : tuple of str
-        Why a band was left out, or has the PSF of another place.
-    """
-
-    detect_image: Image
-    cube: FloatArray
-    noise_rms: FloatArray
-    match: PsfMatch
-    iterations: Mapping[str, int]
-    warnings: tuple[str, ...] = ()
-
-
-def deconvolve_exposure(
-    exposure: MultibandExposure,
-    parents: Sequence[Parent],
-    config: DeconvolveConfig = DeconvolveConfig(),  # noqa: B008 - frozen
-) -> Deconvolved:
-    """Deconvolve all bands to the resolution of one model PSF, within the parents' footprints.
-
-    Parameters
-    ----------
-    exposure : MultibandExposure
-        Each band's PSF is taken at the middle of the image.  A band without a PSF or without usable pixels is left out.
-        Unusable pixels are replaced by the mean of their neighbourhood (`mend`): the iteration knows no weights.
-    parents : sequence of Parent
-    config : DeconvolveConfig
-
-    Returns
-    -------
-    Deconvolved
-        Positivity keeps peaks of the noise, so it is biased high: for detection and first guesses only.
-    """
-    from ..scarlet import deconvolve, match_psfs, matched_kernels  # noqa: PLC0415 - loads the compiler
-
-    psfs, noise, bad = exposure_psfs(exposure), exposure.noise_rms, exposure.bad
-    size = config.model_psf_size
-    match = match_psfs(psfs.stamps, sigma=config.model_psf_sigma, size=size)
-    mask = _union(parents, exposure.box)
-    cube = np.zeros(exposure.images.shape, dtype=np.float32)
-    iterations = dict.fromkeys(exposure.bands, 0)
-    for k, band in enumerate(exposure.bands):
-        stamp = psfs.stamp(k)
-        if stamp is None or not np.isfinite(noise[k]):
-            noise[k] = np.nan
-            continue
-        image = mend(exposure.images[k], bad[k], stamp)
-        kernels = matched_kernels(stamp[None], sigma=match.sigma, floor=match.floor, size=size)
-        result = deconvolve(image[None], noise[k : k + 1], kernels, mask=mask, config=config)
-        cube[k] = result.images[0]
-        iterations[band] = result.iterations[0]
-    # Not even the first update may leave flux outside the parents: with max_iter = 0 there is none.
-    cube *= mask
-    detect_image = Image(cube.sum(axis=0), exposure.box)
-    return Deconvolved(detect_image, cube, noise, match, MappingProxyType(iterations), psfs.warnings)
-
-
-def _union(parents: Iterable[Parent], box: Box) -> BoolArray:
-    """Pixels (y, x) on ``box`` of all parents' footprints."""
-    mask = np.zeros(box.shape, dtype=bool)
-    for parent in parents:
-        here, there = parent.footprint.box.overlap_slices(box)
-        mask[there] |= parent.footprint.mask[here]
-    return mask
-
-
-def detection_significance(deconvolved: Deconvolved) -> NDArray[np.float64]:
-    """Sum over bands of deconvolved image / noise, smoothed and freed of what is not significant.
-
-    Of its one-scale starlet transform the fine plane is dropped; the smooth plane is kept where it exceeds three times
-    its own noise, which is found by clipping (Starck & Murtagh 1998, PASP 110, 193), and transformed back.
-
-    Parameters
-    ----------
-    deconvolved : Deconvolved
-
-    Returns
-    -------
-    float64 array (y, x)
-        In units of the noise of one band.
-    """
-    from ..scarlet import starlet_inverse, starlet_transform  # noqa: PLC0415 - keeps the engine out of plain detection
-
-    total = np.zeros(deconvolved.cube.shape[1:])
-    for plane, noise in zip(deconvolved.cube, deconvolved.noise_rms, strict=True):
-        if np.isfinite(noise) and noise > 0:
-            total += plane / float(noise)
-    planes = starlet_transform(total, 1)
-    smooth = np.where(_significant(planes[-1]), planes[-1], 0)
-    return np.asarray(starlet_inverse(np.stack([*np.zeros_like(planes[:-1]), smooth])), dtype=np.float64)
-
-
-def _significant(plane: FloatArray, sigma: float = 1.0) -> BoolArray:
-    """Pixels (y, x) beyond 3σ, with σ that of the other pixels: refined from ``sigma`` until it changes by < 10 %."""
-    for _ in range(20):
-        significant = np.abs(plane) > 3 * sigma
-        refined = float(np.where(significant, 0, plane).std())
-        if refined == 0 or abs(refined - sigma) < 0.1 * sigma:
-            break
-        sigma = refined
-    return np.asarray(significant)
+__all__ = ["split_parents"]
 
 
 def split_parents(parents: Sequence[Parent], deconvolved: Deconvolved, config: HierarchyConfig) -> tuple[Parent, ...]:
@@ -173,17 +48,14 @@ def split_parents(parents: Sequence[Parent], deconvolved: Deconvolved, config: H
         If a peak lies outside its parent's bounding box.
     """
     frame = deconvolved.detect_image.box
-    labels, count = ndimage.label(detection_significance(deconvolved) > config.threshold)
-    large = np.bincount(labels.ravel(), minlength=count + 1) >= config.min_area
-    large[0] = False
-    islands = large[labels]
+    islands = _islands(detection_significance(deconvolved), config)
     for parent in parents:
         for peak in parent.footprint.peaks:
             if not parent.footprint.box.contains(peak.y, peak.x):
                 raise InputError(f"peak {peak.id} at (y, x) = {peak.y, peak.x} is outside parent {parent.id}")
             if frame.contains(peak.y, peak.x):
                 islands[peak.y - frame.origin[0], peak.x - frame.origin[1]] = True
-    grown = Footprint(frame, dilate_disc(islands, config.grow))
+    grown = Footprint(frame, dilate_disc(islands, config.grow_size))
     return tuple(
         replace(
             parent,
@@ -193,6 +65,14 @@ def split_parents(parents: Sequence[Parent], deconvolved: Deconvolved, config: H
         )
         for parent in parents
     )
+
+
+def _islands(significance: FloatArray, config: HierarchyConfig) -> BoolArray:
+    """Pieces (4-connectivity) above the threshold that are large enough."""
+    islands: BoolArray = significance > config.footprint_snr_thresh
+    labels, count = ndimage.label(islands)
+    islands &= (np.bincount(labels.ravel(), minlength=count + 1) >= config.min_deconvolved_area)[labels]
+    return islands
 
 
 def _blends(parent: Parent, grown: Footprint) -> tuple[Footprint, ...]:

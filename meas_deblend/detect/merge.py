@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from ..exceptions import InputError
 from ..geometry import Footprint, Parent, Peak
 from .significance import EIGHT
+from .tiling import row_strips
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -149,7 +150,7 @@ def parents_of_mask(
     members: dict[int, list[Peak]] = {}
     for peak in peaks:
         members.setdefault(int(labels[peak.y, peak.x]), []).append(peak)
-    present = {band: np.bincount(labels[m], minlength=count + 1) > 0 for band, m in footprints.items()}
+    present = {band: _labels_within(labels, m, count) for band, m in footprints.items()}
     slices = ndimage.find_objects(labels)
     parents, footprint_bands = [], {}
     for n, label in enumerate(sorted(members)):
@@ -160,3 +161,11 @@ def parents_of_mask(
         parents.append(parent)
         footprint_bands[parent.id] = tuple(band for band, has in present.items() if has[label])
     return Detections(tuple(parents), MappingProxyType(footprint_bands))
+
+
+def _labels_within(labels: IntArray, mask: BoolArray, count: int) -> BoolArray:
+    """Which labels (count + 1,) some pixel of a mask (y, x) has."""
+    present = np.zeros(count + 1, dtype=bool)
+    for rows in row_strips((labels.shape[0], labels.shape[1])):
+        present[labels[rows][mask[rows]]] = True
+    return present

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..geometry import BoolArray, FloatArray
 
-__all__ = ["combined_significance", "noise_ratio"]
+__all__ = ["combined_significance", "gaussian_deviation", "noise_ratio"]
 
 
 def noise_ratio(values: FloatArray, independent: float) -> float:

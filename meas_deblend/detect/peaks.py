@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from ..geometry import Peak
-from .significance import EIGHT
+from .tiling import row_strips
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from ..geometry import FloatArray, IntArray
 
 __all__ = ["find_peaks", "local_maxima", "prominent_peaks", "thin_peaks"]
+
+OFFSETS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
+"""Of the eight neighbours of a pixel, (y, x)."""
 
 
 def local_maxima(image: FloatArray, threshold: float) -> NDArray[np.int64]:
@@ -39,16 +44,39 @@ def local_maxima(image: FloatArray, threshold: float) -> NDArray[np.int64]:
     int array (n, 2)
         ``(y, x)`` in raster order.
     """
-    highest = ndimage.maximum_filter(image, size=3, mode="nearest")
-    candidate = (image == highest) & (image > threshold)
-    # An equal neighbour that is no candidate itself has a higher neighbour: the plateau goes on uphill.
-    others = np.where(candidate, -np.inf, image)
-    uphill = candidate & (ndimage.maximum_filter(others, size=3, mode="nearest") == image)
-    labels, count = ndimage.label(candidate, EIGHT)
-    dropped = np.zeros(count + 1, dtype=bool)
+    shape = (image.shape[0], image.shape[1])
+    found = [_candidates(image, rows, threshold) for rows in row_strips(shape)]
+    index = np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+    if index.size == 0:
+        return np.zeros((0, 2), dtype=np.int64)
+    y, x = np.divmod(index, shape[1])
+    values, uphill = image[y, x], np.zeros(index.size, dtype=bool)
+    pairs = []
+    for dy, dx in OFFSETS:
+        v, u = np.clip(y + dy, 0, shape[0] - 1), np.clip(x + dx, 0, shape[1] - 1)
+        neighbour = v * shape[1] + u
+        rank = np.minimum(np.searchsorted(index, neighbour), index.size - 1)
+        candidate = index[rank] == neighbour
+        # An equal neighbour that is no candidate itself has a higher neighbour: the plateau goes on uphill.
+        uphill |= (image[v, u] == values) & ~candidate
+        pairs.append(np.stack([np.flatnonzero(candidate), rank[candidate]]))
+    first, second = np.concatenate(pairs, axis=1)
+    graph = coo_array((np.ones(first.size, dtype=bool), (first, second)), shape=(index.size, index.size))
+    count, labels = connected_components(graph, directed=False)
+    dropped = np.zeros(count, dtype=bool)
     dropped[labels[uphill]] = True
-    y, x = np.nonzero(candidate & ~dropped[labels])
-    return _one_per_plateau(y, x, labels[y, x], count)
+    kept = ~dropped[labels]
+    return _one_per_plateau(y[kept], x[kept], labels[kept], count)
+
+
+def _candidates(image: FloatArray, rows: slice, threshold: float) -> NDArray[np.int64]:
+    """Flat indices of the pixels of some rows that none of their neighbours exceeds."""
+    first = max(rows.start - 1, 0)
+    part = image[first : rows.stop + 1]
+    highest = ndimage.maximum_filter(part, size=3, mode="nearest")
+    candidate = (part == highest) & (part > threshold)
+    inner = candidate[rows.start - first : rows.stop - first]
+    return np.asarray(np.flatnonzero(inner) + rows.start * image.shape[1])
 
 
 def _one_per_plateau(y: IntArray, x: IntArray, label: IntArray, count: int) -> NDArray[np.int64]:
@@ -88,10 +116,10 @@ def find_peaks(image: FloatArray, threshold: float) -> list[Peak]:
         ``id`` counts from 0; ``value`` is the image's.
     """
     y, x = local_maxima(image, threshold).T
-    padded = np.pad(image, 1, mode="edge")
+    height, width = image.shape
     middle = image[y, x]
-    dy = _vertex(padded[y, x + 1], middle, padded[y + 2, x + 1])
-    dx = _vertex(padded[y + 1, x], middle, padded[y + 1, x + 2])
+    dy = _vertex(image[np.maximum(y - 1, 0), x], middle, image[np.minimum(y + 1, height - 1), x])
+    dx = _vertex(image[y, np.maximum(x - 1, 0)], middle, image[y, np.minimum(x + 1, width - 1)])
     order = np.lexsort((y, x, -middle))
     return [
         Peak(n, int(y[k]), int(x[k]), float(middle[k]), position=(float(y[k] + dy[k]), float(x[k] + dx[k])))

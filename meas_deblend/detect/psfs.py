@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._interrupt import raise_interrupt
+from .psf_search import NO_PSF, FoundPsf, first_psf, nearest_psf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from ..geometry import BoolArray
-    from ..image import MultibandExposure, Psf
+    from ..geometry import BoolArray, Peak
+    from ..image import MultibandExposure
 
 __all__ = ["BandPsfs", "evaluate_psfs", "exposure_psfs"]
 
@@ -63,38 +63,34 @@ def evaluate_psfs(exposure: MultibandExposure, places: Sequence[Place]) -> BandP
     BandPsfs
         A PSF that cannot be evaluated raises nothing: the band is left without one, and a warning says why.
     """
-    stamps, warnings = [], []
-    for band, psf in zip(exposure.bands, exposure.psfs, strict=True):
-        stamp, warning = _evaluate(psf, places)
-        stamps.append(stamp)
-        if warning:
-            warnings.append(f"{band}: {warning}")
-    return BandPsfs(_common_size(stamps), tuple(warnings))
+    return _psfs(exposure, [first_psf(psf, places) for psf in exposure.psfs], places[0])
 
 
-def exposure_psfs(exposure: MultibandExposure) -> BandPsfs:
-    """PSFs at the middle of the image, or else at the middle of a quarter of it."""
+def exposure_psfs(exposure: MultibandExposure, peaks: Sequence[Peak] = ()) -> BandPsfs:
+    """PSFs at the middle of the image, or else at the nearest place where there is one.
+
+    Tried are the middles of its quarters and the ``peaks`` that the band detects.
+    """
     h, w = exposure.box.shape
     quarters = [(y, x) for y in (h // 4, 3 * h // 4) for x in (w // 4, 3 * w // 4)]
-    return evaluate_psfs(exposure, [(h // 2, w // 2), *quarters])
+    found = []
+    for band, psf in zip(exposure.bands, exposure.psfs, strict=True):
+        own = [(peak.y, peak.x) for peak in peaks if band in peak.bands]
+        found.append(nearest_psf(psf, (h // 2, w // 2), (*quarters, *own)))
+    return _psfs(exposure, found, (h // 2, w // 2))
 
 
-def _evaluate(psf: Psf | None, places: Sequence[Place]) -> tuple[NDArray[np.float64] | None, str]:
-    """PSF at the first of ``places`` where it can be evaluated, or None, and what to tell about it."""
-    if psf is None:
-        return None, "the band has no PSF"
-    trouble = ""
-    for y, x in places:
-        try:
-            stamp = np.asarray(psf.image(float(y), float(x)).stamp, dtype=np.float64)
-        except Exception as error:  # noqa: BLE001 - PSFs are plug-ins, and each has errors of its own; it is reported
-            raise_interrupt(error)
-            trouble = trouble or f"{type(error).__name__} at (y, x) = {y, x}: {error}"
-            continue
-        if np.isfinite(stamp).all() and stamp.sum() > 0:
-            return stamp, f"PSF taken at (y, x) = {y, x} instead of {places[0]}: {trouble}" if trouble else ""
-        trouble = trouble or f"the PSF at (y, x) = {y, x} is not finite or has no flux"
-    return None, f"no PSF: {trouble}"
+def _psfs(exposure: MultibandExposure, found: Sequence[FoundPsf], wanted: Place) -> BandPsfs:
+    """Bring the bands' stamps to one size, and say what is not from the place that was ``wanted``."""
+    told = [_warning(one, wanted) for one in found]
+    warnings = tuple(f"{band}: {text}" for band, text in zip(exposure.bands, told, strict=True) if text)
+    return BandPsfs(_common_size([one.stamp for one in found]), warnings)
+
+
+def _warning(found: FoundPsf, wanted: Place) -> str:
+    if found.stamp is None:
+        return found.trouble if found.trouble == NO_PSF else f"no PSF: {found.trouble}"
+    return f"PSF taken at (y, x) = {found.place} instead of {wanted}: {found.trouble}" if found.trouble else ""
 
 
 def _common_size(stamps: Sequence[NDArray[np.float64] | None]) -> NDArray[np.float32]:

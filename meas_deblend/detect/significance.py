@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
-from scipy.signal import oaconvolve
 
 from ..exceptions import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from ..geometry import BoolArray, FloatArray
+    from ..geometry import FloatArray
     from .config import DetectConfig
+    from .stencils import Stencils
+    from .tiling import TilePixels
 
-__all__ = ["FWHM_PER_SIGMA", "fill_masked_cores", "filter_kernel", "gaussian_kernel", "matched_filter", "psf_sigma"]
+__all__ = ["FWHM_PER_SIGMA", "filter_kernel", "gaussian_kernel", "matched_filter", "psf_sigma"]
 
 FWHM_PER_SIGMA = float(np.sqrt(8 * np.log(2)))
 EIGHT = np.ones((3, 3), dtype=bool)
@@ -79,9 +79,7 @@ def filter_kernel(psf_stamp: ArrayLike | None, config: DetectConfig) -> NDArray[
     return gaussian_kernel(psf_sigma(stamp)) if config.smoothing == "gaussian" else stamp / stamp.sum()
 
 
-def matched_filter(
-    image: FloatArray, weights: FloatArray, kernel: FloatArray, min_coverage: float
-) -> tuple[NDArray[np.float64], BoolArray]:
+def matched_filter(pixels: TilePixels, stencils: Stencils, depth: float, min_coverage: float) -> NDArray[np.float32]:
     """Significance of the best point-source amplitude at every pixel.
 
     For ``D = a P + noise`` of variance ``1/w`` the least-squares amplitude at a pixel has the signal-to-noise
@@ -90,65 +88,36 @@ def matched_filter(
 
     Parameters
     ----------
-    image : array (y, x)
-        Finite where ``weights`` is positive; anything elsewhere.
-    weights : array (y, x)
-        Inverse variance, 0 for unusable pixels.
-    kernel : array (y, x)
-        The PSF on odd sides.
+    pixels : TilePixels
+        Of a tile with a margin as wide as the stencils reach.
+    stencils : Stencils
+        Of the PSF and of its square.
+    depth : float
+        Smallest variance of the band: weights are taken relative to its inverse, so that the result does not depend on
+        the tile.
     min_coverage : float
         Pixels where less than this share of ``Σ P²`` lies on usable pixels count as not seen.
 
     Returns
     -------
-    significance : float64 array (y, x)
-        0 where not seen.
-    seen : bool array (y, x)
+    float32 array (y, x)
+        On the tile without its margin; NaN where not seen.
     """
-    usable = weights > 0
-    scale = weights.max(initial=0.0)
-    if scale == 0:
-        return np.zeros(image.shape), usable
-    # Scaling the weights to at most 1 keeps round-off of the transforms relative to the deepest pixels.
-    w = np.asarray(weights, dtype=np.float64) / scale
-    mirrored, squared = kernel[::-1, ::-1], np.square(kernel[::-1, ::-1])
-    coverage = oaconvolve(usable.astype(np.float64), squared, mode="same") / squared.sum()
-    seen = coverage >= min_coverage
-    signal = oaconvolve(np.where(usable, image, 0.0) * w, mirrored, mode="same")
-    noise2 = oaconvolve(w, squared, mode="same")
-    seen &= noise2 > 1e-12 * squared.sum()
-    significance = np.zeros(image.shape)
-    significance[seen] = signal[seen] * np.sqrt(scale / noise2[seen])
-    return significance, seen
-
-
-def fill_masked_cores(significance: FloatArray, seen: BoolArray, threshold: float) -> FloatArray:
-    """Give an unseen region that is enclosed by detected pixels the highest significance on its rim.
-
-    The saturated core of a star would otherwise be a hole with a ring of false peaks around it; filled, the core
-    and its rim form one plateau, so one maximum.
-
-    Parameters
-    ----------
-    significance : array (y, x)
-    seen : bool array (y, x)
-        Pixels whose significance is known.
-    threshold : float
-        A region is filled only if its whole rim is above this.
-
-    Returns
-    -------
-    array (y, x)
-        A copy, or the input itself where there is nothing to fill.
-    """
-    unseen = ~seen
-    if not unseen.any() or unseen.all():
-        return significance
-    labels, count = ndimage.label(unseen, EIGHT)
-    # The rim of a region gets the region's label; where two regions share a rim pixel either may have it.
-    rim = np.where(seen, ndimage.maximum_filter(labels, size=3), 0)
-    index = np.arange(1, count + 1)
-    lowest = np.asarray(ndimage.minimum(significance, rim, index))
-    highest = np.asarray(ndimage.maximum(significance, rim, index))
-    fill = np.concatenate([[0.0], np.where(lowest > threshold, highest, 0.0)])
-    return np.where(unseen, fill[labels], significance)
+    (ry, rx), (ny, nx) = stencils.reach, stencils.shape
+    inner = (slice(ry, ny - ry), slice(rx, nx - rx))
+    if not pixels.usable.any():
+        return np.full(pixels.usable[inner].shape, np.nan, dtype=np.float32)
+    weights = np.zeros(pixels.image.shape)
+    np.divide(depth, pixels.variance, out=weights, where=pixels.usable)
+    (noise2,) = stencils.sums(weights, [1])
+    weights *= pixels.image
+    (signal,) = stencils.sums(weights, [0])
+    # The transform of a square stencil at frequency 0 is its sum.
+    power = float(stencils.transforms[1, 0, 0].real)
+    seen = noise2 > 1e-12 * power
+    if not pixels.usable.all():
+        (coverage,) = stencils.sums(pixels.usable.astype(np.float64), [1])
+        seen &= coverage >= min_coverage * power
+    significance = np.full(signal.shape, np.nan, dtype=np.float32)
+    significance[seen] = signal[seen] / np.sqrt(depth * noise2[seen])
+    return significance

@@ -26,7 +26,8 @@ class FieldSetting:
     ----------
     bands : tuple of str
     psf : float64 array (band, h, w)
-        Stamps of a unit-flux PSF; they are cut off, so their sums may be below 1, and are not normalised.
+        Stamps of a unit-flux PSF; they are cut off, so their sums may be below 1, and are not normalised. NaN for a band
+        without PSF.
     fwhm : float64 array (band,)
         FWHM of the PSF in pixels: it sets the apertures.
     sky : float64 array (band,)
@@ -120,7 +121,7 @@ class Field:
             self.image,
             variance.astype(np.float32),
             bad.astype(np.int32),
-            tuple(ImagePsf(stamp) for stamp in self.setting.psf),
+            tuple(ImagePsf(stamp) if np.isfinite(stamp).all() else None for stamp in self.setting.psf),
             mask_planes=MaskPlanes({"BAD": 0}, ("BAD",)),
             zeropoints=self.setting.zeropoints,
         )

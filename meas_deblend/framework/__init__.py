@@ -6,6 +6,7 @@ numerics by name: it loads the classes that a definition names.
 """
 
 from .._registry import Registry
+from .checkpoint import Checkpoint, Codec
 from .classes import load_task_class, tuning_fields
 from .config import Config, RegistryChoice
 from .connections import Connection, Connections
@@ -30,9 +31,10 @@ from .describe import (
 from .dump import dump_yaml
 from .graph import WiredTask
 from .layers import Layer, Setting, layer_from_assignment, layer_from_dict, layer_from_file
-from .manifest import atomic_write, prepare_output, versions
+from .manifest import CHECKPOINT, atomic_write, prepare_output, resume_output, versions
 from .marks import Origin
 from .observers import LogObserver, Observer, SilentObserver, TerminalObserver, watching
+from .ondemand import OnDemand
 from .outcome import Outcome
 from .pipeline import Pipeline, build_pipeline, load_pipeline
 from .progress import progress
@@ -40,15 +42,21 @@ from .report import DataId, QuantumReport, RunResult
 from .resolve import ResolvedConfig, resolve_config, survey_layer
 from .runner import SerialExecutor, run_pipeline
 from .task import PipelineTask, Task, TaskMetadata, TaskOutputs, TaskResult
+from .units import Loop, Resumable, Workplace, map_units, working
 
 __all__ = [
+    "CHECKPOINT",
+    "Checkpoint",
+    "Codec",
     "Config",
     "Connection",
     "Connections",
     "DataId",
     "Layer",
     "LogObserver",
+    "Loop",
     "Observer",
+    "OnDemand",
     "Origin",
     "Outcome",
     "Pipeline",
@@ -58,6 +66,7 @@ __all__ = [
     "Registry",
     "RegistryChoice",
     "ResolvedConfig",
+    "Resumable",
     "RunResult",
     "SerialExecutor",
     "Setting",
@@ -70,6 +79,7 @@ __all__ = [
     "TaskResult",
     "TerminalObserver",
     "WiredTask",
+    "Workplace",
     "atomic_write",
     "build_pipeline",
     "dump_yaml",
@@ -81,11 +91,13 @@ __all__ = [
     "layer_from_file",
     "load_pipeline",
     "load_task_class",
+    "map_units",
     "prepare_output",
     "progress",
     "read_definition",
     "render_table",
     "resolve_config",
+    "resume_output",
     "run_pipeline",
     "shipped_pipelines",
     "show_config",
@@ -97,4 +109,5 @@ __all__ = [
     "tuning_fields",
     "versions",
     "watching",
+    "working",
 ]

@@ -4,15 +4,19 @@ import importlib.metadata
 import json
 import platform
 import re
+import shutil
 from functools import cache
 from pathlib import Path
 
 from .._atomic import atomic_write
 from ..exceptions import InputError
 
-__all__ = ["RUN_RECORD", "atomic_write", "prepare_output", "versions"]
+__all__ = ["CHECKPOINT", "RUN_RECORD", "atomic_write", "prepare_output", "resume_output", "versions"]
 
 RUN_RECORD = "run.json"
+CHECKPOINT = "checkpoint"
+"""Folder, in that of a run, of what it has done so far."""
+
 _PACKAGE = "meas_deblend"
 
 
@@ -55,6 +59,39 @@ def prepare_output(folder: Path | str, overwrite: bool = False, record: str = RU
         (path / record).unlink()
         for file in listed:
             file.unlink(missing_ok=True)
+    return path
+
+
+def resume_output(folder: Path | str, record: str = RUN_RECORD) -> Path:
+    """Take the folder of a run that was stopped, or a new one; files that were being written then are removed.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where the run wrote, and will write.
+    record : str
+        As for `prepare_output`.
+
+    Returns
+    -------
+    Path
+        The folder, which exists now.
+
+    Raises
+    ------
+    InputError
+        If the run there is complete, or the folder holds something but no checkpoint.
+    """
+    path = Path(folder)
+    if (path / record).is_file():
+        raise InputError(f"{path}: the run there is complete, and cannot be resumed; choose another, or say overwrite")
+    if not (path / CHECKPOINT).is_dir():
+        return prepare_output(path)
+    for leftover in [*path.rglob(".*.tmp"), *path.glob(".*.parquet.*")]:
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink(missing_ok=True)
     return path
 
 

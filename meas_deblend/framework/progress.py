@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeAlias, TypeVar
 
-__all__ = ["ProgressSink", "progress", "reporting_to"]
+__all__ = ["ProgressSink", "progress", "reporter", "reporting_to"]
 
 T = TypeVar("T")
 
@@ -61,6 +61,25 @@ def progress(
         yield item
         done += weight(item)
         sink(done, expected, description)
+
+
+def reporter(total: float, description: str) -> Callable[[float], None]:
+    """Return what reports how much is done to whoever runs the task; outside a run it does nothing.
+
+    Parameters
+    ----------
+    total : float
+        How much there is.
+    description : str
+        What is counted.
+    """
+    sink = _sink.get()
+
+    def report(done: float) -> None:
+        if sink is not None:
+            sink(done, total, description)
+
+    return report
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..exceptions import PipelineError
+from ..exceptions import InputError, PipelineError
 from .outcome import Outcome
 
 __all__ = ["DataId", "QuantumReport", "RunResult"]
@@ -85,10 +85,14 @@ class RunResult:
 
         Raises
         ------
+        InputError
+            As a task raised it: what was given is at fault, and the message says so.
         PipelineError
             With the label in the message, from the task's own error.
         """
         for label, error in self.errors.items():
+            if isinstance(error, InputError):
+                raise error
             raise failure(label, error) from error
 
 

@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from .._interrupt import raise_interrupt
-from ..exceptions import NoWorkFoundError
+from ..exceptions import InputError, NoWorkFoundError
+from ._memory import release_memory
 from .config import Config
 from .connections import Connection
 from .graph import WiredTask, check_inputs, producers
@@ -19,6 +21,7 @@ from .pipeline import Pipeline
 from .progress import ProgressSink, reporting_to
 from .report import DataId, QuantumReport, RunResult, failure
 from .task import PipelineTask, TaskResult
+from .units import Workplace, working
 
 __all__ = ["SerialExecutor", "run_pipeline"]
 
@@ -50,11 +53,13 @@ def run_pipeline(
     observer: Observer | None = None,
     strict: bool = False,
     executor: Executor | None = None,
+    workplace: Workplace | None = None,
 ) -> RunResult:
     """Run all tasks of a pipeline at one data ID.
 
     Tasks whose inputs were not made are passed over, and their reports say why. The result does not depend on the
-    executor: datasets have one producer each, and reports come in the order of the pipeline.
+    executor, nor on the number of processes: datasets have one producer each, units of work are put back in their
+    order, and reports come in the order of the pipeline.
 
     Parameters
     ----------
@@ -70,6 +75,8 @@ def run_pipeline(
         Whether to stop at the first error instead of recording it.
     executor : concurrent.futures.Executor, optional
         Where tasks run that do not wait for each other; one after the other in this thread when it is left out.
+    workplace : Workplace, optional
+        Processes for the units of each task, and where their results are kept; this process alone when it is left out.
 
     Returns
     -------
@@ -85,13 +92,15 @@ def run_pipeline(
     run = _Run(pipeline, inputs, data_id or {}, observer or SilentObserver())
     where = executor or SerialExecutor()
     sink = run.progress_of if executor is None else None
+    place = workplace or Workplace()
     running: dict[Future[TaskResult], WiredTask] = {}
     try:
         while run.waiting or running:
             task = run.take_ready()
             if task is not None:
                 report_to = None if sink is None else partial(sink, task.label)
-                arguments = (task.task_class, task.resolved.config, task.label, run.inputs_of(task), report_to)
+                here = replace(place, label=task.label)
+                arguments = (task.task_class, task.resolved.config, here, run.inputs_of(task), report_to)
                 running[where.submit(_execute, *arguments)] = task
             # With nothing more to start, wait; else only collect what is finished, and go on starting.
             finished, _ = wait(running, timeout=None if task is None else 0, return_when=FIRST_COMPLETED)
@@ -106,13 +115,15 @@ def run_pipeline(
 def _execute(
     task_class: type[PipelineTask[Any]],
     config: Config,
-    label: str,
+    place: Workplace,
     inputs: Mapping[str, object],
     sink: ProgressSink | None,
 ) -> TaskResult:
     """One quantum; at module level and with plain arguments, so that it can be sent to another process."""
-    with nullcontext() if sink is None else reporting_to(sink):
-        return task_class(config, label=label).execute(inputs)
+    with nullcontext() if sink is None else reporting_to(sink), working(place):
+        result = task_class(config, label=place.label).execute(inputs)
+    release_memory()
+    return result
 
 
 class _Run:
@@ -169,7 +180,9 @@ class _Run:
         text = str(error) if no_work else f"{type(error).__name__}: {error}"
         if not no_work:
             self._errors[task.label] = error
-            _log.error("task '%s' failed", task.label, exc_info=error)
+            # Where what was given is at fault, its message says all; a trace would lead away from it.
+            if not isinstance(error, InputError):
+                _log.error("task '%s' failed", task.label, exc_info=error)
         self._report(QuantumReport(task.label, self._data_id, outcome, seconds, error=text))
 
     def result(self) -> RunResult:

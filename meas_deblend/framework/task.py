@@ -1,6 +1,7 @@
 """Tasks: a config, and a ``run`` on values in memory."""
 
 import logging
+import os
 import re
 import resource
 import sys
@@ -51,7 +52,7 @@ class TaskMetadata:
     seconds : float
         Wall time.
     cpu_seconds : float
-        Processor time of this process, all its threads together.
+        Processor time of this process, all its threads together, and of its worker processes.
     peak_memory_mb : float
         Highest resident memory of the process so far, in MiB: it includes what ran before in the same process.
     counts : mapping of str to int
@@ -171,15 +172,21 @@ class PipelineTask(Task[ConfigT]):
             When an input is missing or unknown, or an output is missing. Errors of ``run`` pass through.
         """
         _check_given(self, inputs)
-        start, cpu_start = time.perf_counter(), time.process_time()
+        start, cpu_start = time.perf_counter(), _cpu_seconds()
         outputs = self.run(**inputs)
-        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+        seconds, cpu_seconds = time.perf_counter() - start, _cpu_seconds() - cpu_start
         for connection in self.connections.outputs:
             if not connection.optional and getattr(outputs, connection.name, None) is None:
                 raise PipelineError(f"'{self.label}' did not make its output '{connection.name}'")
         said = outputs if isinstance(outputs, TaskOutputs) else TaskOutputs()
         metadata = TaskMetadata(seconds, cpu_seconds, peak_memory_mb(), dict(said.counts))
         return TaskResult(outputs, said.outcome, metadata)
+
+
+def _cpu_seconds() -> float:
+    """Processor time of this process and of its workers that have ended."""
+    times = os.times()
+    return time.process_time() + times.children_user + times.children_system
 
 
 def peak_memory_mb() -> float:

@@ -28,6 +28,8 @@ class Parent:
         Per peak the image (y, x) that its morphology may start from.
     detect_sigma : float, optional
         Standard deviation in pixels of the model PSF in whose resolution ``detect_image`` is.
+    selected : bool
+        Whether it is to be deblended; if not, it keeps its place, its peaks and its identifier.
     """
 
     id: int
@@ -36,3 +38,4 @@ class Parent:
     detect_image: Image | None = None
     seeds: tuple[Image | None, ...] | None = None
     detect_sigma: float | None = None
+    selected: bool = True

@@ -8,79 +8,44 @@ all sums follow from those of the monomials.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..geometry import Box
 from .noise import shifted
+from .pixels import cropped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..geometry import Box, IntArray
+    from ..geometry import IntArray
     from .noise import NoiseCorrelation
     from .pixels import Window
 
     Float = NDArray[np.float64]
-    _Noise = tuple[NoiseCorrelation | None, IntArray | None]
 
-__all__ = ["collect", "gaussian_weights", "lost_fractions", "propagate"]
+__all__ = ["gaussian_weights", "lost_fractions", "propagate"]
 
 # Exponents (of Δy, of Δx) of the monomials 1, y, x, yy, yx, xx in which q and s are written.
 _EXPONENTS = np.array([(0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2)])
+# The square of a weight is followed out to as many σ.
+_SIGMAS = 5.5
 # Matrices with larger condition numbers have no inverse to speak of.
 _LARGEST_CONDITION = 1e10
 # Exponents of the products of two of them (6, 6, 2).
 _PRODUCTS = _EXPONENTS[:, None, :] + _EXPONENTS[None, :, :]
 
 
-def collect(window: Window, center: Float, moments: Float, index: IntArray) -> tuple[Float, Float]:
-    """Sum the images ``index`` under their weights.
-
-    Parameters
-    ----------
-    window : Window
-        N images.
-    center : float64 array (N, 2)
-        ``(y, x)`` of the weights [px].
-    moments : float64 array (N, 3)
-        Iyy, Iyx, Ixx of the weights [px²]; positive definite.
-    index : int array (n,)
-        Which images.
-
-    Returns
-    -------
-    flux : float64 array (n,)
-        Σ w D.
-    residual : float64 array (n, 5)
-        G = Σ w D q.
-    """
-    if moments[index, 1].any():
-        # Single precision is enough on the way: the last step, and all errors, are taken in double precision.
-        weight, dy, dx = gaussian_weights(window, center[index], moments[index], np.float32)
-        flux, unit = window.single
-        weight *= _picked(flux, index)
-        sums = _monomial_sums(weight, dy, dx, 2) * unit[index, None, None]
-    else:
-        sums = _separable_sums(window.box, center[index], moments[index], _picked(window.flux, index))
-    linear = sums[:, _EXPONENTS[1:, 0], _EXPONENTS[1:, 1]]
-    linear[:, 2:] -= moments[index] / 2 * sums[:, 0, 0][:, None]
-    return sums[:, 0, 0], linear
-
-
-def _picked(cube: NDArray[Any], index: IntArray) -> NDArray[Any]:
-    """Images of a cube; itself, not a copy, if that is all of them."""
-    return cube if index.size == len(cube) else cube[index]
-
-
 def lost_fractions(window: Window, center: Float, moments: Float, index: IntArray) -> tuple[Float, Float]:
     """Part of each weight (n,) that lies beyond the edge of the image, and part that lies on bad pixels of it."""
+    from ._gaussian_kernels import weighted_loss  # noqa: PLC0415 - loads the compiler
+
     if window.usable[index].all():
         return np.zeros(index.size), np.zeros(index.size)
-    weight, _, _ = gaussian_weights(window, center[index], moments[index])
-    total = weight.sum(axis=(1, 2))
-    edge = (weight * ~window.observed).sum(axis=(1, 2))
-    unusable = (weight * ~window.usable[index]).sum(axis=(1, 2))
+    weights = np.concatenate([center[index], moments[index]], axis=1)
+    usable = np.ascontiguousarray(window.usable)
+    total, edge, unusable = weighted_loss(usable, window.observed, _origin(window), weights, index).T
     return edge / total, (unusable - edge) / total
 
 
@@ -91,7 +56,7 @@ def propagate(
     index: IntArray,
     used: int,
     *,
-    noise: tuple[NoiseCorrelation | None, IntArray | None] = (None, None),
+    noise: NoiseCorrelation | None = None,
 ) -> tuple[Float, Float, NDArray[np.bool_]]:
     """Newton's step from a near solution, and the covariance that noise gives it.
 
@@ -105,8 +70,8 @@ def propagate(
         Which images.
     used : int
         2: only the centre is free; 5: the shape too.
-    noise : tuple of NoiseCorrelation or None, int array (N,) or None
-        Correlation of the noise of B bands (None: white), and the band, modulo B, of each image (None: 0, 1, …).
+    noise : NoiseCorrelation, optional
+        Correlation of the noise of B bands, which are those of the images modulo B; default: white.
 
     Returns
     -------
@@ -117,7 +82,9 @@ def propagate(
     singular : bool array (n,)
         J has no usable inverse.
     """
-    data, spread = (_round_grams if used == 2 else _grams)(window, center[index], moments[index], index, noise)
+    data, spread = _grams(
+        window, np.concatenate([center[index], moments[index]], axis=1), index, noise, 2 if used == 2 else 4
+    )
     q, s = _polynomials(moments[index])
     jacobian = q @ data @ s.swapaxes(1, 2) - data[:, :1, :1] * np.diag([1, 1, 0.5, 0.5, 0.5])
     scatter, residual = q @ spread @ q.swapaxes(1, 2), q @ data[:, :, 0, None]
@@ -129,30 +96,33 @@ def propagate(
     return step, covariance, ~good
 
 
-def _grams(window: Window, center: Float, moments: Float, index: IntArray, noise: _Noise) -> tuple[Float, Float]:
-    """Σ w D m_i m_j, and the covariance of Σ w n m_i, for the six monomials (n, 6, 6)."""
-    weight, dy, dx = gaussian_weights(window, center, moments)
-    both = np.empty((2, *weight.shape))
-    np.multiply(weight, _picked(window.flux, index), out=both[0])
-    np.multiply(weight * weight, _picked(window.noise, index), out=both[1])
-    data, spread = _gram(_monomial_sums(both, dy, dx, 4))
-    correlation, numbers = noise
-    if correlation is not None and correlation.lags:
-        band = (index if numbers is None else numbers[index]) % len(correlation.xi)
-        spread = spread + _correlated(weight * np.sqrt(_picked(window.noise, index)), dy, dx, band, correlation)
-    return data, spread
+def _grams(
+    window: Window, weights: Float, index: IntArray, noise: NoiseCorrelation | None, degree: int
+) -> tuple[Float, Float]:
+    """Σ w D m_i m_j, and the covariance of Σ w n m_i, for the six monomials (n, 6, 6); products up to ``degree``."""
+    from ._gaussian_kernels import weighted_monomials  # noqa: PLC0415 - loads the compiler
 
-
-def _round_grams(window: Window, center: Float, moments: Float, index: IntArray, noise: _Noise) -> tuple[Float, Float]:
-    """`_grams` of the first three monomials, all that a centre needs, by rows and columns if weights are round."""
-    if moments[:, 1].any() or (noise[0] is not None and noise[0].lags):
-        return _grams(window, center, moments, index, noise)
-    data, spread = np.zeros((2, len(index), 6, 6))
+    origin, (center, moments) = _origin(window), np.split(weights, [2], axis=1)
     # The square of a Gaussian is one of half the variance.
-    for out, images, shape in ((data, window.flux, moments), (spread, window.noise, moments / 2)):
-        sums = _separable_sums(window.box, center, shape, _picked(images, index))
-        out[:, :3, :3] = sums[:, _PRODUCTS[:3, :3, 0], _PRODUCTS[:3, :3, 1]]
+    squares = np.concatenate([center, moments / 2], axis=1)
+    data = _gram(weighted_monomials(np.ascontiguousarray(window.flux), origin, weights, index, degree))
+    spread = _gram(weighted_monomials(np.ascontiguousarray(window.noise), origin, squares, index, degree))
+    if noise is not None and noise.lags:
+        near = cropped(window, _around(center, moments))
+        weight, dy, dx = gaussian_weights(near, center, moments)
+        spread = spread + _correlated(weight * np.sqrt(near.noise[index]), dy, dx, index % len(noise.xi), noise)
     return data, spread
+
+
+def _origin(window: Window) -> Float:
+    return np.array(window.box.origin, dtype=np.float64)
+
+
+def _around(center: Float, moments: Float) -> Box:
+    """Pixels on which the square of a weight counts."""
+    reach = _SIGMAS * np.sqrt(moments[:, ::2].max(axis=0))
+    low, high = np.floor(center.min(axis=0) - reach), np.ceil(center.max(axis=0) + reach)
+    return Box.from_bounds(int(low[0]), int(high[0]) + 1, int(low[1]), int(high[1]) + 1)
 
 
 def _inverses(matrices: Float) -> tuple[Float, NDArray[np.bool_]]:
@@ -171,55 +141,17 @@ def _inverses(matrices: Float) -> tuple[Float, NDArray[np.bool_]]:
     return np.asarray(inverse if good.all() else np.where(good[:, None, None], inverse, 0.0), dtype=np.float64), good
 
 
-def gaussian_weights(
-    window: Window, center: Float, moments: Float, dtype: type[np.floating] = np.float64
-) -> tuple[Any, Any, Any]:
+def gaussian_weights(window: Window, center: Float, moments: Float) -> tuple[Float, Float, Float]:
     """Weights (n, h, w) and the offsets Δy (n, h), Δx (n, w) of the window's rows and columns."""
     (y0, x0), (height, width) = window.box.origin, window.box.shape
     dy = np.arange(y0, y0 + height) - center[:, :1]
     dx = np.arange(x0, x0 + width) - center[:, 1:]
     # M⁻¹ written out: the exponent is −½ (xx y² − 2 yx y x + yy x²) / det M.
     yy, yx, xx = (moments / (-2 * (moments[:, 0] * moments[:, 2] - moments[:, 1] ** 2))[:, None]).T[:, :, None]
-    across = (-2 * yx * dy).astype(dtype, copy=False)
-    dy, dx = dy.astype(dtype, copy=False), dx.astype(dtype, copy=False)
-    along_y, along_x = (xx * dy**2).astype(dtype, copy=False), (yy * dx**2).astype(dtype, copy=False)
-    if not yx.any():
-        return np.exp(along_y)[:, :, None] * np.exp(along_x)[:, None, :], dy, dx
-    exponent = across[:, :, None] * dx[:, None, :]
-    exponent += along_y[:, :, None]
-    exponent += along_x[:, None, :]
+    exponent = (-2 * yx * dy)[:, :, None] * dx[:, None, :]
+    exponent += (xx * dy**2)[:, :, None]
+    exponent += (yy * dx**2)[:, None, :]
     return np.exp(exponent, out=exponent), dy, dx
-
-
-def _separable_sums(box: Box, center: Float, moments: Float, images: Float) -> Float:
-    """Σ w images Δy^i Δx^j for i, j up to 2, where the axes of the weights are those of the image: (n, 3, 3)."""
-    sides = []
-    for axis, column in ((0, 0), (1, 2)):
-        delta = np.arange(box.shape[axis]) + (box.origin[axis] - center[:, axis, None])
-        square = delta * delta
-        profile = np.exp(square / (-2 * moments[:, column, None]))
-        side = np.empty((len(delta), 3, delta.shape[1]))
-        side[:, 0] = profile
-        np.multiply(profile, delta, out=side[:, 1])
-        np.multiply(profile, square, out=side[:, 2])
-        sides.append(side)
-    return np.asarray(sides[0] @ images @ sides[1].swapaxes(1, 2))
-
-
-def _monomial_sums(image: Float, dy: Float, dx: Float, degree: int) -> Float:
-    """Σ image Δy^i Δx^j of images (..., n, h, w) for i, j up to ``degree``: (..., n, degree + 1, degree + 1)."""
-    rows, columns = _powers(dy, degree), _powers(dx, degree)
-    return np.asarray(rows @ image @ columns.swapaxes(-1, -2))
-
-
-def _powers(delta: Float, degree: int) -> Float:
-    """Powers 0 … ``degree`` of offsets (n, h), in double precision: (n, degree + 1, h)."""
-    out = np.empty((len(delta), degree + 1, delta.shape[1]))
-    out[:, 0] = 1.0
-    out[:, 1] = delta
-    for power in range(2, degree + 1):
-        np.multiply(out[:, power - 1], out[:, 1], out=out[:, power])
-    return out
 
 
 def _correlated(amplitude: Float, dy: Float, dx: Float, band: IntArray, correlation: NoiseCorrelation) -> Float:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..apportion import ModelOverlap, model_overlap
 from ..geometry import Box, Image
 from ..models import FactorizedComponent, TemplateComponent
 from ._weights import gaussian_weights
@@ -23,25 +23,9 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-__all__ = ["ModelOverlap", "gaussian_blendedness", "model_overlaps", "model_space"]
+__all__ = ["gaussian_blendedness", "model_overlaps", "model_space"]
 
 _SIGMAS = 5.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ModelOverlap:
-    """1 − Σ m² / Σ m T of one source; 0 alone, close to 1 under brighter ones.
-
-    Parameters
-    ----------
-    bands : float64 array (B,)
-        Per band; NaN without model or flux.
-    joint : float
-        With sums over all bands.
-    """
-
-    bands: Float
-    joint: float
 
 
 def model_space(source: SourceModel, bands: int) -> Image | None:
@@ -71,8 +55,7 @@ def model_overlaps(parent: ParentModel, models: Sequence[Image | None]) -> tuple
     bands = len(parent.psfs)
     images = [m if m is not None else _template(s, bands) for s, m in zip(parent.sources, models, strict=True)]
     place = {source.id: k for k, source in enumerate(parent.sources)}
-    nothing = ModelOverlap(np.full(bands, np.nan), float("nan"))
-    out = [nothing] * len(images)
+    out = [ModelOverlap.unknown(bands)] * len(images)
     for blend in parent.blends:
         members = [place[source.id] for source in blend.sources]
         box = Box(parent.footprint.box.origin, (0, 0))
@@ -84,15 +67,8 @@ def model_overlaps(parent: ParentModel, models: Sequence[Image | None]) -> tuple
                 total[(slice(None), *images[k].box.slices_in(box))] += images[k].array
         for k in members:
             if not images[k].box.is_empty:
-                out[k] = _overlap(images[k].array, total[(slice(None), *images[k].box.slices_in(box))])
+                out[k] = model_overlap(images[k].array, total[(slice(None), *images[k].box.slices_in(box))])
     return tuple(out)
-
-
-def _overlap(model: NDArray[np.floating], total: Float) -> ModelOverlap:
-    square, product = (model**2).sum(axis=(1, 2)), (model * total).sum(axis=(1, 2))
-    bands = np.where(product > 0, 1 - square / np.where(product > 0, product, 1.0), np.nan)
-    whole = float(product.sum())
-    return ModelOverlap(bands, 1 - float(square.sum()) / whole if whole > 0 else float("nan"))
 
 
 def _template(source: SourceModel, bands: int) -> Image:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._weights import collect, lost_fractions, propagate
+from ._weights import lost_fractions, propagate
 from .flags import FlagReason, add_reason
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..geometry import BoolArray, IntArray
+    from ..geometry import IntArray
+    from ._gaussian_kernels import FitLimits
     from .config import MeasureConfig
     from .noise import NoiseCorrelation
     from .pixels import Window
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     Float = NDArray[np.float64]
 
 __all__ = ["GaussianFit", "adaptive_moments", "gaussian_centroid"]
-
-# Below this variance [px²] a Gaussian sampled at pixel centres no longer sums to its integral.
-_SMALLEST = 0.16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +83,7 @@ def gaussian_centroid(
         Its moments are those of the weights. A failed centroid is flagged and keeps its last place.
     """
     moments = np.stack([sigma**2, np.zeros_like(sigma), sigma**2], axis=1)
-    return _iterate(window, start, moments, config, (correlation, None), adapt=False)
+    return _iterate(window, start, moments, config, correlation, adapt=False)
 
 
 def adaptive_moments(
@@ -94,9 +92,6 @@ def adaptive_moments(
     sigma: NDArray[np.float64],
     config: MeasureConfig,
     correlation: NoiseCorrelation | None = None,
-    *,
-    numbers: IntArray | None = None,
-    begin: GaussianFit | None = None,
 ) -> GaussianFit:
     """Find adaptive moments: centre and shape of the best elliptical Gaussian weight, one per image.
 
@@ -111,11 +106,7 @@ def adaptive_moments(
     config : MeasureConfig
         Limits and iterations.
     correlation : NoiseCorrelation, optional
-        Of the noise of B bands; default: white.
-    numbers : int array (N,), optional
-        Band of each image, modulo B; default: 0, 1, …
-    begin : GaussianFit, optional
-        Where fits in a smaller window ended; those that did not fail go on from there.
+        Of the noise of B bands, which are those of the images modulo B; default: white.
 
     Returns
     -------
@@ -123,7 +114,7 @@ def adaptive_moments(
         Moments of the image as it is, PSF included. For a Gaussian object they are its covariance.
     """
     moments = np.stack([sigma**2, np.zeros_like(sigma), sigma**2], axis=1)
-    return _iterate(window, start, moments, config, (correlation, numbers), adapt=True, begin=begin)
+    return _iterate(window, start, moments, config, correlation, adapt=True)
 
 
 def _iterate(
@@ -131,31 +122,22 @@ def _iterate(
     start: tuple[float, float],
     moments: NDArray[np.float64],
     config: MeasureConfig,
-    noise: tuple[NoiseCorrelation | None, IntArray | None],
+    noise: NoiseCorrelation | None,
     *,
     adapt: bool,
-    begin: GaussianFit | None = None,
 ) -> GaussianFit:
+    from ._gaussian_kernels import iterate_fits  # noqa: PLC0415 - loads the compiler
+
     count = len(window.flux)
     center = np.tile(np.asarray(start, dtype=np.float64), (count, 1))
-    moments = moments.copy()
-    if begin is not None:
-        good = (begin.reasons == 0)[:, None]
-        center, moments = np.where(good, begin.center, center), np.where(good, begin.moments, moments)
     reasons = hopeless = _hopeless(window, center, moments)
     lead = np.arange(count) if window.same is None else window.same
-    running: BoolArray = np.asarray((reasons == 0) & (lead == np.arange(count)))
-    for _ in range(config.max_iterations):
-        index = np.flatnonzero(running)
-        if index.size == 0:
-            break
-        settled, trouble = _step(window, center, moments, index, adapt=adapt, tolerance=config.tolerance)
-        wandered = np.hypot(*(center - np.asarray(start)).T) > config.max_shift
-        reasons = add_reason(reasons, np.asarray(wandered), FlagReason.WANDERED)
-        reasons[index] |= trouble
-        running[index[settled]] = False
-        running[reasons != 0] = False
-    reasons = add_reason(reasons, running, FlagReason.NOT_CONVERGED)
+    index = np.flatnonzero((reasons == 0) & (lead == np.arange(count)))
+    origin = np.array(window.box.origin, dtype=np.float64)
+    limits = _limits(config, adapt=adapt)
+    weights = np.concatenate([center, moments], axis=1)
+    reasons[index] = iterate_fits(np.ascontiguousarray(window.flux), origin, weights, index, limits)
+    center, moments = weights[:, :2], weights[:, 2:]
     if window.same is not None:
         # Images that repeat another one have its solution, and errors of their own.
         lead = np.where(hopeless == 0, lead, np.arange(count))
@@ -164,72 +146,33 @@ def _iterate(
     return _finish(window, fit, config.max_lost_fraction, noise, adapt=adapt)
 
 
+def _limits(config: MeasureConfig, *, adapt: bool) -> FitLimits:
+    from ._gaussian_kernels import FitLimits  # noqa: PLC0415 - loads the compiler
+
+    return FitLimits(
+        config.max_iterations,
+        config.tolerance,
+        config.max_shift,
+        adapt,
+        int(FlagReason.NO_FLUX),
+        int(FlagReason.WANDERED),
+        int(FlagReason.NOT_CONVERGED),
+    )
+
+
 def _hopeless(window: Window, center: Float, moments: Float) -> IntArray:
     """Reasons not to start: no usable pixel under the window, or a start that is not a number."""
-    empty: BoolArray = np.logical_not(window.usable.any(axis=(1, 2)))
+    empty = np.logical_not(window.usable.any(axis=(1, 2)))
     reasons = add_reason(np.zeros(len(center), dtype=np.int64), empty, FlagReason.NO_USABLE_PIXELS)
     finite = np.isfinite(center).all(axis=1) & np.isfinite(moments).all(axis=1)
     return add_reason(reasons, np.logical_not(finite), FlagReason.NON_FINITE)
-
-
-def _step(
-    window: Window, center: Float, moments: Float, index: IntArray, *, adapt: bool, tolerance: float
-) -> tuple[BoolArray, IntArray]:
-    """One step of the images ``index``, exact for Gaussian objects of any width once the centre is close.
-
-    With ⟨⟩ the means under the weight, the centre goes by ⟨Δ⟩ / (1 − ⟨Δ²⟩ / M) along each axis, which is Newton's step,
-    and M becomes (⟨ΔΔᵀ⟩⁻¹ − M⁻¹)⁻¹. Where that is far from M, it becomes 2 ⟨ΔΔᵀ⟩ instead, which is slow but safe.
-
-    ``center`` (N, 2) and ``moments`` (N, 3) are changed in place; returned is which of ``index`` have settled, and
-    reasons why they failed.
-    """
-    flux, residual = collect(window, center, moments, index)
-    positive: BoolArray = np.asarray(flux > 0)
-    mean = np.where(positive[:, None], residual / np.where(positive, flux, 1.0)[:, None], 0.0)
-    old = moments[index]
-    size = np.sqrt((old[:, 0] + old[:, 2]) / 2)
-    second = mean[:, 2:] + old / 2
-    # Between those of a point and of something three times as wide as the weight.
-    remainder = np.clip(1 - second[:, ::2] / old[:, ::2], 0.25, 1.0)
-    step = np.clip(mean[:, :2] / remainder, -size[:, None], size[:, None])
-    change = np.abs(step).max(axis=1) / size
-    center[index] += step
-    reasons = np.where(positive, 0, int(FlagReason.NO_FLUX))
-    if adapt:
-        new = np.where(positive[:, None], _deconvolved(second, old), old)
-        moments[index] = new
-        change = np.maximum(change, np.abs(new - old).max(axis=1) / size**2)
-        reasons |= np.where(positive & ~_sensible(new, window), int(FlagReason.NOT_CONVERGED), 0)
-    return np.asarray(change < tolerance), reasons
-
-
-def _deconvolved(second: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Moments (N, 3) of what has the moments ``second`` under ``weight``, if it is Gaussian; else a damped step."""
-    (yy, yx, xx), (a, b, c) = second.T, weight.T
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        det, norm = yy * xx - yx**2, a * c - b**2
-        # Elements of the difference of the inverses.
-        p, q, r = xx / det - c / norm, -(yx / det - b / norm), yy / det - a / norm
-        inverse = p * r - q**2
-        exact = np.stack([r / inverse, -q / inverse, p / inverse], axis=1)
-        growth = (exact[:, 0] + exact[:, 2]) / (a + c)
-        usable = (det > 0) & (p > 0) & (inverse > 0) & (growth > 0.5) & (growth < 2)
-    return np.where(usable[:, None] & np.isfinite(exact), exact, 2 * second)
-
-
-def _sensible(moments: NDArray[np.float64], window: Window) -> BoolArray:
-    """Whether the weights (N, 3) are between a pixel and the window in size along both axes."""
-    yy, yx, xx = moments.T
-    mean, half_difference = (yy + xx) / 2, np.hypot((yy - xx) / 2, yx)
-    largest = (min(window.box.shape) / 4) ** 2
-    return np.asarray((mean - half_difference > _SMALLEST) & (mean + half_difference < largest))
 
 
 def _finish(
     window: Window,
     fit: GaussianFit,
     max_lost: float,
-    noise: tuple[NoiseCorrelation | None, IntArray | None],
+    noise: NoiseCorrelation | None,
     *,
     adapt: bool,
 ) -> GaussianFit:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..apportion import Apportioned, Child, render_templates
+from ..apportion import Apportioned, Child, ModelOverlap, render_templates
 from ..geometry import Box, Footprint, Image, Peak
 from ..models import BlendModel, ParentModel, SourceModel, model_flux
-from .blendedness import ModelOverlap, model_overlaps, model_space
+from .blendedness import model_overlaps, model_space
 from .object_fluxes import ChildFluxes
 from .one_object import ObjectJob, Target
 from .shapes import PsfShapes

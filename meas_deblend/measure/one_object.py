@@ -86,8 +86,7 @@ class ObjectJob:
         deconvolved = None if model is None else np.asarray(model.project(box).array, np.float64)
         at = target.center if np.isfinite(target.center).all() else (0.0, 0.0)
         observed = parent.psfs.observed(*at)
-        stamp = parent.parent.model_psf
-        sharp = observed if stamp is None else parent.psfs.model(stamp)
+        sharp = parent.psfs.model(parent.parent.model_psf)
         same = _same(parent.parent.sources[child], len(own.flux))
         return cls(parent, child, target, whole, own, (convolved, deconvolved), same, (observed, observed, sharp))
 

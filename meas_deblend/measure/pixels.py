@@ -126,13 +126,6 @@ class Window:
     observed: BoolArray
     same: NDArray[np.int64] | None = None
 
-    @cached_property
-    def single(self) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Flux in single precision, in units of each image's largest absolute value, and that value (B,)."""
-        largest = np.abs(self.flux).max(axis=(1, 2), initial=0.0)
-        unit = np.where(np.isfinite(largest) & (largest > 0), largest, 1.0)
-        return (self.flux / unit[:, None, None]).astype(np.float32), unit
-
 
 def cropped(window: Window, box: Box) -> Window:
     """Part of a window."""

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import ndtr
 
-from ..geometry import Box
 from ..image import ImagePsf
 from .child import CentroidSet, ShapeSet, centroid_set, psf_shape, shape_set
 from .ellipses import Ellipse
-from .moments import GaussianFit, adaptive_moments, gaussian_centroid
-from .pixels import Window, cropped
+from .moments import adaptive_moments, gaussian_centroid
+from .pixels import Window
 from .values import Sizes
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ __all__ = ["PsfShapes", "band_centroids", "band_shapes", "common_ellipse", "size
 
 # PSFs change little over as many pixels.
 _CELL = 256
-# Out to as many σ a Gaussian weight is followed.
-_SIGMAS = 5.5
 
 
 class PsfShapes:
@@ -66,8 +63,10 @@ class PsfShapes:
             self._sharp[key] = ImagePsf(np.asarray(stamp, dtype=np.float64))
         return self._sharp[key]
 
-    def model(self, stamp: FloatArray) -> ShapeSet:
-        """Moments of a model PSF, repeated for B bands."""
+    def model(self, stamp: FloatArray | None) -> ShapeSet:
+        """Moments of a model PSF, repeated for B bands; NaN without one, as for models that are templates."""
+        if stamp is None:
+            return psf_shape([None] * len(self._psfs), (0.0, 0.0), self._config)
         key = stamp.tobytes()
         if key not in self._models:
             alone = psf_shape([self.sharp(stamp)], (0.0, 0.0), _for_model_psf(self._config))
@@ -115,58 +114,10 @@ def band_centroids(
 def band_shapes(
     window: Window, start: tuple[float, float], sigma: Float, config: MeasureConfig, noise: NoiseCorrelation
 ) -> list[ShapeSet]:
-    """Adaptive moments of all images of a stacked window, one set per flavour.
-
-    They are first sought in a window of the PSF's size, which is enough for most; those that do not fit are sought
-    again, in windows that grow.
-    """
-    middle = Box((round(start[0]), round(start[1])), (1, 1)) if np.isfinite(start).all() else Box((0, 0), (1, 1))
-    wanted, largest = np.arange(len(sigma)), float(sigma.max())
-    fit: GaussianFit | None = None
-    for sigmas in (7.5, 11.0, 18.0, np.inf):
-        box = window.box if np.isinf(sigmas) else window.box & middle.grow(int(np.ceil(sigmas * largest)))
-        begin = None if fit is None else _some(fit, wanted)
-        images = _images(cropped(window, box), wanted)
-        part = adaptive_moments(images, start, sigma[wanted], config, noise, numbers=wanted, begin=begin)
-        fit = part if fit is None else _replaced(fit, part, wanted)
-        if box == window.box:
-            break
-        wanted = wanted[~(_SIGMAS * _longest(part.moments) <= sigmas * largest) | (part.reasons != 0)]
-        if not wanted.size:
-            break
-    found = shape_set(fit) if fit is not None else ShapeSet(np.zeros((0, 3)), np.zeros((0, 3)), wanted)
+    """Adaptive moments of all images of a stacked window, one set per flavour."""
+    found = shape_set(adaptive_moments(window, start, sigma, config, noise))
     parts = np.split(np.arange(len(sigma)), len(sigma) // len(noise.xi))
     return [ShapeSet(found.moments[k], found.errors[k], found.reasons[k]) for k in parts]
-
-
-def _longest(moments: Float) -> Float:
-    """Longest axis of moments (N, 3) [px]."""
-    yy, yx, xx = moments.T
-    return np.asarray(np.sqrt(np.maximum((yy + xx) / 2 + np.hypot((yy - xx) / 2, yx), 0.0)))
-
-
-def _images(window: Window, index: NDArray[np.int64]) -> Window:
-    """Return some images of a window."""
-    same = None
-    if window.same is not None:
-        place = {int(k): n for n, k in enumerate(index)}
-        same = np.array([place.get(int(window.same[k]), n) for n, k in enumerate(index)])
-    planes = (window.flux[index], window.noise[index], window.usable[index])
-    return Window(window.box, *planes, window.observed, same)
-
-
-def _some(fit: GaussianFit, index: NDArray[np.int64]) -> GaussianFit:
-    """Return the fits of some images."""
-    return GaussianFit(fit.center[index], fit.moments[index], fit.covariance[index], fit.reasons[index])
-
-
-def _replaced(fit: GaussianFit, part: GaussianFit, index: NDArray[np.int64]) -> GaussianFit:
-    """Put the fits of the images ``index`` in the place of earlier ones."""
-    fields = {}
-    for name in ("center", "moments", "covariance", "reasons"):
-        fields[name] = getattr(fit, name).copy()
-        fields[name][index] = getattr(part, name)
-    return GaussianFit(**fields)
 
 
 def common_ellipse(shape: ShapeSet, psf: ShapeSet, largest: float) -> Ellipse | None:

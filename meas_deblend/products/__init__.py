@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .json_store import models_from_json, models_to_json
     from .merge import merge_models
     from .metadata import StoreMetadata
+    from .packed import PackedRows, pack_rows, unpack_rows
     from .run_record import RunInput, RunRecord, file_sha256, read_run_record, write_run_record
     from .store import ModelStore, write_models
     from .store_page import store_markdown
@@ -40,6 +41,7 @@ __all__ = [
     "ModelDataset",
     "ModelSource",
     "ModelStore",
+    "PackedRows",
     "PatchId",
     "Reason",
     "RunInput",
@@ -60,11 +62,13 @@ __all__ = [
     "models_to_json",
     "open_models",
     "pack_id",
+    "pack_rows",
     "read_run_record",
     "read_table",
     "store_markdown",
     "to_table",
     "unpack_id",
+    "unpack_rows",
     "write_models",
     "write_run_record",
     "write_table",
@@ -79,6 +83,9 @@ _LAZY = {
     "arrow_schema": "tables",
     "file_sha256": "run_record",
     "merge_models": "merge",
+    "PackedRows": "packed",
+    "pack_rows": "packed",
+    "unpack_rows": "packed",
     "models_from_json": "json_store",
     "models_to_json": "json_store",
     "open_models": "dataset",

@@ -10,6 +10,7 @@ from .columns import Column
 __all__ = ["FORCED_COLUMNS", "MODEL_FLAGS", "OBJECT_COLUMNS", "outcome_columns"]
 
 _NEW = "1.2.0"
+_NEWEST = "1.3.0"
 
 
 def outcome_columns(parent: str, blend: str, rung: str) -> tuple[Column, ...]:
@@ -72,6 +73,14 @@ _TREE = (
     Column("deblend_peak_center_y", "int32", "pix", "Row of the detected peak.", "detect"),
     Column("deblend_peakId", "int32", "", "Number of the peak in the parent's list.", "detect"),
     Column("deblend_parentNPeaks", "int32", "", "Peaks in the parent; 1 if isolated.", "detect"),
+    Column(
+        "deblend_parentNChild",
+        "int32",
+        "",
+        "Objects whose parent is the same, itself included; 0 if isolated.",
+        "persist",
+        since=_NEWEST,
+    ),
     Column("deblend_blendId", "int64", "", "Identifier of the blend that it was fitted in.", "persist"),
     Column(
         "deblend_blendNChild",
@@ -82,6 +91,39 @@ _TREE = (
     ),
     Column("deblend_nComponents", "int32", "", "Components of its model.", "persist"),
 )
+
+
+def _scores(name: str, over: str) -> tuple[Column, ...]:
+    """Columns of the residual on an object's pixels and its standard deviation."""
+    return (
+        Column(
+            name,
+            "float32",
+            "",
+            f"Mean of (data − joint model)² / variance over its {over}, each weighted by its share: 1 for a right "
+            "model, less where the model follows the noise.",
+            "apportion",
+            nullable=True,
+            since=_NEWEST,
+        ),
+        Column(
+            f"{name}Err",
+            "float32",
+            "",
+            f"Standard deviation of {name} if the model is right, for noise correlated as on the sky.",
+            "apportion",
+            nullable=True,
+            since=_NEWEST,
+        ),
+    )
+
+
+def _overlap(name: str, unit: str, meaning: str) -> Column:
+    others = (
+        "T − m being what the models of its blend hold where its own, m, is above 0 in any band, before convolution"
+    )
+    return Column(name, "float32", unit, f"{meaning}, {others}.", "measure", nullable=True, since=_NEWEST)
+
 
 _OUTCOME = (
     *outcome_columns("its parent", "its blend", "Rung of the ladder on which its model was made"),
@@ -114,6 +156,23 @@ _OUTCOME = (
         "apportion",
         nullable=True,
     ),
+    Column(
+        "deblend_nBands",
+        "int32",
+        "",
+        "Bands in which its blend has a model: those that were used, with a PSF and usable pixels in the blend.",
+        "persist",
+        since=_NEWEST,
+    ),
+    Column(
+        "deblend_edgePixels",
+        "bool",
+        "",
+        "Some of its pixels lie at the edge of the image, or have the mask plane EDGE set in any band.",
+        "apportion",
+        since=_NEWEST,
+    ),
+    *_scores("deblend_residualScore", "usable pixels and bands"),
 )
 
 MODEL_FLAGS = (
@@ -142,6 +201,7 @@ MODEL_FLAGS = (
         "single_band",
         since="1.1.0",
     ),
+    Column("merge_peak_sky", "bool", "", "It is a sky object: nothing was detected there.", "detect", since="1.3.0"),
 )
 
 _POINT_SOURCE = (
@@ -196,6 +256,50 @@ _BANDS = (
         "measure",
         nullable=True,
     ),
+    Column(
+        "{band}_deblend_dataCoverage",
+        "float32",
+        "",
+        "Fraction of its pixels that have data in {band}, usable or not: without the mask plane NO_DATA, with a "
+        "finite value and a variance above 0; 0 if it has no pixels.",
+        "apportion",
+        since=_NEWEST,
+    ),
+    Column(
+        "{band}_deblend_instFlux",
+        "float64",
+        "image",
+        "Sum of the pixels that it received in {band}: its part of what its parent's ledger gives to the children.",
+        "apportion",
+        since=_NEWEST,
+    ),
+    Column(
+        "{band}_deblend_peak_instFlux",
+        "float64",
+        "image",
+        "What it received of the pixel of its peak in {band}; NaN if that is nothing.",
+        "apportion",
+        nullable=True,
+        since=_NEWEST,
+    ),
+)
+
+_CONTAMINATION = (
+    _overlap("{band}_deblend_maxOverlap", "flux", "Largest T − m of a pixel in {band}"),
+    _overlap("{band}_deblend_fluxOverlap", "flux", "Σ (T − m) in {band}"),
+    _overlap(
+        "{band}_deblend_fluxOverlapFraction", "", "Σ (T − m) / Σ m in {band}, 0 if it has a model but no flux there"
+    ),
+    Column(
+        "{band}_deblend_chi2",
+        "float32",
+        "",
+        "Mean of (data − joint model)² / variance over the usable pixels of {band} where it is itself above 0.",
+        "apportion",
+        nullable=True,
+        since=_NEWEST,
+    ),
+    *_scores("{band}_deblend_residualScore", "usable pixels in {band}"),
 )
 
 OBJECT_COLUMNS: tuple[Column, ...] = (
@@ -205,6 +309,7 @@ OBJECT_COLUMNS: tuple[Column, ...] = (
     *MODEL_FLAGS,
     *_POINT_SOURCE,
     *_BANDS,
+    *_CONTAMINATION,
     *BAND_MEASUREMENTS,
     *OBJECT_MEASUREMENTS,
 )

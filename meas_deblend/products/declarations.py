@@ -12,6 +12,8 @@ from .vocabulary import REASON_FLAGS, REASONS
 
 __all__ = ["OBJECT_FLAGS", "TABLES"]
 
+_NEW = "1.3.0"
+
 _PARENTS = TableDeclaration(
     name="parents",
     meaning="One row per detected parent, isolated ones included, whatever became of it.",
@@ -48,9 +50,16 @@ _PARENTS = TableDeclaration(
             "persist",
         ),
         Column("deblend_nComponents", "int32", "", "Model components of all its sources.", "persist"),
-        *outcome_columns("the parent", "the parent, or one of its blends,", "Lowest rung of the models of its objects"),
+        *outcome_columns("the parent", "the parent or one of its blends", "Lowest rung of the models of its objects"),
         *(
-            Column(flag, "bool", "", f"The reason is {reason}. {REASONS[reason].meaning}", "persist", since="1.1.0")
+            Column(
+                flag,
+                "bool",
+                "",
+                f"The reason is {reason}. {REASONS[reason].meaning}",
+                "persist",
+                since="1.3.0" if reason == "pseudo" else "1.1.0",
+            )
             for flag, reason in REASON_FLAGS.items()
         ),
         Column("deblend_message", "string", "", "Details of the reason, for people.", "persist"),
@@ -79,6 +88,15 @@ _PARENTS = TableDeclaration(
             "apportion",
             nullable=True,
         ),
+        Column(
+            "{band}_deblend_chi2",
+            "float32",
+            "",
+            "Mean of (data − model)² / variance over the usable pixels of {band} where any source is above 0.",
+            "apportion",
+            nullable=True,
+            since=_NEW,
+        ),
     ),
 )
 
@@ -101,6 +119,51 @@ _LEDGER = TableDeclaration(
             "apportion",
         ),
         Column("not_finite", "int32", "pix", "Pixels of the footprint without a finite value.", "apportion"),
+    ),
+)
+
+_PATCH_LEDGER = TableDeclaration(
+    name="patch_ledger",
+    meaning="One row per band: image = parents + isolated + sky + masked over the whole image.",
+    key=("band",),
+    columns=(
+        Column("band", "string", "", "Band.", "measure", since=_NEW),
+        Column("image", "float64", "image", "Sum of the finite pixels of the image.", "measure", since=_NEW),
+        Column(
+            "parents",
+            "float64",
+            "image",
+            "Sum of the usable pixels of parents with several peaks: what their children received and what no child "
+            "claims.",
+            "measure",
+            since=_NEW,
+        ),
+        Column(
+            "isolated",
+            "float64",
+            "image",
+            "Sum of the usable pixels of parents with one peak.",
+            "measure",
+            since=_NEW,
+        ),
+        Column("sky", "float64", "image", "Sum of the usable pixels outside all parents.", "measure", since=_NEW),
+        Column(
+            "masked",
+            "float64",
+            "image",
+            "Sum of finite pixels that carry no usable flux, wherever they lie.",
+            "measure",
+            since=_NEW,
+        ),
+        Column(
+            "absolute",
+            "float64",
+            "image",
+            "Sum of the absolute values of the finite pixels: what an imbalance is judged by.",
+            "measure",
+            since=_NEW,
+        ),
+        Column("not_finite", "int32", "pix", "Pixels of the image without a finite value.", "measure", since=_NEW),
     ),
 )
 
@@ -194,7 +257,7 @@ _NOISE = TableDeclaration(
 )
 
 TABLES: dict[str, TableDeclaration] = {
-    table.name: table for table in (_OBJECTS, _PARENTS, _LEDGER, _TIMINGS, _FORCED, _COVARIANCE, _NOISE)
+    table.name: table for table in (_OBJECTS, _PARENTS, _LEDGER, _PATCH_LEDGER, _TIMINGS, _FORCED, _COVARIANCE, _NOISE)
 }
 
 OBJECT_FLAGS: frozenset[str] = frozenset(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from ..exceptions import CorruptModelError, InputError, ModelError
 from ._arrays import COMPACT_ERROR, read_pixels
 from ._cache import SizedCache
+from ._footer import Footer, footer_metadata, read_footer
 from ._guard import check_group
 from ._index import INDEX_KEY, read_index, scanned_index
 from ._migrations import READABLE_STORES, migrated_psf
@@ -128,7 +129,10 @@ class ModelStore:
         try:
             # The file stays open, so that a store that is written anew beneath does not change what this one reads.
             self._stream = pa.OSFile(str(self.path))
-            self._file = pq.ParquetFile(self._stream, page_checksum_verification=True)
+            self._footer = read_footer(self._stream)
+            self._file = pq.ParquetFile(
+                self._stream, metadata=footer_metadata(self._footer), page_checksum_verification=True
+            )
             about = check_header(self._file.schema_arrow.metadata, STORE_TYPE, READABLE_STORES, str(self.path))
             self._version: str = about["version"]
             self._check_columns()
@@ -136,7 +140,7 @@ class ModelStore:
         except DAMAGE as error:
             raise CorruptModelError(f"{self.path} is damaged or is not a Parquet file: {error}") from error
         except CorruptModelError as error:
-            raise CorruptModelError(f"{self.path} is damaged: {error}") from error
+            raise CorruptModelError(f"{self.path} is damaged or is not a Parquet file: {error}") from error
         self.metadata = StoreMetadata.from_dict(about, str(self.path))
         self._checked: set[int] = set()
         self._rows = SizedCache(self._read_parents, _CACHED_BYTES)
@@ -245,17 +249,24 @@ class ModelStore:
             raise CorruptModelError(f"its columns are not those of version {self._version}")
         self._parent_columns = tuple(name for name in schema.names if name not in _PSF_ONLY)
 
+    @cached_property
+    def _columns(self) -> Footer:
+        columns = Footer.parse(self._footer)
+        if len(columns.groups) != self._file.num_row_groups:
+            raise CorruptModelError("its footer is ambiguous")
+        return columns
+
     def _read_index(self) -> StoreIndex:
         text = self._file.metadata.metadata.get(INDEX_KEY.encode())
         if text is None:
             for group in range(self._file.num_row_groups):
-                check_group(self._file, group, self._stream)
+                check_group(self._columns.places(group), group, self._stream)
             return scanned_index(self._file)
         return read_index(text, self._file, self.path.stat().st_size)
 
     def _read_group(self, group: int, columns: tuple[str, ...] | None = None) -> pa.Table:
         if group not in self._checked:
-            check_group(self._file, group, self._stream)
+            check_group(self._columns.places(group), group, self._stream)
             self._checked.add(group)
         return self._file.read_row_group(group, columns=columns and list(columns), use_threads=False)
 

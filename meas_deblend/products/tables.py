@@ -68,7 +68,8 @@ def to_table(name: str, columns: Mapping[str, Any], layout: CatalogLayout, versi
         If the columns are not those that are declared (`check_table`).
     """
     typed = typed_columns(name, columns, layout, version)
-    table = Table({key: _plain_strings(values) for key, values in typed.items()})
+    # The columns are copies already; another one of a patch's hundreds of columns costs as much as its images.
+    table = Table({key: _plain_strings(values) for key, values in typed.items()}, copy=False)
     for column in declaration(name).unfold(layout, version):
         table[column.name].description = column.meaning
         if column.unit:

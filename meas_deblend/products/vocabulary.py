@@ -38,9 +38,11 @@ _REASONS = (
     Reason("masked", "skipped", "More of its pixels are masked than the limit allows, in at least one band."),
     Reason("no_data", "skipped", "It has no usable pixel in any band."),
     Reason("no_psf", "skipped", "No band has a usable PSF at its position."),
-    Reason("not_selected", "skipped", "The settings restrict deblending to a few parents, to test a pipeline quickly."),
+    Reason("not_selected", "skipped", "Only other parents were to be deblended, by --only, --bbox or a setting."),
     Reason("timeout", "failed", "A fit hung: the clock ended it, long after the time that was predicted."),
+    Reason("pseudo", "skipped", "It is a sky object: nothing was detected there, so there is nothing to deblend."),
     Reason("fit_failed", "failed", "The joint fit of a blend raised an error or gave values that are not finite."),
+    Reason("worker_died", "failed", "The process that deblended it was ended from outside, twice: memory ran out."),
     Reason("template_failed", "failed", "Templates could not be made, for all peaks or for some."),
 )
 
@@ -61,6 +63,7 @@ REASON_FLAGS: dict[str, str] = {
     "deblend_tooManyPeaks": "too_many_peaks",
     "deblend_parentTooBig": "parent_too_big",
     "deblend_masked": "masked",
+    "deblend_isPseudo": "pseudo",
 }
 """Flags of a parent that say what its reason says, under the names that Rubin's tables have for them."""
 

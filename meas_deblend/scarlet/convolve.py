@@ -10,6 +10,7 @@ from scipy import fft
 
 from ..geometry import Box, FloatArray
 from .kernels import ComplexArray, Kernels, conjugate_transform, kernel_transform
+from .row_filter import filter_rows, spread_rows
 
 __all__ = ["Convolver", "central_values", "filter_cube", "full_convolution", "local_convolution"]
 
@@ -64,16 +65,14 @@ class Convolver:
 def filter_cube(cube: FloatArray, transform: ComplexArray, lengths: tuple[int, int]) -> FloatArray:
     """Multiply the transform of ``cube`` (band, y, x), zero-padded to ``lengths``, and come back to its shape.
 
-    Rows and columns are transformed one axis at a time, so that padding rows cost nothing.
+    A cube of one image stands for all bands.
     """
     ny, nx = cube.shape[-2:]
-    rows = fft.rfft(cube, n=lengths[1], axis=-1)
-    plane = fft.fft(rows, n=lengths[0], axis=-2, overwrite_x=True)
-    # One image may stand for all bands.
-    plane = np.multiply(plane, transform, out=plane if len(plane) == len(transform) else None)
-    rows = fft.ifft(plane, axis=-2, overwrite_x=True)[..., :ny, :]
-    out: FloatArray = fft.irfft(rows, n=lengths[1], axis=-1)[..., :nx]
-    return np.ascontiguousarray(out)
+    padded = np.zeros((len(cube), ny, lengths[1]), dtype=cube.dtype)
+    padded[:, :, :nx] = cube
+    is_cube = len(cube) == len(transform)
+    out = filter_rows(padded, transform) if is_cube else spread_rows(padded[0], 0, ny, transform)
+    return np.ascontiguousarray(out[:, :, :nx])
 
 
 def full_convolution(images: FloatArray, kernels: Kernels) -> FloatArray:
@@ -118,11 +117,8 @@ def local_convolution(image: FloatArray, box: Box, target: Box, kernels: Kernels
     transform = kernel_transform(kernels, (lengths[0], lengths[1]), (reach[0], reach[1]))
     rows = np.zeros((box.shape[0], lengths[1]), dtype=image.dtype)
     rows[:, first[1] : first[1] + box.shape[1]] = image
-    spectrum = np.zeros(transform.shape[1:], dtype=transform.dtype)
-    spectrum[first[0] : first[0] + box.shape[0]] = fft.rfft(rows)
-    plane = transform * fft.fft(spectrum, axis=0, overwrite_x=True)
-    part = fft.ifft(plane, axis=1, overwrite_x=True)[:, : target.shape[0]]
-    return np.ascontiguousarray(fft.irfft(part, n=lengths[1])[:, :, : target.shape[1]])
+    whole = spread_rows(rows, first[0], target.shape[0], transform)
+    return np.ascontiguousarray(whole[:, :, : target.shape[1]])
 
 
 def _coarse_length(n: int) -> int:

@@ -116,10 +116,10 @@ def _deconvolve_band(
         residual = convolver.render(model)
         np.subtract(data, residual, out=residual)
         residual *= measured
-        # Row by row: a plane in double precision would be as large as all others together.
-        loss.append(-0.5 * sum(float(np.sum(np.square(row, dtype=np.float64))) for row in residual[0]))
+        # Summed in double precision piece by piece: such a plane would be as large as all others together.
+        loss.append(-0.5 * float(np.einsum("byx,byx->", residual, residual, dtype=np.float64)))
         model += step * convolver.adjoint(residual, mask)
-        model[~(np.isfinite(model) & (model > 0))] = 0
+        np.copyto(model, 0, where=~(np.isfinite(model) & (model > 0)))
         if mask is not None:
             model *= mask
         if n > 0 and loss[-1] < loss[-2]:

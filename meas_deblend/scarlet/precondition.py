@@ -22,9 +22,6 @@ __all__ = ["approach"]
 WINDOW = 5
 """Iterations over which the gain is judged."""
 
-FAINT, FAINTEST = 0.3, 1e-6
-"""Most and least of its maximum that counts as the faintest light of a morphology."""
-
 DAMPING = 0.5
 """Fraction of a step of the spectra that is taken: the morphologies are stepped along the same residual."""
 
@@ -131,17 +128,10 @@ class _Work:
         origin = np.array(self.box.origin, dtype=np.int64)
         values = (pool.morphs[0], before, *out)
         layout = (pool.boxes, pool.starts)
-        draw_ahead(self.planes, origin, layout, pool.spectra[0], values, (momentum, self._faintest(pool)))
+        draw_ahead(self.planes, origin, layout, pool.spectra[0], values, (momentum, pool.levels[0]))
         rendered = filter_rows(self.view.cube, self.view.transform)
         value = weigh_rows(rendered, self.view.images, self.view.weights)
         return value, filter_rows(rendered, self.inverse)
-
-    def _faintest(self, pool: Pool) -> FloatArray:
-        """Morphology (n,) of each component that is as bright as the noise in the band where it is brightest."""
-        with np.errstate(over="ignore"):
-            level = (pool.levels[0] / pool.spectra[0]).min(axis=1)
-        faintest: FloatArray = np.clip(level, FAINTEST, FAINT).astype(pool.morphs.dtype)
-        return faintest
 
     def step(self, pool: Pool, residual: FloatArray, out: tuple[FloatArray, FloatArray, FloatArray]) -> float:
         """Step from the extrapolated point by the claims into the last of ``out``; see `advance`."""

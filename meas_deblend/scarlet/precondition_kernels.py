@@ -16,6 +16,19 @@ FARTHEST = 10.0
 """Longest step of a pixel, in units of the morphology's maximum: a component without light would have infinite ones."""
 
 
+FAINT, FAINTEST = 0.3, 1e-6
+"""Most and least of its maximum that counts as the faintest light of a morphology."""
+
+
+@jit
+def _faintest(spectrum: FloatArray, noise: FloatArray) -> np.floating:
+    """Morphology of a component that is as bright as the noise in the band where it is brightest."""
+    least = spectrum.dtype.type(FAINT)
+    for b in range(len(spectrum)):
+        least = min(least, noise[b] / spectrum[b])
+    return max(least, spectrum.dtype.type(FAINTEST))
+
+
 @jit
 def draw_ahead(
     planes: tuple[FloatArray, FloatArray, FloatArray],
@@ -37,20 +50,20 @@ def draw_ahead(
     spectra : array (n, band)
     values : four arrays (size,)
         Present and previous morphologies; the extrapolated ones and the claims are written.
-    ahead_by : float and array (n,)
-        Part of the last change by which to go on; and the faintest light of each morphology: a component claims a
-        pixel by the square root of its morphology there, which is at least that.
+    ahead_by : float and array (band,)
+        Part of the last change by which to go on; and the noise: a component claims a pixel by the square root of its
+        morphology there, at least of one as bright as the noise in the band where it is brightest.
     """
     cube, cover, total = planes
     boxes, starts = layout
     now, before, ahead, claim = values
     beta, nothing = now.dtype.type(ahead_by[0]), now.dtype.type(0)
-    faintest = ahead_by[1]
     cube[:] = 0
     cover[:] = 0
     total[:] = 0
     for k in range(len(boxes)):
         y0, x0, h, w = boxes[k, 0] - origin[0], boxes[k, 1] - origin[1], boxes[k, 2], boxes[k, 3]
+        faintest = _faintest(spectra[k], ahead_by[1])
         for y in range(h):
             first = starts[k] + y * w
             line, last, new = now[first : first + w], before[first : first + w], ahead[first : first + w]
@@ -60,7 +73,7 @@ def draw_ahead(
                 value = line[x] + beta * (line[x] - last[x])
                 new[x] = value
                 part[x] += value
-                mine[x] = np.sqrt(max(value, nothing) + faintest[k])
+                mine[x] = np.sqrt(max(value, nothing) + faintest)
             for b in range(cube.shape[0]):
                 a = spectra[k, b]
                 model, reach = cube[b, y0 + y][x0 : x0 + w], cover[b, y0 + y][x0 : x0 + w]

@@ -7,10 +7,8 @@ from typing import Literal
 
 import numpy as np
 from scipy import linalg, optimize
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
-from ..geometry import Box, FloatArray, IntArray
+from ..geometry import BoolArray, Box, FloatArray, IntArray
 from ._jit import jit
 from .observation import Observation
 from .render import MorphRenderer
@@ -62,7 +60,7 @@ def solve_spectra(
     solve = _nonnegative if method == "nonnegative" else _clipped
     spectra = np.zeros((len(shapes), bands))
     # Morphologies that nothing connects are solved for apart: cost grows with the largest group, not with the frame.
-    _, group = connected_components(csr_array(np.any(gram != 0, axis=0)), directed=False)
+    group = connected(np.any(gram != 0, axis=0))
     for k in range(int(group.max()) + 1):
         members = np.flatnonzero(group == k)
         spectra[members] = solve(gram[:, members[:, None], members], moment[:, members]).T
@@ -75,14 +73,14 @@ def _normal_equations(
     """Matrices (band, source, source) and right-hand sides (band, source), in double precision."""
     n, bands = len(rendered), len(images)
     gram, moment = np.zeros((bands, n, n)), np.zeros((bands, n))
-    corners = [np.array([*box.origin, *box.stop], dtype=np.int64) for box, _ in rendered]
-    for k, (box, cube) in enumerate(rendered):
+    corners = np.array([(*box.origin, *box.stop) for box, _ in rendered], dtype=np.int64)
+    for k, (_, cube) in enumerate(rendered):
         weighted = np.empty(cube.shape, dtype=np.float64)
         weigh(cube, corners[k], weights, images, weighted, moment[:, k])
-        for j in range(k + 1):
-            if not (box & rendered[j][0]).is_empty:
-                add_products(weighted, corners[k], rendered[j][1], corners[j], gram[:, k, j])
-                gram[:, j, k] = gram[:, k, j]
+        first, stop = np.maximum(corners[k, :2], corners[: k + 1, :2]), np.minimum(corners[k, 2:], corners[: k + 1, 2:])
+        for j in np.flatnonzero((first < stop).all(axis=1)).tolist():
+            add_products(weighted, corners[k], rendered[j][1], corners[j], gram[:, k, j])
+            gram[:, j, k] = gram[:, k, j]
     return gram, moment
 
 
@@ -130,6 +128,31 @@ def add_products(weighted: FloatArray, corners: IntArray, other: FloatArray, oth
             for x in range(n - n % 4, n):
                 s0 += mine[x] * theirs[x]
         out[b] = (s0 + s1) + (s2 + s3)
+
+
+@jit
+def connected(linked: BoolArray) -> IntArray:
+    """Find the number (n,) of the group of each source, from 0, by which sources (n, n) are linked.
+
+    For the few sources of most blends a general library takes longer than all of the algebra.
+    """
+    n = len(linked)
+    group = np.full(n, -1)
+    waiting = np.empty(n, dtype=np.int64)
+    found = 0
+    for start in range(n):
+        if group[start] >= 0:
+            continue
+        group[start], waiting[0], many = found, start, 1
+        while many > 0:
+            many -= 1
+            here = waiting[many]
+            for other in range(n):
+                if linked[here, other] and group[other] < 0:
+                    group[other], waiting[many] = found, other
+                    many += 1
+        found += 1
+    return group
 
 
 def _eigen(matrices: FloatArray) -> tuple[FloatArray, FloatArray]:

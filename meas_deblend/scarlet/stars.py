@@ -41,8 +41,9 @@ UNEXPLAINED = 0.25
 BROAD, FEIGNED = 0.03, 0.15
 """Broadening, relative to the signal, that the neighbours' first models, and a position half a pixel off, may feign."""
 
-SETTLED = 1e-3
-"""Step of a position in pixels after which there need not be another."""
+ROUGH, SETTLED = 0.1, 1e-3
+"""Step of a position in pixels after which there need not be another, while the neighbours' models are rough and when
+they are not."""
 
 SIGNIFICANCE = 4.0
 """Standard deviations by which χ² may exceed its expectation."""
@@ -96,8 +97,8 @@ def with_points(
     excess = broadenings(observation, [sources[k][0].center for k in bright], _radius(observation))
     candidates = [k for k, broad in zip(bright, excess, strict=True) if broad <= BROADER + UNSURE / snrs[k]]
     now = sources
-    for is_right in (_Match.is_possible, _Match.is_good):
-        search = _Search.of(observation, now, render)
+    for is_right, settled in ((_Match.is_possible, ROUGH), (_Match.is_good, SETTLED)):
+        search = _Search.of(observation, now, render, settled)
         matches = {k: search.match(now[k], sources[k][0].center) for k in candidates}
         candidates = [k for k, match in matches.items() if match.snr >= limit and is_right(match)]
         if not candidates:
@@ -156,11 +157,12 @@ class _Search:
     render: MorphRenderer
     resolution: Resolution
     radius: int
+    settled: float
 
     @classmethod
-    def of(cls, observation: Observation, sources: Sequence[Source], render: MorphRenderer) -> _Search:
+    def of(cls, observation: Observation, sources: Sequence[Source], render: MorphRenderer, settled: float) -> _Search:
         resolution = Resolution.of(observation.convolver.kernels.model_psf)
-        return cls(observation, sources, render, resolution, _radius(observation))
+        return cls(observation, sources, render, resolution, _radius(observation), settled)
 
     def match(self, source: Source, center: tuple[int, int]) -> _Match:
         """Fit the PSF to what the other sources leave around ``center``; one that walks away does not match."""
@@ -172,7 +174,7 @@ class _Search:
             before, match = match.position, self._improved(match, window, data, weights)
             if np.abs(match.position - center).max() > FARTHEST:
                 return replace(match, chi2=np.inf)
-            if match.width > BROADENING + FEIGNED * match.snr or np.abs(match.position - before).max() < SETTLED:
+            if match.width > BROADENING + FEIGNED * match.snr or np.abs(match.position - before).max() < self.settled:
                 break
         return match
 
@@ -239,7 +241,8 @@ class _Search:
         # The window is small: all parts and bands at once. What wraps around must not reach it.
         reach = (min(kernels.radius[0], 2 * self.radius), min(kernels.radius[1], 2 * self.radius))
         ly, lx = (fft.next_fast_len(n + r, real=True) for n, r in zip(window.shape, reach, strict=True))
-        padded = np.zeros((len(parts), 1, *window.shape))
+        # In the precision of the kernels: rounding stays far below the error that the PSF itself is granted.
+        padded = np.zeros((len(parts), 1, *window.shape), dtype=kernels.stamps.dtype)
         padded[:, 0][:, *box.slices_in(window)] = parts
         transform = fft.rfft2(padded, s=(ly, lx)) * kernel_transform(kernels, (ly, lx), reach)
         return list(fft.irfft2(transform, s=(ly, lx))[..., : window.shape[0], : window.shape[1]])

@@ -15,6 +15,7 @@ from .galaxies import draw_catalog, galaxy_density
 from .morphology import free_galaxy
 from .placement import Region, clustered, in_a_row, uniform
 from .profiles import PointSource
+from .structures import cluster_core, giant_galaxy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,8 +99,9 @@ def draw_contents(config: FieldConfig, catalog: GalaxyCatalog | None = None) -> 
     rng = np.random.default_rng([config.seed, config.index, 0])
     region = Region.middle(config.shape, config.region)
     galaxies = _choose(rng, config, catalog, _number(rng, config, region))
-    n = 0 if galaxies is None else len(galaxies)
-    positions = _positions(rng, config, n, region)
+    positions = _positions(rng, config, 0 if galaxies is None else len(galaxies), region)
+    galaxies, positions = _with_structures(config, galaxies, positions)
+    n = len(positions)
     sources = [] if galaxies is None else _galaxies(rng, config, galaxies, positions)
     stars, magnitudes = _stars(rng, config, n)
     undetected = _undetected(np.random.default_rng([config.seed, config.index, 1]), config, catalog)
@@ -109,7 +111,8 @@ def draw_contents(config: FieldConfig, catalog: GalaxyCatalog | None = None) -> 
 def _number(rng: np.random.Generator, config: FieldConfig, region: Region) -> int:
     if config.n_galaxies is not None:
         return int(rng.integers(config.n_galaxies[0], config.n_galaxies[1] + 1))
-    return int(rng.poisson(_arcmin2(config, region) * galaxy_density(config.magnitudes[1])))
+    density = galaxy_density(config.magnitudes[1]) if config.galaxy_density is None else config.galaxy_density
+    return int(rng.poisson(_arcmin2(config, region) * density))
 
 
 def _arcmin2(config: FieldConfig, region: Region) -> float:
@@ -127,6 +130,28 @@ def _fainter(config: FieldConfig, galaxies: GalaxyCatalog) -> GalaxyCatalog:
     return galaxies.take(np.flatnonzero(_snr(config, galaxies) < config.snr_min))
 
 
+def _good(config: FieldConfig, galaxies: GalaxyCatalog) -> NDArray[np.bool_]:
+    """Which galaxies (n,) the truth may hold."""
+    good = _snr(config, galaxies) >= config.snr_min
+    if config.faintest is not None:
+        good &= galaxies.columns[f"{config.selection_band}_ab"] <= config.faintest
+    return np.asarray(good)
+
+
+def _with_structures(
+    config: FieldConfig, galaxies: GalaxyCatalog | None, positions: NDArray[np.float64]
+) -> tuple[GalaxyCatalog | None, NDArray[np.float64]]:
+    """Add a giant galaxy and a cluster, if they are wanted, after the others."""
+    rng = np.random.default_rng([config.seed, config.index, 4])
+    added = [] if config.giant_radius is None else [giant_galaxy(rng, config, config.giant_radius)]
+    if config.cluster_members:
+        added.append(cluster_core(rng, config))
+    for more, places in added:
+        galaxies = more if galaxies is None else _joined([galaxies, more])
+        positions = np.concatenate([positions, places])
+    return galaxies, positions
+
+
 def _choose(
     rng: np.random.Generator, config: FieldConfig, catalog: GalaxyCatalog | None, n: int
 ) -> GalaxyCatalog | None:
@@ -134,7 +159,7 @@ def _choose(
     if n == 0:
         return None
     if catalog is not None:
-        good = np.flatnonzero(_snr(config, catalog) >= config.snr_min)
+        good = np.flatnonzero(_good(config, catalog))
         if len(good) == 0:
             raise InputError(
                 f"{catalog.label}: none of its {len(catalog)} galaxies has a signal to noise of {config.snr_min:g} in "
@@ -144,7 +169,7 @@ def _choose(
     found: list[GalaxyCatalog] = []
     for _ in range(_MOST_BATCHES):
         batch = draw_catalog(rng, max(_BATCH, n), config.magnitudes, config.conditions.names)
-        found.append(batch.take(np.flatnonzero(_snr(config, batch) >= config.snr_min)) if config.snr_min else batch)
+        found.append(batch.take(np.flatnonzero(_good(config, batch))))
         if sum(map(len, found)) >= n:
             return _joined(found).take(range(n))
     raise InputError(
@@ -155,7 +180,9 @@ def _choose(
 
 def _joined(parts: list[GalaxyCatalog]) -> GalaxyCatalog:
     first = parts[0]
-    columns = {name: np.concatenate([p.columns[name] for p in parts]) for name in first.columns}
+    # Catalogs from files bring columns of their own; those that all have are kept.
+    shared = [name for name in first.columns if all(name in p.columns for p in parts)]
+    columns = {name: np.concatenate([p.columns[name] for p in parts]) for name in shared}
     return GalaxyCatalog(columns, first.bands, first.label)
 
 

@@ -29,7 +29,8 @@ class Defect:
     Parameters
     ----------
     kind : str
-        ``saturated``, ``bleed``, ``nan_columns``, ``missing``, ``variance_scaled`` or ``variance_zero``.
+        ``saturated``, ``bleed``, ``nan_columns``, ``missing``, ``variance_scaled``, ``variance_zero`` or
+        ``psf_missing``.
     band : str
         Where.
     box : tuple of int
@@ -92,10 +93,11 @@ def poison(
 
     * two columns of NaN, pixels and variances, in one band, which the mask does not know about; they run through
       ``target``;
-    * the left third of the image without data in one band, and half of its lower part in another (``NO_DATA``), so
+    * the left half of the image without data in one band, and half of its lower part in another (``NO_DATA``), so
       that some sources lack one or two bands;
     * the variance plane of one band four times too small everywhere;
-    * a block of zero variance in one band.
+    * a block of zero variance in one band;
+    * one band without a PSF.
 
     Parameters
     ----------
@@ -113,7 +115,7 @@ def poison(
     """
     n, h, w = exposure.images.shape
     images, variance, mask = exposure.images.copy(), exposure.variance.copy(), exposure.mask.copy()
-    order = np.resize(rng.permutation(n), 5)
+    order = np.resize(rng.permutation(n), 6)
     defects: list[Defect] = []
 
     x = int(np.clip(round(target[1]) if target else rng.integers(w), 0, w - 2))
@@ -122,7 +124,7 @@ def poison(
     defects.append(Defect("nan_columns", exposure.bands[order[0]], (0, h, x, x + 2), flagged=False))
 
     bit = exposure.mask_planes.value(["NO_DATA"])
-    for k, (y1, x1) in ((order[1], (h, w // 3)), (order[2], (h // 2, w // 2))):
+    for k, (y1, x1) in ((order[1], (h, w // 2)), (order[2], (h // 2, w // 2))):
         images[k, :y1, :x1] = variance[k, :y1, :x1] = np.nan
         mask[k, :y1, :x1] |= bit
         defects.append(Defect("missing", exposure.bands[k], (0, y1, 0, x1)))
@@ -133,7 +135,9 @@ def poison(
     box = (y, y + h // 8, x, x + w // 8)
     variance[order[4], box[0] : box[1], box[2] : box[3]] = 0.0
     defects.append(Defect("variance_zero", exposure.bands[order[4]], box, 0.0, flagged=False))
-    return replace(exposure, images=images, variance=variance, mask=mask), defects
+    psfs = tuple(None if k == order[5] else psf for k, psf in enumerate(exposure.psfs))
+    defects.append(Defect("psf_missing", exposure.bands[order[5]], (0, h, 0, w), flagged=False))
+    return replace(exposure, images=images, variance=variance, mask=mask, psfs=psfs), defects
 
 
 def _bleed(full: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from .rendering import light_radius, render_source
 from .wcs import tan_wcs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -25,13 +26,42 @@ if TYPE_CHECKING:
     from .catsim import GalaxyCatalog
     from .field_config import FieldConfig
 
-__all__ = ["Renderer", "SimulatedField", "field_psfs", "observe_contents", "simulate_field"]
+__all__ = ["DrawnImages", "Renderer", "SimulatedField", "field_psfs", "observe_contents", "simulate_field"]
 
 #: Draws a source with the PSFs of all bands on a stamp of a given half side.
 Renderer: TypeAlias = "Callable[[SimulatedSource, Sequence[FourierPsf], int], Image]"
 
 # Somewhere; fields of one seed lie side by side, a tenth of a degree apart.
 _CENTER = (150.0, 2.2)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawnImages(Sequence[Image]):
+    """Images of sources that are drawn whenever they are asked for: those of a whole patch would fill the memory.
+
+    Parameters
+    ----------
+    sources : tuple of SimulatedSource
+    draw : callable
+        Draws one.
+    """
+
+    sources: tuple[SimulatedSource, ...]
+    draw: Callable[[SimulatedSource], Image]
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    @overload
+    def __getitem__(self, index: int) -> Image: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> DrawnImages: ...
+
+    def __getitem__(self, index: int | slice) -> Image | DrawnImages:
+        if isinstance(index, slice):
+            return DrawnImages(self.sources[index], self.draw)
+        return self.draw(self.sources[index])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,8 +76,9 @@ class SimulatedField:
         Images, variances (sky + model), masks, PSFs, WCS and zero points; float32 pixels.
     sources : tuple of SimulatedSource
         Those of the truth, with ids from 1: galaxies before stars.
-    images : tuple of Image
+    images : sequence of Image
         Per source its noiseless image (B, h, w), convolved with the PSF, float32; boxes may reach beyond the exposure.
+        Where ``config.kept_images`` is false each is drawn anew whenever it is asked for.
     undetected : tuple of SimulatedSource
         What is on the image besides, too faint to be in the truth.
     truth : dict of str to array (n,)
@@ -61,7 +92,7 @@ class SimulatedField:
     config: FieldConfig
     exposure: MultibandExposure
     sources: tuple[SimulatedSource, ...]
-    images: tuple[Image, ...]
+    images: Sequence[Image]
     undetected: tuple[SimulatedSource, ...]
     truth: dict[str, NDArray[Any]]
     noise_correlation: NDArray[np.float64]
@@ -109,13 +140,17 @@ def observe_contents(contents: FieldContents, config: FieldConfig, render: Rende
     sky = config.conditions.sky
     faintest = config.cut_level * np.sqrt(sky)
 
-    def drawn(sources: Iterable[SimulatedSource]) -> Iterable[Image]:
-        for source in sources:
-            yield render(source, psfs, light_radius(source, psfs, faintest, config.max_radius))
+    def draw(source: SimulatedSource) -> Image:
+        image = render(source, psfs, light_radius(source, psfs, faintest, config.max_radius))
+        return Image(image.array.astype(np.float32), image.box)
 
-    images = tuple(Image(i.array.astype(np.float32), i.box) for i in drawn(contents.sources))
+    images: Sequence[Image] = DrawnImages(contents.sources, draw)
+    if config.kept_images:
+        images = tuple(images)
     box = Box((0, 0), config.shape)
-    model = _sum(images, box, len(psfs)) + _sum(drawn(contents.undetected), box, len(psfs))
+    model = _sum(images, box, len(psfs))
+    if contents.undetected:
+        model += _sum(DrawnImages(contents.undetected, draw), box, len(psfs))
     # Fourier ringing may leave tiny negative values far from a source; they must not lower the variance.
     np.maximum(model, 0.0, out=model)
     pixels, variance, correlation = _observed(model, sky, config)
@@ -146,14 +181,18 @@ def field_psfs(config: FieldConfig) -> tuple[FourierPsf, ...]:
 def _observed(
     model: NDArray[np.float64], sky: NDArray[np.float64], config: FieldConfig
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
+    """Pixels, variances and noise correlation, band after band: in double precision the cube is large enough once."""
     rng = np.random.default_rng([config.seed, config.index, 2])
-    variance = sky[:, None, None] + model
-    if config.noise_sum == 1:
-        pixels, correlation = counted_electrons(rng, model, sky), np.ones((1, 1))
-    else:
-        kernel = correlation_kernel(config.noise_sum)
-        pixels, correlation = model + correlated_noise(rng, variance, kernel), autocorrelation(kernel)
-    return pixels.astype(np.float32), variance.astype(np.float32), correlation
+    pixels, variance = (np.empty(model.shape, dtype=np.float32) for _ in range(2))
+    kernel = np.ones((1, 1)) if config.noise_sum == 1 else correlation_kernel(config.noise_sum)
+    for k, level in enumerate(sky):
+        plane, expected = slice(k, k + 1), level + model[k : k + 1]
+        variance[plane] = expected
+        if config.noise_sum == 1:
+            pixels[plane] = counted_electrons(rng, model[plane], sky[plane])
+        else:
+            pixels[plane] = model[plane] + correlated_noise(rng, expected, kernel)
+    return pixels, variance, np.ones((1, 1)) if config.noise_sum == 1 else autocorrelation(kernel)
 
 
 def _exposure(

@@ -44,6 +44,13 @@ class FieldConfig(BaseModel):
     )
     snr_min: float = Field(default=10.0, ge=0, description="Smallest signal to noise of a galaxy of the truth.")
     snr_band: str = Field(default="r", description="Band of snr_min; the nearest in wavelength if it was not observed.")
+    galaxy_density: float | None = Field(
+        default=None, ge=0, le=2000,
+        description="Galaxies of the truth per arcmin², where n_galaxies is none; none for the sky's own counts.",
+    )  # fmt: skip
+    faintest: float | None = Field(
+        default=None, ge=10, le=32, description="Faintest AB magnitude of a galaxy of the truth in the band of snr_min."
+    )
     undetected_to: float | None = Field(
         default=None, ge=10, le=32,
         description="Adds galaxies below snr_min down to this i magnitude, which the truth leaves out.",
@@ -56,6 +63,14 @@ class FieldConfig(BaseModel):
     companions: float = Field(default=0.3, ge=0, le=0.95, description="Share of companions where it is clustered.")
     separation: tuple[float, float] = Field(
         default=(6.0, 10.0), description="Smallest and largest distance of neighbours in a row [px]."
+    )
+
+    giant_radius: float | None = Field(
+        default=None, gt=0, le=100, description="Half-light radius of one giant spiral [arcsec]; none for no such one."
+    )
+    cluster_members: int = Field(default=0, ge=0, le=100_000, description="Galaxies in the core of a cluster.")
+    cluster_spacing: float = Field(
+        default=6.0, ge=1, le=100, description="Mean distance of the members: one on so many pixels squared [px]."
     )
 
     star_density: float = Field(default=0.0, ge=0, le=1000, description="Stars per arcmin².")
@@ -81,6 +96,10 @@ class FieldConfig(BaseModel):
         default=1e-4, gt=0, le=1, description="Sources are drawn out to this fraction of the sky noise per pixel."
     )
     max_radius: int = Field(default=150, ge=16, le=2000, description="Largest half side of a source's stamp [px].")
+    kept_images: bool = Field(
+        default=True,
+        description="Keeps every source's image; else each is drawn again when it is asked for, which saves gigabytes.",
+    )
     seed: int = Field(default=1, ge=0, description="Seed of everything that is random.")
     index: int = Field(default=0, ge=0, description="Number of the field among those of the same seed.")
 
@@ -111,7 +130,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "postage": {"shape": (45, 45), "region": 20, "n_galaxies": (1, 3)},
     "faint": {"undetected_to": 27.5},
     "patch": {
-        "shape": (1000, 1000), "region": None, "n_galaxies": None, "magnitudes": (16.0, 26.5), "snr_min": 0.0,
+        "shape": (1000, 1000), "region": None, "n_galaxies": None, "magnitudes": (16.0, 28.5), "snr_min": 0.0,
+        "galaxy_density": 100.0, "faintest": 27.5, "kept_images": False,
         "morphology": "mixed", "placement": "clustered", "star_density": 3.0, "full_well": 100_000.0,
         "cut_level": 0.01, "max_radius": 300,
     },
@@ -127,8 +147,12 @@ PRESETS: dict[str, dict[str, Any]] = {
         "shape": (1000, 1000), "region": None, "n_galaxies": (300, 300), "placement": "clustered", "companions": 0.6,
         "morphology": "mixed", "cut_level": 0.002,
     },
-    "poisoned": {"star_density": 10.0, "star_magnitudes": (17.0, 22.0), "central_star": (14.0, 15.0),
-        "full_well": 100_000.0, "poisoned": True},
+    "poisoned": {
+        "shape": (1000, 1000), "region": None, "n_galaxies": None, "magnitudes": (17.0, 28.0), "snr_min": 5.0,
+        "galaxy_density": 30.0, "faintest": 27.0, "placement": "clustered", "star_density": 3.0,
+        "star_magnitudes": (17.0, 24.0), "central_star": (14.0, 15.0), "full_well": 100_000.0, "giant_radius": 8.0,
+        "cluster_members": 800, "cluster_spacing": 12.0, "poisoned": True, "cut_level": 0.01, "max_radius": 300,
+    },
     "correlated": {"noise_sum": 2.0},
 }  # fmt: skip
 
@@ -140,11 +164,12 @@ def preset(name: str, **options: Any) -> FieldConfig:
     field          the MADNESS test field (Biswas et al. 2025): 205² px, 12–20 galaxies with S/N ≥ 10 in r
     postage        one blend: 1–3 galaxies within 20² px of a stamp of 45² px
     faint          ``field`` plus galaxies below S/N 10, which are not in the truth
-    patch          1000² px (change ``shape`` for others) with number counts, clustering and stars
+    patch          1000² px (change ``shape`` for others), 100 clustered galaxies per arcmin² to r = 27.5, stars
     three-in-a-row three galaxies, equally spaced on a line
     bright-star    a saturated star in the middle of 25 galaxies
     crowded        300 galaxies in 1000² px
-    poisoned       ``field`` with NaN columns, bleeds, missing data and wrong variances
+    poisoned       1000² px with all that goes wrong: NaN columns, a saturated star with bleed, missing data, wrong
+                   variances, a band without PSF, a giant galaxy, the core of a cluster with 500 peaks
     correlated     ``field`` with the correlated noise of a coadd
     ============== =====================================================================================
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from .._atomic import atomic_write
 from ..image import write_coadd
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -52,22 +53,24 @@ def compact_arrays(field: SimulatedField) -> dict[str, NDArray[Any]]:
         ``{band}_ab``, ``{band}_band_snr``, catalog columns, ``is_star``; ``noise_correlation``: ξ over pixel lags.
         Fields with defects also have ``variance`` and ``mask``; else the variance is ``sky`` of `psf_arrays` + model.
     """
-    exposure, truth = field.exposure, field.truth
-    arrays: dict[str, NDArray[Any]] = {"image": exposure.images.astype(np.float32)}
-    n = len(field.sources)
+    return dict(_compact_items(field))
+
+
+def _compact_items(field: SimulatedField) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Names and arrays, one at a time: all sources of a patch together need more memory than its pixels."""
+    exposure, n = field.exposure, len(field.sources)
+    yield "image", exposure.images.astype(np.float32)
     if 4 * n * exposure.images.size <= _LARGEST_TRUTH:
         empty = np.zeros((0, *exposure.images.shape), dtype=np.float32)
-        arrays["truth"] = np.stack([field.source_image(k) for k in range(n)]) if n else empty
+        yield "truth", np.stack([field.source_image(k) for k in range(n)]) if n else empty
     else:
-        arrays |= _cuts(field)
-    for name, values in truth.items():
-        if name in _OWN or name.endswith(("_flux", "_half_light_radius", "_bulge_fraction")):
-            continue
-        arrays[name] = values.astype(np.float64 if name in _DOUBLE else _small(values.dtype))
-    arrays["noise_correlation"] = field.noise_correlation
+        yield from _cuts(field)
+    for name, values in field.truth.items():
+        if name not in _OWN and not name.endswith(("_flux", "_half_light_radius", "_bulge_fraction")):
+            yield name, values.astype(np.float64 if name in _DOUBLE else _small(values.dtype))
+    yield "noise_correlation", field.noise_correlation
     if field.defects:
-        arrays |= {"variance": exposure.variance, "mask": exposure.mask}
-    return arrays
+        yield from (("variance", exposure.variance), ("mask", exposure.mask))
 
 
 def psf_arrays(field: SimulatedField) -> dict[str, NDArray[Any]]:
@@ -76,13 +79,16 @@ def psf_arrays(field: SimulatedField) -> dict[str, NDArray[Any]]:
     Returns
     -------
     dict of str to array
-        ``psf`` (B, h, w): stamps of a PSF of unit flux, cut and not renormalised, at the middle of the image;
+        ``psf`` (B, h, w): stamps of a PSF of unit flux, cut and not renormalised, at the middle of the image, NaN for a
+        band without one;
         ``fwhm_pix`` (B,): FWHM of the seeing; ``sky`` (B,): variance of an empty pixel [electrons²]; ``bands`` (B,);
         ``zeropoint`` (B,): AB magnitude of one electron.
     """
     exposure, conditions = field.exposure, field.config.conditions
     y, x = (float(np.floor(c)) for c in exposure.box.center)
-    stamps = [psf.image(y, x).stamp for psf in exposure.psfs if psf is not None]
+    drawn = [None if psf is None else psf.image(y, x).stamp for psf in exposure.psfs]
+    shape = next((stamp.shape for stamp in drawn if stamp is not None), (1, 1))
+    stamps = [np.full(shape, np.nan) if stamp is None else stamp for stamp in drawn]
     return {
         "psf": np.array(stamps, dtype=np.float32),
         "fwhm_pix": conditions.fwhm_pixels,
@@ -95,7 +101,7 @@ def psf_arrays(field: SimulatedField) -> dict[str, NDArray[Any]]:
 def write_psfs(folder: str | Path, field: SimulatedField) -> Path:
     """Write ``psf.npz``, which holds for all fields of the same options; return its path."""
     path = Path(folder) / "psf.npz"
-    _save(path, psf_arrays(field))
+    _save(path, psf_arrays(field).items())
     return path
 
 
@@ -118,7 +124,7 @@ def write_field(folder: str | Path, field: SimulatedField, *, coadds: bool = Tru
     """
     base, name = Path(folder), f"field_{field.config.index:03d}"
     files = [base / "fields" / f"{name}.npz"]
-    _save(files[0], compact_arrays(field))
+    _save(files[0], _compact_items(field))
     if coadds:
         for band in field.exposure.bands:
             path = base / "coadds" / name / f"{band}.fits"
@@ -131,20 +137,26 @@ def write_field(folder: str | Path, field: SimulatedField, *, coadds: bool = Tru
     return files
 
 
-def _cuts(field: SimulatedField) -> dict[str, NDArray[Any]]:
-    frame = field.exposure.box
-    boxes = [image.box & frame for image in field.images]
-    cuts = {f"cut_{k:03d}": i.project(b).array for k, (i, b) in enumerate(zip(field.images, boxes, strict=True))}
-    return {"boxes": np.array([(*b.origin, *b.shape) for b in boxes], dtype=np.int64), **cuts}
+def _cuts(field: SimulatedField) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Each source on its own box, and the boxes."""
+    frame, boxes = field.exposure.box, []
+    for k, image in enumerate(field.images):
+        box = image.box & frame
+        boxes.append((*box.origin, *box.shape))
+        yield f"cut_{k:03d}", image.project(box).array
+    yield "boxes", np.array(boxes, dtype=np.int64).reshape(-1, 4)
 
 
 def _small(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float32) if dtype.kind == "f" else dtype
 
 
-def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    with atomic_write(path) as stream:
-        np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # numpy's stubs mix up its keywords
+def _save(path: Path, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
+    """Write what `numpy.savez_compressed` would, one array after the other."""
+    with atomic_write(path) as stream, ZipFile(stream, "w", ZIP_DEFLATED) as archive:
+        for name, values in arrays:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, values, allow_pickle=False)
 
 
 def _write_table(path: Path, columns: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:

@@ -242,16 +242,35 @@ def finer_grid(psf: FourierPsf) -> int:
 def image_of_transform(psf: FourierPsf, y: float, x: float, radius: int) -> PsfStamp:
     """Draw a PSF at ``(y, x)`` on a stamp of half side ``radius``, integrated over the pixels."""
     row, column = math.floor(y + 0.5), math.floor(x + 0.5)
+    grid = _stamp_transform(psf, radius)
+    side, factor = len(grid.otf), grid.factor
+    shift = np.exp(-1j * grid.ky * (y - row + radius)) * np.exp(-1j * grid.kx * (x - column + radius))
+    full = fft.irfft2(grid.otf * shift, (side, side)) * factor**2
+    size = 2 * radius + 1
+    return PsfStamp(np.ascontiguousarray(full[::factor, ::factor][:size, :size]), (row, column))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _StampTransform:
+    """Transform of a PSF with the pixel's response, on the frequencies of a stamp's grid."""
+
+    otf: NDArray[np.float64]
+    ky: FloatArray
+    kx: FloatArray
+    factor: int
+
+
+# A PSF that does not vary is drawn for every source of a field: only its shift differs.
+@lru_cache(maxsize=32)
+def _stamp_transform(psf: FourierPsf, radius: int) -> _StampTransform:
     factor = finer_grid(psf)
     # Twice the stamp: wings that come back on the other side are those from beyond three times the radius.
     side = factor * fft.next_fast_len(4 * radius + 2, real=True)
     ky = 2 * math.pi * factor * np.fft.fftfreq(side)[:, None]
     kx = 2 * math.pi * factor * np.fft.rfftfreq(side)[None, :]
-    otf = psf.transform(ky, kx) * np.sinc(ky / (2 * math.pi)) * np.sinc(kx / (2 * math.pi))
-    shift = np.exp(-1j * (ky * (y - row + radius) + kx * (x - column + radius)))
-    full = fft.irfft2(otf * shift, (side, side)) * factor**2
-    size = 2 * radius + 1
-    return PsfStamp(np.ascontiguousarray(full[::factor, ::factor][:size, :size]), (row, column))
+    otf = np.asarray(psf.transform(ky, kx) * np.sinc(ky / (2 * math.pi)) * np.sinc(kx / (2 * math.pi)), np.float64)
+    otf.setflags(write=False)
+    return _StampTransform(otf, ky, kx, factor)
 
 
 @lru_cache(maxsize=32)

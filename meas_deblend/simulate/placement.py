@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Region", "clustered", "in_a_row", "uniform"]
+__all__ = ["Region", "clustered", "in_a_row", "in_core", "uniform"]
 
 # Separations at which companions are drawn [arcsec], and the slope of their correlation function.
 _COMPANION = (0.6, 6.0)
@@ -121,6 +121,40 @@ def in_a_row(rng: np.random.Generator, n: int, region: Region, separation: float
     angle = rng.uniform(0, math.pi)
     steps = separation * (np.arange(n) - (n - 1) / 2)
     return np.asarray(middle + steps[:, None] * np.array([math.sin(angle), math.cos(angle)]))
+
+
+def in_core(
+    rng: np.random.Generator, n: int, region: Region, center: NDArray[np.float64], edge: float
+) -> NDArray[np.float64]:
+    """Positions (n, 2) of surface density ∝ 1 / (1 + (r / r_c)²) within ``edge`` = 3 r_c, no two in the same pixel.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+        Source of randomness.
+    n : int
+        Number of positions.
+    region : Region
+        What is outside of it is drawn again.
+    center : float64 array (2,)
+        ``(y, x)`` [px].
+    edge : float
+        [px]
+
+    Raises
+    ------
+    InputError
+        If there are fewer pixels than twice the positions.
+    """
+    core = edge / 3
+
+    def trial(_: NDArray[np.float64]) -> NDArray[np.float64]:
+        # The number within r goes as ln(1 + r² / r_c²), which is inverted here.
+        radius = core * math.sqrt(10 ** rng.random() - 1)
+        angle = rng.uniform(0, 2 * np.pi)
+        return center + radius * np.array([np.sin(angle), np.cos(angle)])
+
+    return _draw(n, region, trial)
 
 
 def _draw(n: int, region: Region, trial: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, Field
 
-from meas_deblend.deblenders import deblender_names, get_deblender, parent_without_models
-from meas_deblend.framework import Config, Connection, Connections, PipelineTask, RegistryChoice, progress
+from meas_deblend.deblenders import deblend_if_selected, deblender_names, get_deblender, parent_without_models
+from meas_deblend.framework import Config, Connection, Connections, PipelineTask, RegistryChoice
 
 from .deblend import DeblendOutputs
-from .identifiers import with_unique_ids
+from .loops import deblend_parents
 
 if TYPE_CHECKING:
     from meas_deblend.deblenders import Deblender
@@ -68,19 +68,15 @@ class AnyDeblenderTask(PipelineTask[AnyDeblenderConfig]):
     def run(self, coadds: MultibandExposure, split_parents: tuple[Parent, ...]) -> DeblendOutputs:
         """Deblend all parents."""
         deblender, options = get_deblender(self.config.deblender.name), self.config.deblender.chosen
-        models = [
-            self._deblend(deblender, coadds, parent, options)
-            for parent in progress(split_parents, description="parents")
-        ]
-        outcomes = Counter(model.outcome for model in models)
-        if outcomes["failed"]:
-            self.log.warning("%s failed on %d of %d parents", deblender.name, outcomes["failed"], len(models))
-        return DeblendOutputs(with_unique_ids(models))
+        models = deblend_parents(partial(_deblend, deblender, options), coadds, split_parents, deblender.name)
+        failed = sum(model.outcome == "failed" and model.reason != "not_selected" for model in models)
+        if failed:
+            self.log.warning("%s failed on %d of %d parents", deblender.name, failed, len(models))
+        return DeblendOutputs(models)
 
-    def _deblend(
-        self, deblender: Deblender, coadds: MultibandExposure, parent: Parent, options: BaseModel | None
-    ) -> ParentModel:
-        try:
-            return deblender(coadds, parent, options)
-        except Exception as error:  # noqa: BLE001 - a plug-in may raise anything; it is kept in the parent's message
-            return parent_without_models(coadds, parent, deblender.name, f"{type(error).__name__}: {error}")
+
+def _deblend(deblender: Deblender, options: BaseModel | None, coadds: MultibandExposure, parent: Parent) -> ParentModel:
+    try:
+        return deblend_if_selected(deblender, coadds, parent, options)
+    except Exception as error:  # noqa: BLE001 - a plug-in may raise anything; it is kept in the parent's message
+        return parent_without_models(coadds, parent, deblender.name, f"{type(error).__name__}: {error}")

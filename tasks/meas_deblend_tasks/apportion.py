@@ -10,12 +10,13 @@ from pydantic import Field
 
 from meas_deblend.apportion import ApportionConfig, Apportioned, account_imbalance, reapportion_parent
 from meas_deblend.exceptions import MeasDeblendError
-from meas_deblend.framework import Config, Connections, PipelineTask, progress
+from meas_deblend.framework import Config, Connections, OnDemand, PipelineTask, TaskOutputs
 
 from .datasets import CHILDREN, COADDS, PARENT_MODELS, SHARING
 
 if TYPE_CHECKING:
-    from meas_deblend.geometry import FloatArray
+    from collections.abc import Mapping, Sequence
+
     from meas_deblend.image import MultibandExposure
     from meas_deblend.models import ParentModel
 
@@ -32,36 +33,42 @@ class ApportionTaskConfig(Config):
 
 
 @dataclass(frozen=True)
-class ApportionOutputs:
+class ApportionOutputs(TaskOutputs):
     """What `ApportionTask` returns."""
 
-    children: tuple[Apportioned, ...]
+    children: Sequence[Apportioned]
     sharing: ApportionConfig
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Parents whose pixels are shared out when another step asks for them."""
+        return {"parents on demand": len(self.children)}
 
 
 class ApportionTask(PipelineTask[ApportionTaskConfig]):
     """Render every model in the observed seeing, and share each parent's pixels in proportion.
 
-    A run whose ledger does not close fails.
+    That is done when another step asks for a parent's children, and nothing is kept: the pixels of all children of a
+    patch would take more memory than its images. A run whose ledger does not close fails.
     """
 
     connections: ClassVar[Connections] = Connections(inputs=(COADDS, PARENT_MODELS), outputs=(CHILDREN, SHARING))
 
-    def run(self, coadds: MultibandExposure, parent_models: tuple[ParentModel, ...]) -> ApportionOutputs:
-        """Apportion all parents."""
-        children = []
-        for model in progress(parent_models, description="parents"):
-            shared = reapportion_parent(coadds, model, self.config.sharing)
-            self._check(model, account_imbalance(coadds, model, shared), coadds.bands)
-            children.append(shared)
-        return ApportionOutputs(tuple(children), self.config.sharing)
+    def run(self, coadds: MultibandExposure, parent_models: Sequence[ParentModel]) -> ApportionOutputs:
+        """Return the children of all parents, each to be apportioned when it is asked for."""
+        return ApportionOutputs(OnDemand(_shared_out, parent_models, (coadds, self.config)), self.config.sharing)
 
-    def _check(self, model: ParentModel, imbalance: FloatArray, bands: tuple[str, ...]) -> None:
-        worst = int(np.argmax(imbalance))
-        # Written so that NaN is refused too.
-        if not imbalance[worst] <= self.config.tolerance:
-            raise MeasDeblendError(
-                f"the ledger of parent {model.id} does not close in band {bands[worst]}: children, unassigned and "
-                f"masked pixels differ from the data by {imbalance[worst]:.3g} of Σ|data|, more than the tolerance of "
-                f"{self.config.tolerance:g}"
-            )
+
+def _shared_out(work: tuple[MultibandExposure, ApportionTaskConfig], model: ParentModel) -> Apportioned:
+    coadds, config = work
+    shared = reapportion_parent(coadds, model, config.sharing)
+    imbalance = account_imbalance(coadds, model, shared)
+    worst = int(np.argmax(imbalance))
+    # Written so that NaN is refused too.
+    if not imbalance[worst] <= config.tolerance:
+        raise MeasDeblendError(
+            f"the ledger of parent {model.id} does not close in band {coadds.bands[worst]}: children, unassigned and "
+            f"masked pixels differ from the data by {imbalance[worst]:.3g} of Σ|data|, more than the tolerance of "
+            f"{config.tolerance:g}"
+        )
+    return shared

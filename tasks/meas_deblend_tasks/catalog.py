@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from meas_deblend.apportion import handed_on, model_quality
 from meas_deblend.models import BlendModel, ParentModel, SourceModel, model_flux
 from meas_deblend.products import OBJECT_FLAGS, REASON_FLAGS, REASONS, RUNGS, CatalogLayout, declaration, flux_factor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from meas_deblend.apportion import Child, LedgerRow
+    from meas_deblend.apportion import Child, LedgerRow, ModelOverlap, ModelQuality, ResidualScore
+    from meas_deblend.geometry import FloatArray
     from meas_deblend.image import MultibandExposure
+    from meas_deblend.measure import ParentMeasurer
 
 __all__ = ["CatalogInputs", "Row", "ledger_columns", "object_rows", "parent_row", "rows_of"]
 
@@ -31,19 +34,38 @@ class CatalogInputs:
         The deblended parent.
     footprint_bands : tuple of str
         Bands that detected something in the parent.
-    chi2 : float
-        Reduced χ² of the joint model over the parent; NaN where there is no model.
-    source_chi2 : tuple of float
-        The same over the pixels of each source's own model.
     children : tuple of Child
         Re-apportioned pixels of each source.
+    quality : ModelQuality
+        How well the joint model describes the data, over the parent and for each source.
+    overlaps : tuple of ModelOverlap
+        What neighbours put on the model of each source.
     """
 
     model: ParentModel
     footprint_bands: tuple[str, ...]
-    chi2: float
-    source_chi2: tuple[float, ...]
     children: tuple[Child, ...]
+    quality: ModelQuality
+    overlaps: tuple[ModelOverlap, ...]
+
+    @classmethod
+    def of(cls, model: ParentModel, measurer: ParentMeasurer, footprint_bands: Sequence[str]) -> CatalogInputs:
+        """Gather what is told of a parent that is being measured, apart from the measurements.
+
+        Parameters
+        ----------
+        model : ParentModel
+        measurer : ParentMeasurer
+            Of that parent.
+        footprint_bands : sequence of str
+            Bands that detected something in it.
+        """
+        scene, children = measurer.scene, tuple(measurer.shared.children)
+        # The measurer's parent has its points and profiles drawn already.
+        quality = model_quality(
+            scene.exposure, measurer.parent, children, measurer.templates, (scene.noise.xi**2).sum(axis=(1, 2))
+        )
+        return cls(model, tuple(footprint_bands), children, quality, measurer.overlaps)
 
 
 def rows_of(table: str, rows: Sequence[Row], layout: CatalogLayout) -> dict[str, list[Any]]:
@@ -51,8 +73,8 @@ def rows_of(table: str, rows: Sequence[Row], layout: CatalogLayout) -> dict[str,
     return {column.name: [row[column.name] for row in rows] for column in declaration(table).unfold(layout)}
 
 
-def parent_row(given: CatalogInputs) -> Row:
-    """Row of the parents table."""
+def parent_row(given: CatalogInputs, bands: Sequence[str]) -> Row:
+    """Row of the parents table; ``bands`` are those of the exposure."""
     model = given.model
     fits = [blend for blend in model.blends if np.isfinite(blend.log_likelihood)]
     isolated = len(model.footprint.peaks) == 1
@@ -75,21 +97,29 @@ def parent_row(given: CatalogInputs) -> Row:
         "deblend_iterations": sum(blend.iterations for blend in model.blends),
         "deblend_blendConvergenceFailedFlag": any(_failed_to_converge(blend) for blend in fits),
         "deblend_logL": sum(blend.log_likelihood for blend in fits) if fits else np.nan,
-        "deblend_chi2": given.chi2,
+        "deblend_chi2": given.quality.chi2.parent,
+        **_in_bands(bands, "deblend_chi2", given.quality.chi2.parent_bands),
     }
 
 
 def object_rows(given: CatalogInputs, exposure: MultibandExposure) -> list[Row]:
     """Rows of the objects table: one per source, in the order of the parent's peaks."""
-    model = given.model
+    model, bands = given.model, exposure.bands
+    factors = np.array([flux_factor(zeropoint) for zeropoint in exposure.zeropoints])
     blend_of = {source.id: blend for blend in model.blends for source in blend.sources}
+    n_bands = {blend.id: _bands_with_model(blend, len(bands)) for blend in model.blends}
+    chi2 = given.quality.chi2
     rows = []
-    for source, chi2, child in zip(model.sources, given.source_chi2, given.children, strict=True):
-        row = _identity(model, source) | _outcome(model) | _fit(blend_of[source.id], source)
-        row |= {"deblend_chi2": chi2, "deblend_noModel": not source.components}
+    for n, (source, child) in enumerate(zip(model.sources, given.children, strict=True)):
+        blend = blend_of[source.id]
+        row = _identity(model, source) | _outcome(model) | _fit(blend, source)
+        row |= {"deblend_chi2": chi2.sources[n], "deblend_noModel": not source.components}
+        row |= {"deblend_nBands": n_bands[blend.id], **_in_bands(bands, "deblend_chi2", chi2.source_bands[n])}
+        row |= _contamination(given.overlaps[n], bands, factors) | _residual(given.quality.scores[n], bands)
+        row |= _pixels(child, source, exposure)
         row |= {flag: flag in source.flags for flag in OBJECT_FLAGS if flag not in row}
         for k, band in enumerate(exposure.bands):
-            row |= _per_band(source, band, k, flux_factor(exposure.zeropoints[k]))
+            row |= _per_band(source, band, k, factors[k])
             row[f"merge_footprint_{band}"] = band in given.footprint_bands
             row[f"{band}_zeroFlux"] = not bool((child.share[k] > 0).any())
         rows.append(row)
@@ -125,6 +155,7 @@ def _identity(model: ParentModel, source: SourceModel) -> Row:
         "deblend_peak_center_y": source.peak.y,
         "deblend_peakId": source.peak.id,
         "deblend_parentNPeaks": n_peaks,
+        "deblend_parentNChild": 0 if n_peaks == 1 else n_peaks,
     }
 
 
@@ -152,6 +183,36 @@ def _own_outcome(source: SourceModel) -> Row:
         "deblend_skipped": kind == "skipped",
         "deblend_failed": kind == "failed",
     }
+
+
+def _bands_with_model(blend: BlendModel, bands: int) -> int:
+    """Count the bands in which a source of a blend has flux."""
+    flux = np.array([[model_flux(source, k) for source in blend.sources] for k in range(bands)])
+    return int(np.count_nonzero((flux > 0).any(axis=1)))
+
+
+def _in_bands(bands: Sequence[str], name: str, values: Sequence[float] | FloatArray) -> Row:
+    return {f"{band}_{name}": value for band, value in zip(bands, values, strict=True)}
+
+
+def _contamination(overlap: ModelOverlap, bands: Sequence[str], factors: FloatArray) -> Row:
+    row = _in_bands(bands, "deblend_maxOverlap", overlap.maximum * factors)
+    row |= _in_bands(bands, "deblend_fluxOverlap", overlap.flux * factors)
+    return row | _in_bands(bands, "deblend_fluxOverlapFraction", overlap.fraction)
+
+
+def _residual(score: ResidualScore, bands: Sequence[str]) -> Row:
+    row: Row = {"deblend_residualScore": score.joint, "deblend_residualScoreErr": score.joint_error}
+    row |= _in_bands(bands, "deblend_residualScore", score.bands)
+    return row | _in_bands(bands, "deblend_residualScoreErr", score.errors)
+
+
+def _pixels(child: Child, source: SourceModel, exposure: MultibandExposure) -> Row:
+    found = handed_on(exposure, child, source.peak)
+    row: Row = {"deblend_edgePixels": found.at_edge}
+    row |= _in_bands(exposure.bands, "deblend_dataCoverage", found.coverage)
+    row |= _in_bands(exposure.bands, "deblend_instFlux", child.flux.sum(axis=(1, 2), dtype=np.float64))
+    return row | _in_bands(exposure.bands, "deblend_peak_instFlux", found.peak_flux)
 
 
 def _failed_to_converge(blend: BlendModel) -> bool:

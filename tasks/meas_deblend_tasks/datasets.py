@@ -18,7 +18,9 @@ __all__ = [
     "OBJECTS",
     "PARENTS",
     "PARENT_MODELS",
+    "PATCH_LEDGER",
     "SEED_MODELS",
+    "SELECTION",
     "SHARING",
     "SOURCE_LIST",
     "SPLIT_PARENTS",
@@ -33,6 +35,7 @@ COADDS = _of_patch("coadds", "MultibandExposure", "Images in all bands.")
 SOURCE_LIST = replace(
     _of_patch("source_list", "SourceList", "Positions that take the place of detected peaks."), optional=True
 )
+SELECTION = replace(_of_patch("selection", "Selection", "Which parents to deblend; all without one."), optional=True)
 DETECTIONS = _of_patch("detections", "Detections", "Parents with their peaks, and who was seen in which band.")
 SPLIT_PARENTS = _of_patch(
     "split_parents",
@@ -59,5 +62,6 @@ MODELS = _of_patch("models", "MemoryStore", "Every model, PSF and footprint.")
 OBJECTS = _of_patch("objects", "Table", "One row per object.")
 PARENTS = _of_patch("parents", "Table", "One row per parent.")
 LEDGER = _of_patch("ledger", "Table", "One row per parent and band.")
+PATCH_LEDGER = _of_patch("patch_ledger", "Table", "One row per band: the account of the whole image.")
 FLUX_COVARIANCE = _of_patch("flux_covariance", "Table", "One row per pair of children of a parent, and band.")
 NOISE = _of_patch("noise_correlation", "Table", "Autocorrelation of each band's noise.")

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
-
-from pydantic import BaseModel
 
 from meas_deblend.deblenders import (
     MultiBandOptions,
     NoneOptions,
     SingleBandOptions,
+    deblend_if_selected,
     get_deblender,
     parent_without_models,
     seeds_from_models,
 )
 from meas_deblend.exceptions import InputError
-from meas_deblend.framework import Config, Connections, Outcome, PipelineTask, TaskOutputs, progress
+from meas_deblend.framework import Config, Connections, OnDemand, Outcome, PipelineTask, TaskOutputs
 from meas_deblend.products import REASONS
 
 from .datasets import COADDS, DETECTIONS, MARKED_COADDS, PARENT_MODELS, SEED_MODELS, SPLIT_PARENTS
-from .identifiers import with_unique_ids
+from .loops import deblend_parents
 from .marks import degraded_blends, mark, undeblended_blends
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ __all__ = [
     "NoDeblendingTask",
     "SingleBandConfig",
     "SingleBandTask",
+    "SingleBandWork",
 ]
 
 
@@ -97,25 +98,44 @@ class SingleBandTask(PipelineTask[SingleBandConfig]):
         InputError
             If ``use_ci_limits`` is set and no parent has a number of peaks in the range.
         """
-        parents = detections.parents
-        chosen = self._chosen(parents) if self.config.use_ci_limits else {parent.id for parent in parents}
-        deblender = get_deblender("single_band")
-        models = []
-        for parent in progress(parents, description="parents"):
-            if parent.id in chosen:
-                models.append(deblender(coadds, parent, self.config))
-            else:
-                why = f"use_ci_limits deblends {len(chosen)} of {len(parents)} parents"
-                models.append(parent_without_models(coadds, parent, deblender.name, why, "not_selected"))
+        work = SingleBandWork.on(detections.parents, self.config)
+        models = deblend_parents(work, coadds, detections.parents, "single_band")
         skipped = [model for model in models if model.outcome == "failed" and REASONS[model.reason].kind == "skipped"]
-        for model in skipped:
+        for model in (model for model in skipped if model.reason != "not_selected"):
             self.log.warning("parent %d was not deblended: %s", model.id, model.message or model.reason)
         marked = mark(coadds, {self.config.not_deblended_mask: [model.footprint for model in skipped]})
-        return MarkingOutputs(with_unique_ids(models), marked)
+        return MarkingOutputs(models, marked)
 
-    def _chosen(self, parents: tuple[Parent, ...]) -> set[int]:
-        """Isolated parents, and the first few others with a number of peaks in the range, by id."""
-        fewest, most = self.config.ci_deblend_child_range
+
+@dataclass(frozen=True, slots=True)
+class SingleBandWork:
+    """Deblends parents band by band, if they are of those that are chosen.
+
+    Parameters
+    ----------
+    options : SingleBandOptions
+    chosen : frozenset of int
+        Identifiers of the parents that are deblended.
+    total : int
+        Number of all parents.
+    """
+
+    options: SingleBandOptions
+    chosen: frozenset[int]
+    total: int
+
+    @classmethod
+    def on(cls, parents: Sequence[Parent], options: SingleBandOptions) -> SingleBandWork:
+        """Choose parents: with ``use_ci_limits`` only isolated ones, and a few with a number of peaks in the range.
+
+        Raises
+        ------
+        InputError
+            If ``use_ci_limits`` is set and no parent has a number of peaks in the range.
+        """
+        if not options.use_ci_limits:
+            return cls(options, frozenset(parent.id for parent in parents), len(parents))
+        fewest, most = options.ci_deblend_child_range
         counts = {parent.id: len(parent.footprint.peaks) for parent in parents}
         others = [identifier for identifier, n in counts.items() if n != 1 and fewest <= n <= most]
         if not others:
@@ -124,7 +144,15 @@ class SingleBandTask(PipelineTask[SingleBandConfig]):
                 "(ci_deblend_child_range)"
             )
         isolated = {identifier for identifier, n in counts.items() if n == 1}
-        return isolated | set(others[: self.config.ci_num_parents_to_deblend])
+        return cls(options, frozenset(isolated | set(others[: options.ci_num_parents_to_deblend])), len(parents))
+
+    def __call__(self, coadds: MultibandExposure, parent: Parent) -> ParentModel:
+        """Return the model of a parent."""
+        deblender = get_deblender("single_band")
+        if parent.id in self.chosen:
+            return deblend_if_selected(deblender, coadds, parent, self.options)
+        why = f"use_ci_limits deblends {len(self.chosen)} of {self.total} parents"
+        return parent_without_models(coadds, parent, deblender.name, why, "not_selected")
 
 
 class NoDeblendingTask(PipelineTask[NoDeblendingConfig]):
@@ -134,7 +162,12 @@ class NoDeblendingTask(PipelineTask[NoDeblendingConfig]):
 
     def run(self, coadds: MultibandExposure, detections: Detections) -> DeblendOutputs:
         """Give each parent's pixels to its brightest peak."""
-        return _deblend_all("none", coadds, detections.parents, self.config)
+        options = self.config
+        return DeblendOutputs(deblend_parents(partial(_no_deblending, options), coadds, detections.parents, "none"))
+
+
+def _no_deblending(options: NoneOptions, coadds: MultibandExposure, parent: Parent) -> ParentModel:
+    return deblend_if_selected(get_deblender("none"), coadds, parent, options)
 
 
 class MultiBandTask(PipelineTask[MultiBandConfig]):
@@ -148,15 +181,15 @@ class MultiBandTask(PipelineTask[MultiBandConfig]):
         self,
         coadds: MultibandExposure,
         split_parents: tuple[Parent, ...],
-        seed_models: tuple[ParentModel, ...] | None = None,
+        seed_models: Sequence[ParentModel] | None = None,
     ) -> MarkingOutputs:
         """Deblend all parents, and mark the blends that came to a lower rung of the ladder, or to none."""
-        parents = split_parents if seed_models is None else seeds_from_models(split_parents, seed_models)
-        models = _deblend_all("multi_band", coadds, parents, self.config).parent_models
+        work = _MultiBand(self.config, seed_models if self.config.init == "templates" else None)
+        models = deblend_parents(work, coadds, split_parents, "multi_band")
         self._tell(models)
         regions = {
-            self.config.degraded_mask: degraded_blends(parents, models),
-            self.config.not_deblended_mask: undeblended_blends(parents, models),
+            self.config.degraded_mask: degraded_blends(split_parents, models),
+            self.config.not_deblended_mask: undeblended_blends(split_parents, models),
         }
         return MarkingOutputs(models, mark(coadds, regions))
 
@@ -168,10 +201,17 @@ class MultiBandTask(PipelineTask[MultiBandConfig]):
                 self.log.warning("%d objects on the rung %s: %s", count, rung, REASONS[reason].meaning)
 
 
-def _deblend_all(
-    name: str, coadds: MultibandExposure, parents: tuple[Parent, ...], options: BaseModel
-) -> DeblendOutputs:
-    """Deblend one parent after the other; identifiers are given at the end, by the order of the parents."""
-    deblender = get_deblender(name)
-    models = [deblender(coadds, parent, options) for parent in progress(parents, description="parents")]
-    return DeblendOutputs(with_unique_ids(models))
+class _MultiBand:
+    """The joint fit of one parent, with the models that it starts from where it does."""
+
+    def __init__(self, options: MultiBandOptions, seeds: Sequence[ParentModel] | None) -> None:
+        self._options, self._seeds = options, seeds
+        # Of seeds that are made on demand, only those of the parent at hand are.
+        given = seeds.units if isinstance(seeds, OnDemand) else seeds or ()
+        self._places = {one.id: place for place, one in enumerate(given)}
+
+    def __call__(self, coadds: MultibandExposure, parent: Parent) -> ParentModel:
+        if self._seeds is not None:
+            place = self._places.get(parent.id)
+            (parent,) = seeds_from_models([parent], [] if place is None else [self._seeds[place]])
+        return deblend_if_selected(get_deblender("multi_band"), coadds, parent, self._options)

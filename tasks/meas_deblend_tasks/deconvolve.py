@@ -41,6 +41,8 @@ class DeconvolveTask(PipelineTask[DeconvolveTaskConfig]):
     def run(self, coadds: MultibandExposure, detections: Detections) -> DeconvolveOutputs:
         """Split the parents."""
         deconvolved = deconvolve_exposure(coadds, detections.parents, self.config.deconvolution)
+        for told in deconvolved.warnings:
+            self.log.warning("%s", told)
         self.log.info("%s", deconvolved.match)
         parents = split_parents(detections.parents, deconvolved, self.config.hierarchy)
         self.log.info("%d parents in %d blends", len(parents), sum(len(parent.blends) for parent in parents))

@@ -2,56 +2,74 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from meas_deblend.detect import DetectConfig, Detections, detect_bands, merge_detections, parents_from_sources
+from meas_deblend.detect import (
+    DetectConfig,
+    Detections,
+    SkyObjectsConfig,
+    add_sky_objects,
+    detect_bands,
+    merge_detections,
+    parents_from_sources,
+)
 from meas_deblend.exceptions import NoWorkFoundError
 from meas_deblend.framework import Config, Connections, PipelineTask
 
-from .datasets import COADDS, DETECTIONS, SOURCE_LIST
+from .datasets import COADDS, DETECTIONS, SELECTION, SOURCE_LIST
 from .identifiers import parent_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meas_deblend.detect import Selection
     from meas_deblend.image import MultibandExposure, SourceList
 
-__all__ = ["DetectOutputs", "DetectTask", "DetectTaskConfig"]
+__all__ = ["DetectAndMergeTask", "DetectOutputs", "DetectTask", "DetectTaskConfig"]
 
 
 class DetectTaskConfig(Config):
     """How sources are found."""
 
     detection: DetectConfig = Field(DetectConfig(), description="Thresholds, growing and merging of bands.")
+    sky_objects: SkyObjectsConfig = Field(SkyObjectsConfig(), description="Apertures on empty sky, for statistics.")
     tract: int = Field(0, ge=0, description="Tract that the identifiers are made from.")
     patch: int = Field(0, ge=0, description="Patch that the identifiers are made from.")
 
 
 @dataclass(frozen=True)
 class DetectOutputs:
-    """What `DetectTask` returns."""
+    """What `DetectAndMergeTask` returns."""
 
     detections: Detections
 
 
-class DetectTask(PipelineTask[DetectTaskConfig]):
+class DetectAndMergeTask(PipelineTask[DetectTaskConfig]):
     """Detect in every band, merge the bands' peaks, and join footprints into parents.
 
-    With a list of sources the peaks are the given positions, on the detected footprints.
+    With a list of sources the peaks are the given positions, on the detected footprints. With a selection all parents
+    are found, and those that are not to be deblended are marked: identifiers are those of the whole patch. On
+    request sky objects are placed where there is nothing.
     """
 
-    connections: ClassVar[Connections] = Connections(inputs=(COADDS, SOURCE_LIST), outputs=(DETECTIONS,))
+    connections: ClassVar[Connections] = Connections(inputs=(COADDS, SOURCE_LIST, SELECTION), outputs=(DETECTIONS,))
 
-    def run(self, coadds: MultibandExposure, source_list: SourceList | None = None) -> DetectOutputs:
+    def run(
+        self, coadds: MultibandExposure, source_list: SourceList | None = None, selection: Selection | None = None
+    ) -> DetectOutputs:
         """Find the parents.
 
         Raises
         ------
         NoWorkFoundError
             If there is no parent.
+        InputError
+            If a parent that is selected does not exist, or none is selected.
         """
         found = detect_bands(coadds, self.config.detection)
         ids = partial(parent_id, self.config.tract, self.config.patch)
@@ -67,4 +85,23 @@ class DetectTask(PipelineTask[DetectTaskConfig]):
             raise NoWorkFoundError(f"nothing detected above {threshold:g} σ in {', '.join(coadds.bands)}")
         peaks = sum(len(parent.footprint.peaks) for parent in detections.parents)
         self.log.info("%d parents with %d peaks", len(detections.parents), peaks)
+        detections = self._with_sky_objects(detections, coadds, ids)
+        if selection is not None:
+            detections = replace(detections, parents=selection.mark(detections.parents, coadds.box))
+            self.log.info("%d of them are to be deblended", sum(parent.selected for parent in detections.parents))
         return DetectOutputs(detections)
+
+    def _with_sky_objects(
+        self, detections: Detections, coadds: MultibandExposure, ids: Callable[[int], int]
+    ) -> Detections:
+        """Add the sky objects that are asked for, as far as there is room."""
+        wanted, before = self.config.sky_objects.n_sources, len(detections.parents)
+        more = add_sky_objects(detections, coadds, self.config.sky_objects, ids, (self.config.tract, self.config.patch))
+        placed = len(more.parents) - before
+        if placed < wanted:
+            self.log.warning("%d of %d sky objects were placed: there is no room for more", placed, wanted)
+        return more
+
+
+DetectTask = DetectAndMergeTask
+"""The same under a short name."""

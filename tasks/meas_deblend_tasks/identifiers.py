@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from meas_deblend.exceptions import InputError
 from meas_deblend.products import pack_id, unpack_id
 
 if TYPE_CHECKING:
@@ -23,8 +24,15 @@ def parent_id(tract: int, patch: int, n: int) -> int:
 def with_unique_ids(models: Iterable[ParentModel]) -> tuple[ParentModel, ...]:
     """Give blends and sources identifiers that are unique over a survey.
 
-    An isolated source has its parent's; blends and the children of a parent continue the counter after the last
-    parent, in the order of the parents' identifiers, so that the result does not depend on who was deblended first.
+    An isolated source has its parent's identifier. After the last parent the counter goes on parent by parent, in the
+    order of their identifiers: one number for each peak of a parent that has several, then one for each of its blends,
+    of which there can be as many as peaks. Identifiers so follow from detection alone: neither who was deblended
+    first, nor into how many blends a parent was split, nor which parents were left out changes that of any object.
+
+    Raises
+    ------
+    InputError
+        If a parent has more blends than peaks.
     """
     parents = tuple(models)
     if not parents:
@@ -33,15 +41,21 @@ def with_unique_ids(models: Iterable[ParentModel]) -> tuple[ParentModel, ...]:
     tract, patch, counter = unpack_id(ordered[-1].id)
     renamed = {}
     for parent in ordered:
-        isolated = len(parent.footprint.peaks) == 1
-        blends = []
-        for blend in parent.blends:
+        peaks = parent.footprint.peaks
+        if len(parent.blends) > len(peaks):
+            raise InputError(f"parent {parent.id} has {len(parent.blends)} blends for {len(peaks)} peaks: one is empty")
+        children = {peaks[0].id: parent.id} if len(peaks) == 1 else {}
+        for peak in peaks if not children else ():
             counter += 1
-            blend_id = pack_id(tract, patch, counter)
-            sources = []
-            for source in blend.sources:
-                counter += 0 if isolated else 1
-                sources.append(replace(source, id=parent.id if isolated else pack_id(tract, patch, counter)))
-            blends.append(replace(blend, id=blend_id, sources=tuple(sources)))
+            children[peak.id] = pack_id(tract, patch, counter)
+        blends = (
+            replace(
+                blend,
+                id=pack_id(tract, patch, counter + k),
+                sources=tuple(replace(source, id=children[source.peak.id]) for source in blend.sources),
+            )
+            for k, blend in enumerate(parent.blends, start=1)
+        )
         renamed[parent.id] = replace(parent, blends=tuple(blends))
+        counter += len(peaks)
     return tuple(renamed[parent.id] for parent in parents)

@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from meas_deblend.apportion import Apportioned, drawn, model_chi2
-from meas_deblend.framework import Config, Connections, PipelineTask, progress
-from meas_deblend.measure import (
-    MeasureConfig,
-    ParentMeasurer,
-    PsfShapes,
-    Scene,
-    detected_pixels,
-    flux_covariances,
-    measure_noise,
-)
-from meas_deblend.products import to_table
+from meas_deblend.framework import Config, Connections, PipelineTask, map_units
+from meas_deblend.measure import MeasureConfig, PsfShapes, Scene, detected_pixels, measure_noise
+from meas_deblend.products import to_table, unpack_rows
 
-from .catalog import CatalogInputs, ledger_columns, object_rows, parent_row, rows_of
-from .datasets import CHILDREN, COADDS, DETECTIONS, FLUX_COVARIANCE, LEDGER, NOISE, OBJECTS, PARENT_MODELS, PARENTS
-from .measured import MeasuredRows
-from .measured_tables import catalog_layout, covariance_columns, forced_table, joined, noise_columns
+from .datasets import (
+    CHILDREN,
+    COADDS,
+    DETECTIONS,
+    FLUX_COVARIANCE,
+    LEDGER,
+    NOISE,
+    OBJECTS,
+    PARENT_MODELS,
+    PARENTS,
+    PATCH_LEDGER,
+)
+from .measured_parent import PER_PARENT, MeasureWork, measure_parent
+from .measured_tables import catalog_layout, forced_table, noise_columns, on_sky
+from .patch_account import patch_ledger_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from meas_deblend.apportion import Apportioned
     from meas_deblend.detect import Detections
     from meas_deblend.geometry import Footprint
     from meas_deblend.image import MultibandExposure, SourceList
     from meas_deblend.models import ParentModel
-
-    from .catalog import Row
 
 __all__ = ["MeasureOutputs", "MeasureTask", "MeasureTaskConfig"]
 
@@ -42,36 +43,56 @@ class MeasureTaskConfig(Config):
     """What is measured."""
 
     measurement: MeasureConfig = Field(MeasureConfig(), description="Fluxes, centroids, shapes and their errors.")
+    patch_tolerance: float = Field(
+        1e-6,
+        gt=0,
+        le=1e-3,
+        description="Largest difference between the image and what parents, sky and masked pixels hold of it, as a "
+        "fraction of Σ|image|.",
+    )
 
 
 @dataclass(frozen=True)
 class MeasureOutputs:
-    """What `MeasureTask` returns."""
+    """What `MeasureTask` returns; the account of the patch is None where only some of its parents were measured."""
 
     objects: Any
     parents: Any
     ledger: Any
     flux_covariance: Any
     noise_correlation: Any
+    patch_ledger: Any = None
 
 
 class MeasureTask(PipelineTask[MeasureTaskConfig]):
-    """Measure every child on its re-apportioned pixels and on its models, in every band, and fill the catalogs."""
+    """Measure every child on its re-apportioned pixels and on its models, in every band, and fill the catalogs.
+
+    A run in which the parents and the sky do not add up to the image fails.
+    """
 
     connections: ClassVar[Connections] = Connections(
         inputs=(COADDS, DETECTIONS, PARENT_MODELS, CHILDREN),
-        outputs=(OBJECTS, PARENTS, LEDGER, FLUX_COVARIANCE, NOISE),
+        outputs=(OBJECTS, PARENTS, LEDGER, PATCH_LEDGER, FLUX_COVARIANCE, NOISE),
     )
 
     def run(
         self,
         coadds: MultibandExposure,
         detections: Detections,
-        parent_models: tuple[ParentModel, ...],
-        children: tuple[Apportioned, ...],
+        parent_models: Sequence[ParentModel],
+        children: Sequence[Apportioned],
     ) -> MeasureOutputs:
-        """Measure all children."""
-        return self.measure(coadds, parent_models, children, detections.footprint_bands)
+        """Measure all children.
+
+        Raises
+        ------
+        MeasDeblendError
+            If the ledger of the patch does not close.
+        """
+        made = self.measure(coadds, parent_models, children, detections.footprint_bands)
+        footprints = {model.id: model.footprint for model in parent_models}
+        columns = patch_ledger_columns(coadds, footprints, made.ledger, self.config.patch_tolerance)
+        return replace(made, patch_ledger=to_table("patch_ledger", columns, made.ledger.meta["layout"]))
 
     def measure(
         self,
@@ -94,31 +115,18 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
             Of all parents of the patch, if only some are measured.
         """
         config = self.config.measurement
-        scene = self._scene(coadds, parent_models, footprints)
-        psfs, rows = PsfShapes(coadds.psfs, config), MeasuredRows(coadds, config)
-        objects: list[Row] = []
-        parents: list[Row] = []
-        covariances: list[Row] = []
-        for model, shared in progress(list(zip(parent_models, children, strict=True)), description="parents"):
-            measurer = ParentMeasurer(scene, drawn(model), shared, psfs, config)
-            results = [measurer.measure(k) for k in range(len(model.sources))]
-            for measured, _ in results:
-                rows.add(measured)
-            covariances += covariance_columns(model, flux_covariances(measurer, [c for _, c in results]), coadds)
-            quality = model_chi2(coadds, model, measurer.templates)
-            bands = tuple(footprint_bands.get(model.id, ()))
-            given = CatalogInputs(model, bands, quality.parent, quality.sources, tuple(shared.children))
-            parents.append(parent_row(given))
-            objects.extend(object_rows(given, coadds))
-        layout = catalog_layout(coadds, config)
-        ledger = [row for shared in children for row in shared.ledger]
-        self.log.info("measured %d objects in %d bands", len(objects), len(coadds.bands))
+        scene, layout = self._scene(coadds, parent_models, footprints), catalog_layout(coadds, config)
+        psfs = PsfShapes(coadds.psfs, config)
+        work = MeasureWork(scene, psfs, config, layout, parent_models, children, footprint_bands)
+        measured = map_units(measure_parent, range(len(parent_models)), work, description="parents", loop=work.loop())
+        columns = {name: unpack_rows(name, [one.rows[name] for one in measured], layout) for name in PER_PARENT}
+        del measured
+        objects = on_sky(columns.pop("objects"), coadds)
+        self.log.info("measured %d objects in %d bands", len(objects["objectId"]), len(coadds.bands))
         return MeasureOutputs(
-            objects=to_table("objects", joined("objects", objects, rows, coadds, layout), layout),
-            parents=to_table("parents", rows_of("parents", parents, layout), layout),
-            ledger=to_table("ledger", ledger_columns(ledger), layout),
-            flux_covariance=to_table("flux_covariance", rows_of("flux_covariance", covariances, layout), layout),
+            objects=to_table("objects", objects, layout),
             noise_correlation=to_table("noise_correlation", noise_columns(scene.noise, coadds.bands), layout),
+            **{name: to_table(name, values, layout) for name, values in columns.items()},
         )
 
     def measure_at(
@@ -142,7 +150,7 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
         scene = self._scene(coadds, parent_models, footprints)
         layout = catalog_layout(coadds, config)
         return {
-            "forced": forced_table(scene, list(zip(parent_models, children, strict=True)), positions, config),
+            "forced": forced_table(scene, (parent_models, children), positions, config),
             "noise_correlation": to_table("noise_correlation", noise_columns(scene.noise, coadds.bands), layout),
         }
 

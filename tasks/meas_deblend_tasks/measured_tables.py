@@ -13,7 +13,7 @@ from meas_deblend.products import CatalogLayout, Column, declaration, flux_facto
 from .measured import MeasuredRows, with_sky_positions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from .catalog import Row
 
-__all__ = ["catalog_layout", "covariance_columns", "forced_table", "joined", "noise_columns"]
+__all__ = ["catalog_layout", "covariance_columns", "forced_table", "joined", "noise_columns", "on_sky"]
+
+_SKY = ("coord_ra", "coord_dec")
 
 
 def catalog_layout(exposure: MultibandExposure, config: MeasureConfig) -> CatalogLayout:
@@ -47,23 +49,24 @@ def catalog_layout(exposure: MultibandExposure, config: MeasureConfig) -> Catalo
 
 
 def joined(
-    table: str, rows: Sequence[Row], measured: MeasuredRows, exposure: MultibandExposure, layout: CatalogLayout
-) -> dict[str, Any]:
-    """Columns of a table from rows and from measurements, which are of the same objects in the same order."""
-    values: dict[str, Any] = measured.columns()
-    places = [{"x": x, "y": y} for x, y in zip(values.get("x", ()), values.get("y", ()), strict=True)]
+    table: str, rows: Sequence[Row], measured: MeasuredRows, layout: CatalogLayout
+) -> dict[str, NDArray[Any] | list[Any]]:
+    """Columns of a table from rows and from measurements, which are of the same objects in the same order.
+
+    Positions on the sky are left without a value: see `on_sky`.
+    """
+    names = [column.name for column in declaration(table).unfold(layout)]
+    if not rows:
+        return {name: [] for name in names}
+    values: dict[str, Any] = measured.columns() | dict.fromkeys(_SKY, np.full(len(rows), np.nan))
+    return {name: values[name] if name in values else [row[name] for row in rows] for name in names}
+
+
+def on_sky(columns: Mapping[str, Any], exposure: MultibandExposure) -> dict[str, Any]:
+    """Columns of objects or positions with those of the sky: one call for all, since each takes a millisecond."""
+    places = [{"x": x, "y": y} for x, y in zip(columns["x"], columns["y"], strict=True)]
     sky = with_sky_positions(places, exposure)
-    values |= {name: [place[name] for place in sky] for name in ("coord_ra", "coord_dec")}
-    names = (column.name for column in declaration(table).unfold(layout))
-    return (
-        {name: _typed(values[name]) if name in values else [row[name] for row in rows] for name in names}
-        if rows
-        else {column.name: [] for column in declaration(table).unfold(layout)}
-    )
-
-
-def _typed(values: Any) -> NDArray[Any]:
-    return np.asarray(values)
+    return {**columns, **{name: np.array([place[name] for place in sky], dtype=np.float64) for name in _SKY}}
 
 
 def covariance_columns(parent: ParentModel, found: FluxCovariances, exposure: MultibandExposure) -> list[Row]:
@@ -103,16 +106,20 @@ def noise_columns(noise: NoiseCorrelation, bands: Sequence[str]) -> dict[str, An
 
 
 def forced_table(
-    scene: Scene, parents: Sequence[tuple[ParentModel, Apportioned]], positions: SourceList, config: MeasureConfig
+    scene: Scene,
+    parents: tuple[Sequence[ParentModel], Sequence[Apportioned]],
+    positions: SourceList,
+    config: MeasureConfig,
 ) -> Any:
-    """Measure at given positions.
+    """Measure at given positions, on models of parents and their children.
 
     Each is measured on the pixels of the object that is nearest, if that is within ``match_radius``, with all others
     replaced by noise; else on the sky, with all objects replaced. Fluxes are taken exactly at the position.
     """
     psfs, measured = PsfShapes(scene.exposure.psfs, config), MeasuredRows(scene.exposure, config)
-    owners = [(p, k) for p, (model, _) in enumerate(parents) for k in range(len(model.sources))]
-    places = np.array([parents[p][0].sources[k].peak.center for p, k in owners]).reshape(-1, 2)
+    models, children = parents
+    owners = [(p, k) for p, model in enumerate(models) for k in range(len(model.sources))]
+    places = np.array([source.peak.center for model in models for source in model.sources]).reshape(-1, 2)
     rows: list[Row] = []
     measurers: dict[int, ParentMeasurer] = {}
     for number, (center, name) in enumerate(zip(positions.positions, positions.names, strict=True), start=1):
@@ -122,13 +129,12 @@ def forced_table(
         row["objectDistance"] = float(distance[nearest]) if nearest >= 0 else float("nan")
         if nearest >= 0 and distance[nearest] <= config.match_radius:
             p, k = owners[nearest]
-            model, shared = parents[p]
+            object_id = row["objectId"] = models[p].sources[k].id
             if p not in measurers:
-                measurers = {p: ParentMeasurer(scene, drawn(model), shared, psfs, config)}
-            row["objectId"] = model.sources[k].id
-            measured.add(measurers[p].measure(k, Target(center, model.sources[k].id, forced=True))[0])
+                measurers = {p: ParentMeasurer(scene, drawn(models[p]), children[p], psfs, config)}
+            measured.add(measurers[p].measure(k, Target(center, object_id, forced=True))[0])
         else:
             measured.add(measure_sky(scene, Target(center, number, forced=True), psfs, config))
         rows.append(row)
     layout = catalog_layout(scene.exposure, config)
-    return to_table("forced", joined("forced", rows, measured, scene.exposure, layout), layout)
+    return to_table("forced", on_sky(joined("forced", rows, measured, layout), scene.exposure), layout)

@@ -95,6 +95,13 @@ class _Common:
 
     @classmethod
     def of(cls, parents: Sequence[ParentModel], metadata: StoreMetadata) -> _Common:
+        """Find what most parents have.
+
+        Raises
+        ------
+        ModelError
+            If no band has a PSF.
+        """
         planes = [_commonest([parent.psfs[k] for parent in parents]) for k in range(len(metadata.bands))]
         index = tuple(k for k, plane in enumerate(planes) if plane is not None)
         found = [plane for plane in planes if plane is not None]

@@ -13,7 +13,7 @@ from meas_deblend.deblenders.blend_fit import BlendFitter
 from meas_deblend.products import file_sha256, read_run_record, read_table
 from meas_deblend_tasks.apportion import ApportionTask
 
-TABLES = ("objects", "parents", "ledger", "flux_covariance", "noise_correlation", "timings")
+TABLES = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation", "timings")
 LABELS = ("detect", "deconvolve", "single_band", "multi_band", "apportion", "persist", "measure")
 
 
@@ -72,7 +72,7 @@ def test_without_figures_there_are_none(quick):
 def test_degraded_parents_are_said(quick):
     code, _, said = quick("-c", "multi_band:limits.max_footprint_area=100", pipeline="multiband")
     assert code == 0
-    assert "3 parents degraded, 0 failed (parent_too_big): see deblend_reason and deblend_message" in said.out
+    assert "3 parents degraded, 0 failed: see deblend_reason and deblend_message" in said.out
 
 
 @pytest.mark.parametrize("figures", [True, False])
@@ -103,7 +103,7 @@ def test_strict_stops_at_the_first_parent_that_fails(quick, monkeypatch, tmp_pat
     monkeypatch.setattr(BlendFitter, "fit", lambda *_, **__: 1 / 0)
     code, _, said = quick(pipeline="multiband")
     assert code == 0
-    assert "3 parents degraded, 0 failed (fit_failed)" in said.out
+    assert "3 parents degraded, 0 failed: see" in said.out
     code, folder, said = quick("--strict", pipeline="multiband", out=tmp_path / "strict")
     assert code == 1
     assert "task 'multi_band' failed: ZeroDivisionError" in said.err
@@ -169,3 +169,27 @@ def test_the_log_is_left_as_it_was_for_the_next_command(quick):
     for _ in range(2):
         _, _, said = quick("--overwrite")
         assert said.err.count("none: started") == 1
+
+
+def test_some_parents_alone(quick):
+    code, folder, printed = quick("--only", 2, "--bbox", "0:90,0:40")
+    assert code == 0
+    assert list(open_run(folder).parents["deblend_reason"]) == ["not_selected", "", "not_selected"]
+    assert "Traceback" not in printed.err
+
+
+def test_a_parent_that_there_is_not(quick):
+    code, _, printed = quick("--only", 2, 5)
+    assert code == 2
+    expected = "only: 5 is no parent of these coadds with these settings of detection; parents are 1, 2, 3"
+    assert f"meas-deblend: {expected}" in printed.err
+    assert "Traceback" not in printed.err
+
+
+def test_a_box_that_cannot_be_used_costs_no_earlier_run(quick):
+    _, folder, _ = quick()
+    for text, message in (("1:2", "bbox must be X0:X1,Y0:Y1"), ("200:300,0:5", "lies off the image")):
+        code, _, printed = quick("--bbox", text, "--overwrite")
+        assert code == 2
+        assert message in printed.err
+    assert (folder / "run.json").is_file()

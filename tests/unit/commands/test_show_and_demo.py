@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import yaml
-from command_line import call
+from command_line import call, coadd_arguments
 
 from meas_deblend import __version__, framework
 from meas_deblend.access import open_run
@@ -136,3 +136,18 @@ def test_the_brighter_source_chooses_first():
 def test_warmup_compiles_and_says_so(capsys):
     assert call("warmup") == 0
     assert re.fullmatch(r"the inner loops are compiled \(\d+\.\d s\)\n", capsys.readouterr().out)
+
+
+def test_a_finished_run_is_shown(files, tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = ("--pipeline", "none", "--no-figures", "--only", 2)
+    assert call("run", *coadd_arguments(files), "--out", out, *arguments) == 0
+    capsys.readouterr()
+    assert call("show", "run", out) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("7 objects (1 isolated) in 3 parents; the run was partial, finished 20")
+    assert "      5        2  not_selected  3 1" in text
+    assert "2 parents were not to be deblended" in text
+    assert "failed" not in text
+    assert call("show", "run", out, "--reason", "not_selected") == 0
+    assert capsys.readouterr().out == "1\n3\n"

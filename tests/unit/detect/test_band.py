@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from meas_deblend.detect import DetectConfig, detect_band, dilate_disc, psf_sigma
 from meas_deblend.detect.peaks import find_peaks, local_maxima
 from meas_deblend.detect.significance import gaussian_kernel, matched_filter
+from meas_deblend.detect.stencils import Stencils
+from meas_deblend.detect.tiling import TilePixels, padded
+from meas_deblend.geometry import Box
 
 CONFIG = DetectConfig()
 SIGMA = 1.8
@@ -17,6 +20,17 @@ PSF = gaussian_kernel(SIGMA)
 NOISE = 2.0
 UNIT_SN_FLUX = NOISE / np.sqrt(np.sum(PSF**2))
 """Flux of a point source whose matched-filter S/N is 1."""
+
+
+def significance_of(image, weights, kernel=PSF, min_coverage=0.1):
+    """Matched filter of a whole image, as one tile."""
+    stencils = Stencils.of([kernel, kernel**2], image.shape)
+    box = Box((0, 0), image.shape).grow(stencils.reach)
+    usable = weights > 0
+    variance = np.where(usable, 1 / np.where(usable, weights, 1), 0)
+    pixels = TilePixels(*(padded(a, box) for a in (np.where(usable, image, 0), variance, usable)))
+    significance = matched_filter(pixels, stencils, float(variance[usable].min()), min_coverage)
+    return np.nan_to_num(significance), np.isfinite(significance)
 
 
 def draw_star(image, y, x, flux, sigma=SIGMA):
@@ -39,7 +53,7 @@ def test_significance_is_the_expected_signal_to_noise():
     image, variance, _ = sky((61, 61), noise=NOISE)
     image[:] = 0
     draw_star(image, 30, 30, 20 * UNIT_SN_FLUX)
-    significance, seen = matched_filter(image, 1 / variance, PSF, 0.1)
+    significance, seen = significance_of(image, 1 / variance)
     assert seen.all()
     assert significance[30, 30] == pytest.approx(20, rel=1e-3)  # the stamp ends at 4 σ
 
@@ -50,7 +64,7 @@ def test_significance_of_noise_has_unit_variance_also_where_depth_varies():
     variance[:, 100:] = 25
     weights = 1 / variance
     weights[rng.random((200, 200)) < 0.2] = 0
-    significance, _ = matched_filter(rng.normal(0, np.sqrt(variance)), weights, PSF, 0.1)
+    significance, _ = significance_of(rng.normal(0, np.sqrt(variance)), weights)
     # ~200²/(4π σ²) ≈ 980 independent pixels: the sample rms is good to 2–3 %.
     assert significance[:, :90].std() == pytest.approx(1, abs=0.08)
     assert significance[:, 110:].std() == pytest.approx(1, abs=0.08)

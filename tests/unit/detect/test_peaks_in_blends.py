@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from scipy import ndimage, special
 
 from meas_deblend.detect import DetectConfig, detect_band, detect_bands, merge_detections
-from meas_deblend.detect.band_pixels import BandPixels
-from meas_deblend.detect.contrast import local_contrast
+from meas_deblend.detect.contrast import contrast_reach, local_contrast
 from meas_deblend.detect.noise import combined_significance, gaussian_deviation, noise_ratio
 from meas_deblend.detect.peaks import find_peaks, prominent_peaks
 from meas_deblend.detect.significance import gaussian_kernel
+from meas_deblend.detect.tiling import TilePixels, padded
+from meas_deblend.geometry import Box
 from meas_deblend.image import MultibandExposure, PsfStamp
 
 CONFIG = DetectConfig()
@@ -28,8 +29,11 @@ def star(shape, y, x, sn):
     return sn * SN1 / (2 * np.pi * SIGMA**2) * np.exp(-0.5 * ((yy - y) ** 2 + (xx - x) ** 2) / SIGMA**2)
 
 
-def contrast(image, variance, usable, radius=0.9 * FWHM):
-    return local_contrast(BandPixels(image, variance, usable, PSF), variance, radius, np.ones(image.shape, dtype=bool))
+def contrast(image, variance, usable, radius=0.9 * FWHM, where=None):
+    where = np.ones(image.shape, dtype=bool) if where is None else where
+    box = Box((0, 0), image.shape).grow(contrast_reach(radius))
+    planes = (np.where(usable, image, 0), np.where(usable, variance, 0), usable)
+    return local_contrast(TilePixels(*(padded(plane, box) for plane in planes)), PSF, radius, where)
 
 
 class FixedPsf:
@@ -89,8 +93,7 @@ def test_contrast_is_computed_where_it_is_asked_for():
     usable = np.ones(image.shape, dtype=bool)
     everywhere, _ = contrast(image, np.ones_like(image), usable)
     where = np.random.default_rng(1).random(image.shape) < 0.1
-    pixels = BandPixels(image, np.ones_like(image), usable, PSF)
-    some, seen = local_contrast(pixels, np.ones_like(image), 0.9 * FWHM, where)
+    some, seen = contrast(image, np.ones_like(image), usable, where=where)
     assert not seen[~where].any()
     assert np.allclose(some[seen], everywhere[seen], rtol=1e-6)  # float32, whatever the order of the sums
 
@@ -260,3 +263,13 @@ def test_every_setting_of_peaks_is_read():
     for options in ({"peak_threshold": 200}, {"peak_scales": (3,)}, {"roughness": 1}, {"prominence": 500}):
         assert number(**options) == 1, options
     assert number(min_separation=2) == 1
+
+
+def test_faint_extended_galaxy_within_the_footprint_of_a_bright_star():
+    # Within a disc of 0.9 FWHM it hardly stands out from itself; its footprint has a peak already, the star's.
+    yy, xx = np.indices((81, 101))
+    galaxy = np.exp(-0.5 * ((yy - 40) ** 2 + (xx - 62) ** 2) / 4.5**2)
+    galaxy *= 15 / np.sqrt(np.sum(galaxy**2))
+    images = np.random.default_rng(21).normal(size=(5, 81, 101)) + star((81, 101), 40, 40, 500) + galaxy
+    assert separated(found_in(images, DetectConfig(peak_scales=(0.9, 0.6))), (40, 40))
+    assert separated(found_in(images), (40, 40), (40, 62), radius=3.0)

@@ -179,5 +179,7 @@ def test_layouts_that_make_no_sense_are_refused():
 
 
 def test_unknown_table_is_told():
-    with pytest.raises(InputError, match="no table 'object'; there are objects, parents, ledger, timings"):
+    with pytest.raises(
+        InputError, match="no table 'object'; there are objects, parents, ledger, patch_ledger, timings"
+    ):
         declaration("object")

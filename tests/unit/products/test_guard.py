@@ -12,6 +12,7 @@ from synthetic_models import BANDS, make_parent
 from meas_deblend.exceptions import CorruptModelError
 from meas_deblend.products import ModelStore, StoreMetadata, write_models
 from meas_deblend.products import _guard as guard
+from meas_deblend.products._footer import Footer, read_footer
 from meas_deblend.products._index import INDEX_KEY
 from meas_deblend.products._store_schema import store_fields
 
@@ -57,7 +58,7 @@ def test_runs_of_nothing_are_not_unrolled(path, monkeypatch):
 
     monkeypatch.setattr(guard, "_MOST_VALUES", 4000)
     rewritten(path, change)
-    with pytest.raises(CorruptModelError, match=r"5005 values in .* at warnings"):
+    with pytest.raises(CorruptModelError, match=r"5005 values in .* up to column"):
         ModelStore(path).parent(2)
 
 
@@ -88,16 +89,64 @@ def test_page_headers_that_make_no_sense_are_refused(path, header):
         ModelStore(path).parent(1)
 
 
+def with_footer(path, change):
+    """Write the file anew with its footer's bytes changed."""
+    whole = path.read_bytes()
+    size = int.from_bytes(whole[-8:-4], "little")
+    footer = change(whole[-8 - size : -8])
+    path.write_bytes(whole[: -8 - size] + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+
+
+def test_sizes_that_contradict_the_schema_do_not_end_the_process(path):
+    # A list of three counts of levels where the schema allows two: pyarrow aborts when it is asked for such a column.
+    whole = b"\x3c\x29\x06\x19\x26"
+    with_footer(path, lambda footer: footer.replace(whole, whole[:-1] + b"\x36\x00"))
+    with pytest.raises(CorruptModelError, match="damaged at parent 1"):
+        ModelStore(path).parent(1)
+
+
+def test_columns_of_any_writer_are_understood(tmp_path):
+    table = pa.table({"a": [1, 2, 3], "b": ["x", None, "y"], "c": [[1.0], [], [2.0, 3.0]]})
+    for number, options in enumerate([{}, {"compression": "none", "use_dictionary": False}, {"version": "1.0"}]):
+        name = str(tmp_path / f"{number}.parquet")
+        pq.write_table(table, name, row_group_size=2, write_page_index=number == 0, **options)
+        columns = Footer.parse(read_footer(pa.OSFile(name)))
+        about = pq.read_metadata(name)
+        assert len(columns.groups) == about.num_row_groups == 2
+        for group in range(2):
+            assert [place.size for place in columns.places(group)] == [
+                about.row_group(group).column(k).total_compressed_size for k in range(3)
+            ]
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda footer: footer[:-40], "does not end"),
+        (lambda footer: footer[:-1] + b"\x06\x02\x00\x00", "field 1 behind field"),
+        (lambda footer: b"\x1c" * 20 + footer, "too deep"),
+    ],
+)
+def test_footers_that_make_no_sense_are_refused(path, change, text):
+    with_footer(path, change)
+    with pytest.raises(CorruptModelError, match=text):
+        Footer.parse(read_footer(pa.OSFile(str(path))))
+
+
 def test_every_page_of_a_store_is_understood(path):
     stream = pa.OSFile(str(path))
     file = pq.ParquetFile(stream)
+    columns = Footer.parse(read_footer(stream))
+    assert len(columns.groups) == file.num_row_groups
     for group in range(file.num_row_groups):
+        places = columns.places(group)
         about = file.metadata.row_group(group)
-        guard.check_group(file, group, stream)
-        for column in map(about.column, range(about.num_columns)):
+        guard.check_group(places, group, stream)
+        for place, column in zip(places, map(about.column, range(about.num_columns)), strict=True):
             offset = column.dictionary_page_offset
-            start = column.data_page_offset if offset is None else offset
-            pages = list(guard._pages(stream, start, column.total_compressed_size))
+            assert place.start == (column.data_page_offset if offset is None else offset)
+            assert place.size == column.total_compressed_size
+            pages = list(guard._pages(stream, place.start, place.size))
             assert sum(size for size, _ in pages) <= column.total_uncompressed_size
             assert pages[-1][1] == column.num_values
 

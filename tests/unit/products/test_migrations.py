@@ -93,7 +93,7 @@ def test_old_files_are_read_one_parent_at_a_time(monkeypatch):
     store = ModelStore.open(SAMPLES["1.0.0"])
     real = store_module.check_group
     monkeypatch.setattr(
-        store_module, "check_group", lambda file, group, stream: groups.append(group) or real(file, group, stream)
+        store_module, "check_group", lambda places, group, stream: groups.append(group) or real(places, group, stream)
     )
     assert store.parent(3).sources[0].id == 3
     assert sorted(set(groups)) == [0, 1]  # the PSFs, and the group of the three parents

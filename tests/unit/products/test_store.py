@@ -151,7 +151,7 @@ def test_one_parent_is_read_without_the_others(tmp_path, monkeypatch):
     groups = []
     real = store_module.check_group
     monkeypatch.setattr(
-        store_module, "check_group", lambda file, group, stream: groups.append(group) or real(file, group, stream)
+        store_module, "check_group", lambda places, group, stream: groups.append(group) or real(places, group, stream)
     )
     store = ModelStore.open(tmp_path / "m")
     assert groups == []

@@ -137,7 +137,7 @@ def test_foreign_and_damaged_tables_are_told(tmp_path):
         read_table(path)
 
 
-@pytest.mark.parametrize("version", ["1.0.0", "1.1.0"])
+@pytest.mark.parametrize("version", ["1.0.0", "1.1.0", "1.2.0"])
 @pytest.mark.parametrize("name", ["objects", "parents"])
 def test_the_stored_tables_of_older_versions_are_still_read_with_the_columns_of_then(name, version):
     table = read_table(SAMPLES / f"{name}-{version}.parquet")

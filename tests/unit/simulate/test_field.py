@@ -1,13 +1,14 @@
 """Simulated fields: what presets promise, the noise, the truth, the defects."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from meas_deblend.cli import SIMULATE_PRESETS
 from meas_deblend.exceptions import InputError
+from meas_deblend.parsers import SIMULATE_PRESETS
 from meas_deblend.simulate import (
     LSST_10Y,
     PRESETS,
@@ -19,6 +20,7 @@ from meas_deblend.simulate import (
     simulate_field,
 )
 from meas_deblend.simulate.defects import saturate
+from meas_deblend.simulate.field import DrawnImages
 
 
 @pytest.fixture(scope="module")
@@ -125,13 +127,45 @@ def test_the_bright_star_is_saturated():
     np.testing.assert_allclose(field.exposure.images[band][saturated], level)
 
 
-def test_a_patch_has_the_skys_own_counts():
+def test_a_patch_has_a_hundred_galaxies_per_square_arcminute():
     field = simulate_field(preset("patch", shape=(300, 300)))
-    galaxies = (~field.truth["is_star"]).sum()
-    # One square arcminute: 46 · 10^(0.31 · 1.5) = 134 galaxies.
-    assert 95 < galaxies < 175
+    galaxies = ~field.truth["is_star"]
+    # One square arcminute; counts scatter by √100, three times of which are allowed.
+    assert 70 < galaxies.sum() < 130
+    assert 26.5 < field.truth["r_ab"][galaxies].max() <= 27.5
+    assert all(0.7 <= band.fwhm <= 0.9 for band in field.config.conditions.bands)
     assert field.truth["x"].min() < 15
     assert any(len(s.components) > 2 for s in field.sources)
+
+
+def test_the_skys_own_counts():
+    field = simulate_field(preset("patch", shape=(300, 300), galaxy_density=None, faintest=None, magnitudes=(16, 25)))
+    # One square arcminute to i = 25: 46 galaxies, ± 3 √46.
+    assert 25 < (~field.truth["is_star"]).sum() < 67
+
+
+def test_images_of_a_patch_are_drawn_when_they_are_asked_for():
+    small = {"shape": (120, 120), "seed": 2}
+    lazy, kept = (simulate_field(preset("patch", kept_images=k, **small)) for k in (False, True))
+    assert isinstance(lazy.images, DrawnImages)
+    assert isinstance(kept.images, tuple)
+    np.testing.assert_array_equal(lazy.exposure.images, kept.exposure.images)
+    np.testing.assert_array_equal(lazy.source_image(3), kept.source_image(3))
+    assert len(lazy.images) == len(lazy.sources)
+    np.testing.assert_array_equal(lazy.images[2:5][1].array, kept.images[3].array)
+
+
+def test_a_patch_does_not_keep_its_sources_in_memory():
+    def peak(**options):
+        tracemalloc.start()
+        field = simulate_field(preset("patch", shape=(300, 300), seed=3, **options))
+        highest = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return highest, field
+
+    peak()  # tables are made
+    (kept, field), (lazy, _) = peak(kept_images=True), peak()
+    assert kept - lazy > 0.7 * sum(image.array.nbytes for image in field.images)
 
 
 def test_a_crowded_field():
@@ -139,11 +173,16 @@ def test_a_crowded_field():
     assert len(field.sources) == 80
 
 
+POISONED = {"shape": (240, 240), "seed": 2, "giant_radius": 3.0, "cluster_members": 40, "cluster_spacing": 6.0}
+
+
 def test_a_poisoned_field_says_what_is_wrong():
-    field = simulate_field(preset("poisoned", seed=2))
+    field = simulate_field(preset("poisoned", **POISONED))
     exposure = field.exposure
     found = {d.kind: d for d in field.defects}
-    assert set(found) == {"saturated", "bleed", "nan_columns", "missing", "variance_scaled", "variance_zero"}
+    assert set(found) == {
+        "saturated", "bleed", "nan_columns", "missing", "variance_scaled", "variance_zero", "psf_missing",
+    }  # fmt: skip
     for defect in field.defects:
         k, (y0, y1, x0, x1) = exposure.band_index(defect.band), defect.box
         part = (k, slice(y0, y1), slice(x0, x1))
@@ -152,13 +191,35 @@ def test_a_poisoned_field_says_what_is_wrong():
             assert bool(exposure.mask[part].all()) is defect.flagged
         if defect.kind == "variance_zero":
             assert not np.nan_to_num(exposure.variance[part]).any()
-    assert len([d for d in field.defects if d.kind == "missing"]) == 2
+    missing = [d for d in field.defects if d.kind == "missing"]
+    assert [d.box for d in missing] == [(0, 240, 0, 120), (0, 120, 0, 120)]
+    assert [k for k, psf in enumerate(exposure.psfs) if psf is None] == [exposure.band_index(found["psf_missing"].band)]
     bleed, core = found["bleed"].box, found["saturated"].box
     assert bleed[1] - bleed[0] > core[1] - core[0]
     scaled = exposure.band_index(found["variance_scaled"].band)
     good = np.isfinite(exposure.images[scaled]) & (exposure.mask[scaled] == 0)
     residual = (exposure.images[scaled] - field.noiseless()[scaled])[good]
     assert np.mean(residual**2 / exposure.variance[scaled][good]) == pytest.approx(4, rel=0.05)
+
+
+def test_a_poisoned_field_has_a_giant_and_a_cluster():
+    field = simulate_field(preset("poisoned", **POISONED))
+    truth, galaxies = field.truth, ~field.truth["is_star"]
+    giant = int(np.argmax(truth["a"]))
+    assert truth["a"][giant] == pytest.approx(3.0 / 0.2)
+    # 21.5 mag/arcsec² within an ellipse of 3″ × 1.8″ that holds half of the light.
+    assert truth["i_ab"][giant] == pytest.approx(21.5 - 2.5 * np.log10(2 * np.pi * 0.6 * 9), abs=1e-6)
+    y, x = (truth[name][galaxies][-40:] for name in "yx")
+    distance = np.hypot(y - 0.72 * 240, x - 0.3 * 240)
+    edge = 6 * np.sqrt(40 / np.pi)
+    assert distance.max() < edge + 1
+    # Within a third of the edge are log10(2) = 30 % of them.
+    assert 3 <= (distance < edge / 3).sum() <= 21
+
+
+def test_a_cluster_alone():
+    field = simulate_field(preset("field", n_galaxies=(0, 0), cluster_members=5, cluster_spacing=20.0))
+    assert len(field.sources) == 5
 
 
 def test_saturation_does_not_change_its_input(field):
@@ -226,6 +287,7 @@ def test_every_option_is_described():
         ({"magnitudes": (25.0, 20.0)}, r"magnitudes must be \(low, high\) with low ≤ high, got \(25.0, 20.0\)"),
         ({"noise_sum": 0.5}, "noise_sum: Input should be greater than or equal to 1"),
         ({"placement": "row", "n_galaxies": None}, "placement 'row' needs n_galaxies"),
+        ({"giant_radius": 0}, "giant_radius: Input should be greater than 0"),
         ({"colour": 3}, "colour: Extra inputs are not permitted"),
     ],
 )

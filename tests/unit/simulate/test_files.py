@@ -70,12 +70,16 @@ def test_coadds_are_read_back(field, tmp_path):
 
 
 def test_spoiled_coadds_are_read_back(tmp_path):
-    field = simulate_field(preset("poisoned", seed=2))
+    field = simulate_field(preset("poisoned", seed=2, shape=(205, 205), giant_radius=2.0, cluster_members=20))
     write_field(tmp_path, field)
     bands = field.exposure.bands
     with pytest.warns(UserWarning, match="variance"):
-        coadds = read_coadds({b: tmp_path / "coadds" / "field_000" / f"{b}.fits" for b in bands})
+        coadds = read_coadds({b: tmp_path / "coadds" / "field_000" / f"{b}.fits" for b in bands}, on_missing_psf="drop")
+    without = [b for b, psf in zip(bands, field.exposure.psfs, strict=True) if psf is None]
+    assert set(bands) - set(coadds.bands) == set(without)
     assert coadds.bad.any()
+    psfs = psf_arrays(field)["psf"]
+    assert [b for b, stamp in zip(bands, psfs, strict=True) if np.isnan(stamp).all()] == without
     arrays = np.load(tmp_path / "fields" / "field_000.npz")
     np.testing.assert_array_equal(arrays["mask"], field.exposure.mask)
     np.testing.assert_array_equal(arrays["variance"], field.exposure.variance)

@@ -12,6 +12,7 @@ from meas_deblend.exceptions import InputError, MeasDeblendError
 from meas_deblend.products import ModelStore, write_models
 from meas_deblend_tasks import apportion as module
 from meas_deblend_tasks.apportion import ApportionTask, ApportionTaskConfig
+from meas_deblend_tasks.measure import MeasureTask
 from meas_deblend_tasks.persist import PersistTask
 
 
@@ -45,7 +46,7 @@ def test_a_ledger_that_does_not_close_is_refused(chain, monkeypatch, factor):
 
     monkeypatch.setattr(module, "reapportion_parent", _wrong)
     with pytest.raises(MeasDeblendError, match=r"the ledger of parent 1 does not close in band [ri]: .*Σ\|data\|"):
-        ApportionTask().run(chain.coadds, chain.deblended.parent_models)
+        list(ApportionTask().run(chain.coadds, chain.deblended.parent_models).children)
 
 
 def test_the_tolerance_is_used(chain, monkeypatch):
@@ -58,9 +59,21 @@ def test_the_tolerance_is_used(chain, monkeypatch):
 
     monkeypatch.setattr(module, "reapportion_parent", _slightly_wrong)
     models = chain.deblended.parent_models
-    assert len(ApportionTask(ApportionTaskConfig(tolerance=1e-4)).run(chain.coadds, models).children) == 3
+    wide = ApportionTask(ApportionTaskConfig(tolerance=1e-4)).run(chain.coadds, models)
+    assert len(list(wide.children)) == 3
     with pytest.raises(MeasDeblendError, match="more than the tolerance of 1e-06"):
-        ApportionTask().run(chain.coadds, models)
+        list(ApportionTask().run(chain.coadds, models).children)
+
+
+def test_children_are_made_when_they_are_asked_for(chain, monkeypatch):
+    asked = []
+    share = module.reapportion_parent
+    monkeypatch.setattr(module, "reapportion_parent", lambda *a: asked.append(a[1].id) or share(*a))
+    out = ApportionTask().run(chain.coadds, chain.deblended.parent_models)
+    assert (len(out.children), out.counts, asked) == (3, {"parents on demand": 3}, [])
+    assert len(out.children[2].children) == 4
+    MeasureTask().run(chain.coadds, chain.detections, chain.deblended.parent_models, out.children)
+    assert asked == [3, 1, 2, 3]  # once each: nothing is rendered twice
 
 
 def test_sharing_goes_on_to_whoever_rebuilds_the_pixels(chain):

@@ -89,5 +89,5 @@ def test_the_hierarchy_can_be_coarser_and_finer(chain):
         parents = DeconvolveTask(config).run(chain.coadds, chain.detections).split_parents
         return [max(1, len(parent.blends)) for parent in parents]
 
-    assert blends(grow=20) == [1, 1, 1]
-    assert blends(threshold=30, grow=0, min_area=1) == list(small_sky.PEAKS)
+    assert blends(grow_size=20) == [1, 1, 1]
+    assert blends(footprint_snr_thresh=30, grow_size=0, min_deconvolved_area=1) == list(small_sky.PEAKS)

@@ -6,24 +6,21 @@ import numpy as np
 import pytest
 import small_sky
 
-from meas_deblend.deblenders import BlendLimits
-from meas_deblend.deblenders.blend_fit import BlendFitter
-from meas_deblend.detect import DetectConfig
+from meas_deblend.apportion import drawn
+from meas_deblend.exceptions import MeasDeblendError
 from meas_deblend.image import SourceList
 from meas_deblend.measure import MeasureConfig
-from meas_deblend.products import REASON_FLAGS, check_table, declaration, flux_factor, unpack_id
-from meas_deblend.scarlet import FitConfig
+from meas_deblend.measure.blendedness import model_space
+from meas_deblend.products import REASON_FLAGS, check_table, flux_factor, unpack_id
+from meas_deblend_tasks.apportion import ApportionTask
 from meas_deblend_tasks.deblend import (
-    MultiBandConfig,
     MultiBandTask,
     NoDeblendingTask,
-    SingleBandConfig,
-    SingleBandTask,
 )
-from meas_deblend_tasks.detect import DetectTask, DetectTaskConfig
+from meas_deblend_tasks.detect import DetectTask
 from meas_deblend_tasks.measure import MeasureTask, MeasureTaskConfig
 
-TABLES = ("objects", "parents", "ledger", "flux_covariance", "noise_correlation")
+TABLES = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation")
 
 
 def test_tables_are_as_declared(chain):
@@ -40,7 +37,7 @@ def test_tables_are_as_declared(chain):
 
 def test_without_any_parent_the_tables_are_empty_and_complete(chain):
     empty = MeasureTask().run(chain.coadds, chain.detections, (), ())
-    for name in TABLES[:4]:
+    for name in ("objects", "parents", "ledger", "flux_covariance"):
         table, full = getattr(empty, name), getattr(chain.catalogs, name)
         assert len(table) == 0
         assert table.colnames == full.colnames
@@ -115,69 +112,9 @@ def test_names_of_given_sources_are_kept(chain, catalogs_of):
 
 
 @pytest.fixture(scope="module")
-def variants(chain, catalogs_of):
-    """Catalogs of runs in which something is different, to see each flag in both states."""
-    coadds, detections, split = chain.coadds, chain.detections, chain.split_parents
-    runs = {"default": chain.catalogs}
-
-    def _add(name, task, what, exposure=coadds, found=detections):
-        runs[name] = catalogs_of(exposure, found, task.run(exposure, what).parent_models)
-
-    _add("limits", MultiBandTask(MultiBandConfig(limits=BlendLimits(max_number_of_peaks=3))), detections.parents)
-    _add("short", MultiBandTask(MultiBandConfig(fit=FitConfig(max_iter=1))), split)
-    _add("none", NoDeblendingTask(), detections)
-    _add("single_band", SingleBandTask(), detections)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BlendFitter, "fit", lambda *_, **__: 1 / 0)
-        _add("failing", MultiBandTask(), split)
-    # Footprints that end where sources are still bright.
-    tight = DetectTask(DetectTaskConfig(detection=DetectConfig(threshold=25, grow=0))).run(coadds).detections
-    _add("tight", SingleBandTask(), tight, found=tight)
-    # The image ends in the middle of what is left on it.
-    edge = cropped(coadds, slice(0, 60), slice(24, 90))
-    found = DetectTask().run(edge).detections
-    _add("edge", SingleBandTask(SingleBandConfig(edge_handling="noclip")), found, edge, found)
-    _add("stray", SingleBandTask(SingleBandConfig(stray_flux_rule="r-to-peak")), detections)
-    _add("big", SingleBandTask(SingleBandConfig(max_footprint_area=1500)), detections)
-    _add("few", SingleBandTask(SingleBandConfig(max_number_of_peaks=3)), detections)
-    _add("chosen", SingleBandTask(SingleBandConfig(use_ci_limits=True, ci_num_parents_to_deblend=1)), detections)
-    # The first band has no PSF, and no data around the four; the second has holes at their peaks.
-    mask = coadds.mask.copy()
-    box = detections.parents[2].footprint.box.grow(3) & coadds.box
-    mask[(0, *box.slices_in(coadds.box))] = 1
-    for peak in detections.parents[2].footprint.peaks:
-        mask[1, peak.y - 1 : peak.y + 2, peak.x - 1 : peak.x + 2] = 1
-    damaged = replace(coadds, mask=mask, psfs=(None, coadds.psfs[1]))
-    found = DetectTask().run(damaged).detections
-    _add("damaged", NoDeblendingTask(), found, damaged, found)
-    _add("masked", SingleBandTask(SingleBandConfig(mask_limits={"BAD": 0.01})), found, damaged, found)
-    return runs
-
-
-def cropped(coadds, rows, columns):
-    """Part of the exposure, without the coordinates that would be wrong on it."""
-    parts = {name: getattr(coadds, name)[:, rows, columns] for name in ("images", "variance", "mask")}
-    return replace(coadds, wcs=None, **parts)
-
-
-FLAGS = [(name, c.name) for name in ("objects", "parents") for c in declaration(name).columns if c.is_flag]
-
-
-@pytest.mark.parametrize(("table", "flag"), FLAGS)
-def test_every_flag_is_seen_in_both_states(variants, table, flag):
-    values = set()
-    for catalogs in variants.values():
-        rows = getattr(catalogs, table)
-        for band in small_sky.BANDS:
-            values |= set(rows[flag.replace("{band}", band).replace("{aperture}", "ap06")].tolist())
-    assert values == {False, True}
-
-
-def test_catalogs_of_all_variants_are_as_declared(variants):
-    for catalogs in variants.values():
-        for name in TABLES:
-            table = getattr(catalogs, name)
-            check_table(name, table, table.meta["layout"])
+def variants(varied):
+    """Catalogs of runs in which something is different."""
+    return {name: run.catalogs for name, run in varied.runs.items() if hasattr(run.catalogs, "objects")}
 
 
 def test_skipped_and_failed_follow_from_the_reason(variants):
@@ -263,7 +200,7 @@ def test_a_band_without_psf_is_told(variants):
 
 
 def test_children_and_models_must_match(chain):
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="children of 2 parents for models of 3"):
         MeasureTask().run(chain.coadds, chain.detections, chain.deblended.parent_models, chain.apportioned.children[:2])
 
 
@@ -313,3 +250,93 @@ def test_sizes_tell_stars_from_galaxies(chain):
     for row in objects:
         star = truth["is_star"][int(np.argmin(np.hypot(truth["x"] - row["x"], truth["y"] - row["y"])))]
         assert row["i_extendedness"] == pytest.approx(0.0 if star else 1.0, abs=0.05)
+
+
+def test_the_patch_is_accounted_for(chain):
+    """Parents, isolated objects, sky and masked pixels, each added up anew, are the image."""
+    inside = {True: np.zeros(chain.coadds.box.shape, bool), False: np.zeros(chain.coadds.box.shape, bool)}
+    for model in chain.deblended.parent_models:
+        inside[len(model.sources) == 1] |= model.footprint.on(chain.coadds.box)
+    assert list(chain.catalogs.patch_ledger["band"]) == list(small_sky.BANDS)
+    for row, image in zip(chain.catalogs.patch_ledger, chain.coadds.images.astype(np.float64), strict=True):
+        scale = 1e-6 * np.abs(image).sum()
+        assert abs(row["image"] - row["parents"] - row["isolated"] - row["sky"] - row["masked"]) < scale
+        assert row["isolated"] == pytest.approx(image[inside[True]].sum(), abs=scale)
+        assert row["parents"] == pytest.approx(image[inside[False]].sum(), abs=scale)
+        assert row["sky"] == pytest.approx(image[~(inside[True] | inside[False])].sum(), abs=scale)
+        assert (row["masked"], row["not_finite"]) == (0, 0)
+
+
+def test_a_patch_that_is_not_accounted_for_is_refused(chain):
+    first, second, third = chain.apportioned.children
+    # One part in 10⁴ of the image too much, in one band of one parent.
+    more = 1e-4 * float(np.abs(chain.coadds.images[0]).sum())
+    wrong = (replace(second.ledger[0], children=second.ledger[0].children + more), *second.ledger[1:])
+    children = (first, replace(second, ledger=wrong), third)
+    arguments = chain.coadds, chain.detections, chain.deblended.parent_models, children
+    with pytest.raises(MeasDeblendError, match=r"the ledger of the patch does not close in band r: .* of 1e-06 of Σ"):
+        MeasureTask().run(*arguments)
+    tolerated = MeasureTask(MeasureTaskConfig(patch_tolerance=1e-3)).run(*arguments)
+    assert len(tolerated.patch_ledger) == 2
+
+
+def test_contamination_agrees_with_the_models(chain, variants):
+    """Columns of a child against its own model and that of its blend, drawn anew without convolution."""
+    objects = {int(row["objectId"]): row for row in chain.catalogs.objects}
+    compared = 0
+    for model in map(drawn, chain.deblended.parent_models):
+        for blend in model.blends:
+            box = model.footprint.box.grow(20)
+            cubes = {source.id: model_space(source, 2).project(box).array for source in blend.sources}
+            for source in blend.sources:
+                own, row = cubes[source.id], objects[source.id]
+                others = (sum(cubes.values()) - own) * (own > 0).any(axis=0)
+                for k, band in enumerate(small_sky.BANDS):
+                    factor = flux_factor(chain.coadds.zeropoints[k])
+                    total = float(own[k].sum())
+                    flux = float(others[k].sum())
+                    close = {"rel": 1e-4, "abs": 1e-6 * total * factor}
+                    assert row[f"{band}_deblend_maxOverlap"] == pytest.approx(others[k].max() * factor, **close)
+                    assert row[f"{band}_deblend_fluxOverlap"] == pytest.approx(flux * factor, **close)
+                    assert row[f"{band}_deblend_fluxOverlapFraction"] == pytest.approx(flux / total, rel=1e-4, abs=1e-6)
+                    compared += flux > 0
+    assert compared > 0
+    # No model, nothing to compare with.
+    rows = variants["none"].objects
+    lost = rows["deblend_noModel"]
+    for name in ("maxOverlap", "fluxOverlap", "fluxOverlapFraction", "blendedness", "chi2", "residualScore"):
+        assert np.isnan(rows[f"i_deblend_{name}"][lost]).all()
+
+
+def test_pixels_that_are_handed_on_are_told(chain, variants):
+    for k, band in enumerate(small_sky.BANDS):
+        for row, child in zip(
+            chain.catalogs.objects, (c for s in chain.apportioned.children for c in s.children), strict=True
+        ):
+            y, x = row["deblend_peak_center_y"], row["deblend_peak_center_x"]
+            heavy = child.heavy(k).to_image()
+            y0, x0 = heavy.box.origin
+            assert row[f"{band}_deblend_peak_instFlux"] == heavy.array[y - y0, x - x0]
+            assert row[f"{band}_deblend_dataCoverage"] == 1
+    rows = variants["none"].objects
+    lost = rows["deblend_noModel"]
+    assert np.isnan(rows["i_deblend_peak_instFlux"][lost]).all()
+    assert (rows["i_deblend_dataCoverage"][lost] == 0).all()
+
+
+def test_bands_that_were_used_are_counted(chain, variants):
+    assert (chain.catalogs.objects["deblend_nBands"] == 2).all()
+    missing = replace(chain.coadds, psfs=(None, chain.coadds.psfs[1]))
+    models = MultiBandTask().run(missing, chain.split_parents).parent_models
+    children = ApportionTask().run(missing, models).children
+    catalogs = MeasureTask().run(missing, chain.detections, models, children)
+    assert (catalogs.objects["deblend_nBands"] == 1).all()
+    assert catalogs.parents["deblend_incompleteData"].all()
+    masked = variants["masked"]
+    failed = masked.parents["parentObjectId"][masked.parents["deblend_outcome"] == "failed"]
+    assert set(masked.objects["deblend_nBands"][np.isin(masked.objects["parentObjectId"], failed)]) == {0}
+
+
+def test_children_know_how_many_they_are(chain):
+    assert list(chain.catalogs.objects["deblend_parentNChild"]) == [0, 2, 2, 4, 4, 4, 4]
+    assert list(chain.catalogs.objects["deblend_parentNPeaks"]) == [1, 2, 2, 4, 4, 4, 4]

@@ -1,0 +1,196 @@
+"""A coadd deconvolved to the resolution of one model PSF, in all bands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from ..geometry import Box, Image
+from .band_deconvolution import BandField, deconvolve_band
+from .band_pixels import BandPixels
+from .config import DeconvolveConfig
+from .psfs import exposure_psfs
+from .tile_psfs import tile_psfs
+from .tiling import row_strips
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from ..geometry import BoolArray, FloatArray, Parent
+    from ..image import MultibandExposure
+    from ..scarlet import PsfMatch
+
+SPLINE = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+"""Cubic B-spline of the starlet transform (Starck, Fadili & Murtagh 2007, IEEE TIP 16, 297)."""
+
+__all__ = ["Deconvolved", "deconvolve_exposure", "detection_significance"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Deconvolved:
+    """A deconvolved exposure.
+
+    Parameters
+    ----------
+    detect_image : Image
+        Sum over bands (y, x), float32, image units, in the resolution of the model PSF; at least 0, and 0 outside the
+        parents.
+    significance : float32 array (y, x)
+        Sum over bands of the same in units of ``noise_rms``.
+    noise_rms : float array (band,)
+        Standard deviation of a usable pixel of the image before deconvolution; NaN for a band that was left out.
+    match : PsfMatch
+        The model PSF, and how the kernels reproduce the PSFs.
+    iterations : mapping of str to int
+        Updates per band; 0 for a band that was left out.
+    warnings : tuple of str
+        Why a band was left out, or has the PSF of another place.
+    """
+
+    detect_image: Image
+    significance: FloatArray
+    noise_rms: FloatArray
+    match: PsfMatch
+    iterations: Mapping[str, int]
+    warnings: tuple[str, ...] = ()
+
+
+def deconvolve_exposure(
+    exposure: MultibandExposure,
+    parents: Sequence[Parent],
+    config: DeconvolveConfig = DeconvolveConfig(),  # noqa: B008 - frozen
+) -> Deconvolved:
+    """Deconvolve all bands to the resolution of one model PSF, within the parents' footprints.
+
+    One band after the other, in tiles (`deconvolve_band`), each with the PSF in its middle: in memory are a few planes
+    of one band at a time, however many there are.
+
+    Parameters
+    ----------
+    exposure : MultibandExposure
+        A band without a PSF or without usable pixels is left out.
+    parents : sequence of Parent
+        Their peaks are where a PSF is looked for that does not exist in the middle of the image.
+    config : DeconvolveConfig
+
+    Returns
+    -------
+    Deconvolved
+        Positivity keeps peaks of the noise, so it is biased high: for detection and first guesses only.
+    """
+    from ..scarlet import match_psfs  # noqa: PLC0415 - loads the compiler
+
+    psfs = exposure_psfs(exposure, [peak for parent in parents for peak in parent.footprint.peaks])
+    match = match_psfs(psfs.stamps, sigma=config.model_psf_sigma, size=config.model_psf_size)
+    wanted = _union(parents, exposure.box)
+    if not config.use_footprints:
+        wanted[:] = True
+    total, significance = (np.zeros(exposure.box.shape, dtype=np.float32) for _ in range(2))
+    noise = np.full(len(exposure.bands), np.nan)
+    iterations = dict.fromkeys(exposure.bands, 0)
+    for k, band in enumerate(exposure.bands):
+        stamp = psfs.stamp(k)
+        if stamp is None:
+            continue
+        field = _field(exposure, k, (stamp, match), wanted, config)
+        noise[k] = _noise_rms(field)
+        if np.isfinite(noise[k]):
+            model, iterations[band] = deconvolve_band(field, config)
+            total += model
+            model /= np.float32(noise[k])
+            significance += model
+    return Deconvolved(
+        Image(total, exposure.box), significance, noise, match, MappingProxyType(iterations), psfs.warnings
+    )
+
+
+def _field(
+    exposure: MultibandExposure,
+    k: int,
+    match: tuple[FloatArray, PsfMatch],
+    wanted: BoolArray,
+    config: DeconvolveConfig,
+) -> BandField:
+    """Band number ``k`` with the kernels of its tiles, made as those of the PSF in the middle, which goes with them."""
+    from ..scarlet import matched_kernels  # noqa: PLC0415 - loads the compiler
+
+    middle, made = match
+    local = tile_psfs(exposure.psfs[k], middle, exposure.box.shape, config.tile_size, config.psf_tolerance)
+    stamps = {
+        id(psf): matched_kernels(
+            psf[None].astype(np.float32), sigma=made.sigma, floor=made.floor, size=config.model_psf_size
+        ).stamps[0]
+        for psf in (local.middle, *local.others.values())
+    }
+    return BandField(BandPixels.of_exposure(exposure, k, local), stamps, wanted, config.tile_size)
+
+
+def _union(parents: Iterable[Parent], box: Box) -> BoolArray:
+    """Pixels (y, x) on ``box`` of all parents' footprints."""
+    mask = np.zeros(box.shape, dtype=bool)
+    for parent in parents:
+        here, there = parent.footprint.box.overlap_slices(box)
+        mask[there] |= parent.footprint.mask[here]
+    return mask
+
+
+def _noise_rms(field: BandField) -> float:
+    """Median standard deviation of a usable pixel; NaN if there is none."""
+    values = field.pixels.variance[~field.unusable]
+    return float(np.sqrt(np.median(values, overwrite_input=True))) if values.size else float("nan")
+
+
+def detection_significance(deconvolved: Deconvolved) -> NDArray[np.float32]:
+    """Sum over bands of deconvolved image / noise, smoothed and freed of what is not significant.
+
+    Of its one-scale starlet transform the fine plane is dropped; the smooth plane is kept where it exceeds three times
+    its own noise, which is found by clipping (Starck & Murtagh 1998, PASP 110, 193), and transformed back.
+
+    Parameters
+    ----------
+    deconvolved : Deconvolved
+
+    Returns
+    -------
+    float32 array (y, x)
+        In units of the noise of one band.
+    """
+    smooth = _smoothed(deconvolved.significance)
+    level = np.float32(3 * _clipped_noise(smooth))
+    for rows in row_strips((smooth.shape[0], smooth.shape[1])):
+        smooth[rows][np.abs(smooth[rows]) <= level] = 0
+    return _smoothed(smooth)
+
+
+def _smoothed(image: FloatArray) -> NDArray[np.float32]:
+    """Smooth plane of a one-scale starlet transform (y, x): the image convolved with a cubic spline, 0 outside."""
+    out = ndimage.correlate1d(image, SPLINE, axis=1, output=np.float32, mode="constant")
+    return np.asarray(ndimage.correlate1d(out, SPLINE, axis=0, output=out, mode="constant"))
+
+
+def _clipped_noise(plane: FloatArray, sigma: float = 1.0) -> float:
+    """Return the standard deviation of the pixels within 3σ: refined from ``sigma`` until it changes by < 10 %."""
+    for _ in range(20):
+        refined = _rms_within(plane, 3 * sigma)
+        if refined == 0 or abs(refined - sigma) < 0.1 * sigma:
+            break
+        sigma = refined
+    return sigma
+
+
+def _rms_within(plane: FloatArray, level: float) -> float:
+    """Return the standard deviation of a plane (y, x) whose values beyond ± ``level`` are set to 0."""
+    first = second = 0.0
+    for rows in row_strips((plane.shape[0], plane.shape[1])):
+        part = plane[rows].astype(np.float64)
+        part[np.abs(part) > level] = 0
+        first += float(part.sum())
+        second += float(np.square(part).sum())
+    mean = first / max(plane.size, 1)
+    return float(np.sqrt(max(second / max(plane.size, 1) - mean**2, 0.0)))

@@ -1,0 +1,243 @@
+"""Worker processes that go through units of work: forked, so that they see everything and nothing is copied."""
+
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from ..exceptions import InputError, WorkerDiedError
+from ._memory import MemoryKeeper
+from ._threads import one_thread
+from ._transfer import Receiver, send
+
+__all__ = ["Answer", "Crew", "check_jobs"]
+
+_ATTEMPTS = 2
+"""A unit that takes its worker with it this many times is given up: once may be bad luck, such as another's memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a unit.
+
+    Parameters
+    ----------
+    index : int
+        Its place.
+    value : object
+        What the function returned.
+    error : Exception, optional
+        What it raised instead; `WorkerDiedError` if its worker died with it.
+    """
+
+    index: int
+    value: Any = None
+    error: Exception | None = None
+
+
+def check_jobs(jobs: int) -> int:
+    """Return the number of processes, if it can be used here.
+
+    Raises
+    ------
+    InputError
+        If it is below 1, or above 1 where processes cannot be forked.
+    """
+    if jobs < 1:
+        raise InputError(f"the number of processes must be at least 1, not {jobs}")
+    if jobs > 1 and "fork" not in multiprocessing.get_all_start_methods():
+        raise InputError(f"{jobs} processes need a system that can fork; on {sys.platform} only 1 is possible")
+    return jobs
+
+
+@dataclass(slots=True, eq=False)
+class _Worker:
+    """A process, our end of its pipe, and the unit that it is at."""
+
+    process: BaseProcess
+    pipe: Connection
+    unit: int | None = None
+
+    def start(self, index: int) -> None:
+        """Give it a unit; if it has died in the meantime, this shows when the answer is waited for."""
+        self.unit = index
+        try:
+            self.pipe.send(index)
+        except OSError:
+            return
+
+    def take(self) -> int:
+        """Take its unit from it, and return that."""
+        index, self.unit = self.unit, None
+        if index is None:
+            raise RuntimeError(f"process {self.process.pid} answered without having been asked")
+        return index
+
+
+class Crew:
+    """Worker processes for one loop.
+
+    They are forked from this process: whatever ``call`` refers to is there, shared until somebody writes to it.  They
+    end when this process does, in whatever way.
+
+    Parameters
+    ----------
+    call : callable
+        Does a unit, given its place.
+    names : sequence of str
+        What the units are called in messages, by place.
+    jobs : int
+        Number of processes, at most.
+    """
+
+    def __init__(self, call: Callable[[int], Any], names: Sequence[str], jobs: int) -> None:
+        self._call, self._names, self._jobs = call, names, jobs
+        self._context = multiprocessing.get_context("fork")
+        self._receiver = Receiver()
+        self._workers: list[_Worker] = []
+
+    def answers(self, order: Sequence[int], wanted: Callable[[int], bool]) -> Generator[Answer, None, None]:
+        """Do units, and yield what becomes of each as it comes; when the iterator is closed, all workers are ended.
+
+        Parameters
+        ----------
+        order : sequence of int
+            Places of the units, in the order in which they are started.
+        wanted : callable
+            Asked before a unit is started; those that are not wanted any more are left out.
+        """
+        waiting, died = list(reversed(order)), dict.fromkeys(order, 0)
+        try:
+            for _ in range(min(self._jobs, len(order))):
+                self._hire()
+            while self._start(waiting, wanted):
+                for worker in self._ready():
+                    index = worker.take()
+                    answer = self._answer_of(worker, index)
+                    if answer is None:
+                        died[index] += 1
+                        if died[index] < _ATTEMPTS:
+                            waiting.append(index)
+                        else:
+                            answer = Answer(index, error=WorkerDiedError(_obituary(self._names[index], worker.process)))
+                        self._hire()
+                    if answer is not None:
+                        yield answer
+        finally:
+            self._dismiss()
+
+    def _start(self, waiting: list[int], wanted: Callable[[int], bool]) -> bool:
+        """Give units to those who have none; return whether anybody has one."""
+        for worker in (worker for worker in self._workers if worker.unit is None):
+            while waiting and worker.unit is None:
+                index = waiting.pop()
+                if wanted(index):
+                    worker.start(index)
+        return any(worker.unit is not None for worker in self._workers)
+
+    def _hire(self) -> None:
+        """Fork one more."""
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_work, args=(self._call, theirs), daemon=True)
+        # Python 3.12 warns of forks where there are threads: those of progress bars and of libraries. A worker does
+        # not use what they may hold: it draws nothing, and BLAS, Arrow and logging are made for forks.
+        with _interrupts_held(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            process.start()
+        theirs.close()
+        self._workers.append(_Worker(process, ours))
+
+    def _ready(self) -> list[_Worker]:
+        """Wait until some have answered or died, and return them."""
+        by_pipe: dict[Any, _Worker] = {worker.pipe: worker for worker in self._workers if worker.unit is not None}
+        # A pipe whose other end is gone is ready too.
+        return [by_pipe[pipe] for pipe in wait(list(by_pipe))]
+
+    def _answer_of(self, worker: _Worker, index: int) -> Answer | None:
+        """Return what it answers; None if it has died, and then it is no longer of the crew."""
+        try:
+            good, value = self._receiver.receive(worker.pipe)
+        except (EOFError, OSError):
+            self._workers.remove(worker)
+            worker.pipe.close()
+            worker.process.join()
+            return None
+        return Answer(index, value) if good else Answer(index, error=value)
+
+    def _dismiss(self) -> None:
+        """End all of them, whatever they are at."""
+        for worker in self._workers:
+            worker.process.kill()
+        for worker in self._workers:
+            worker.process.join()
+            worker.pipe.close()
+        self._workers = []
+
+
+def _obituary(name: str, process: BaseProcess) -> str:
+    code = process.exitcode
+    how = f"with exit code {code}"
+    if code is not None and code < 0:
+        how = f"by {signal.Signals(-code).name}"
+    memory = "; the system kills processes so when its memory runs out" if code == -signal.SIGKILL else ""
+    return f"{name}: the process that worked on it was ended {how}, {_ATTEMPTS} times{memory}"
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let a Ctrl-C wait: a child that is just being made would raise it somewhere in its beginnings."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _work(call: Callable[[int], Any], pipe: Connection) -> None:
+    """Do units until the pipe closes; what a worker process does."""
+    # Ctrl-C reaches all processes of a terminal: who started this one ends it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    tidy = MemoryKeeper()
+    with one_thread():
+        while True:
+            tidy()
+            index = pipe.recv()
+            try:
+                answer = (True, call(index))
+            except Exception as error:  # noqa: BLE001 -- it is raised where the unit came from
+                answer = (False, _portable(error))
+            try:
+                send(pipe, answer)
+            except (pickle.PicklingError, TypeError, AttributeError) as error:
+                send(pipe, (False, _portable(error)))
+
+
+def _leave_with_parent() -> None:
+    """End this process when the one that started it ends, even in the middle of a unit, even if it was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _portable(error: Exception) -> Exception:
+    """Return an error that can be sent, with the place where it was raised in its notes."""
+    error.add_note(f"raised in process {os.getpid()}:\n{''.join(traceback.format_exception(error)).rstrip()}")
+    try:
+        again: Exception = pickle.loads(pickle.dumps(error))  # noqa: S301 -- our own bytes
+    except Exception:  # noqa: BLE001 -- an error of any library; some cannot be made from their own arguments
+        text = "\n".join([f"{type(error).__name__}: {error}", *error.__notes__])
+        return RuntimeError(text)
+    return again

@@ -1,0 +1,232 @@
+"""Units of work: what a task does once per parent, in as many processes as the run has, kept as it goes.
+
+A task hands its loop to `map_units` and knows nothing of processes and checkpoints: whoever runs it says how many
+there are (`working`).
+"""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Generic, TypeVar
+
+from .._interrupt import raise_interrupt
+from ..exceptions import WorkerDiedError
+from ._memory import MemoryKeeper
+from ._threads import one_thread
+from ._workers import Answer, Crew, check_jobs
+from .checkpoint import Batches, Checkpoint, Codec
+from .progress import reporter
+
+__all__ = ["Loop", "Resumable", "Workplace", "map_units", "working"]
+
+SharedT = TypeVar("SharedT")
+U = TypeVar("U")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where units are worked on.
+
+    Parameters
+    ----------
+    jobs : int
+        Number of processes; 1: this one.
+    checkpoint : Checkpoint, optional
+        Where results are kept while the run goes on, and found when it is resumed.
+    label : str
+        The task that is running, by which the checkpoint tells results apart.
+
+    Raises
+    ------
+    InputError
+        If so many processes are not possible here.
+    """
+
+    jobs: int = 1
+    checkpoint: Checkpoint | None = None
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        check_jobs(self.jobs)
+
+
+_HERE = Workplace()
+_workplace: ContextVar[Workplace] = ContextVar("meas_deblend_workplace", default=_HERE)
+
+
+@contextmanager
+def working(workplace: Workplace) -> Iterator[None]:
+    """Let `map_units` work there inside the block."""
+    token = _workplace.set(workplace)
+    try:
+        yield
+    finally:
+        _workplace.reset(token)
+
+
+@dataclass(frozen=True, slots=True)
+class Resumable(Generic[U, R]):
+    """How results of units are kept, so that a killed run goes on behind them.
+
+    Parameters
+    ----------
+    key : callable
+        Identifier of a unit, the same in every run.
+    codec : Codec
+        Writes and reads files of results.
+    """
+
+    key: Callable[[U], int]
+    codec: Codec[R]
+
+
+@dataclass(frozen=True, slots=True)
+class Loop(Generic[U, R]):
+    """What `map_units` may be told of units beyond what is done with them.
+
+    Parameters
+    ----------
+    cost : callable, optional
+        Predicted cost of a unit, in any unit: the costliest are started first, so that none of them is alone at the
+        end. Default: all are alike.
+    name : callable
+        What a unit is called in messages.
+    lost : callable, optional
+        Gives the result of a unit whose worker died with it, twice; default: `WorkerDiedError` is raised.
+    resumable : Resumable, optional
+        Default: nothing is kept.
+    """
+
+    cost: Callable[[U], float] | None = None
+    name: Callable[[U], str] = field(default=str)
+    lost: Callable[[U, WorkerDiedError], R] | None = None
+    resumable: Resumable[U, R] | None = None
+
+
+def map_units(
+    function: Callable[[SharedT, U], R],
+    units: Sequence[U],
+    shared: SharedT,
+    *,
+    description: str = "",
+    loop: Loop[U, R] | None = None,
+) -> list[R]:
+    """Call ``function(shared, unit)`` for every unit, in as many processes as the run has.
+
+    The results, and the error if there is one, do not depend on the number of processes. Libraries of linear algebra
+    are kept to one thread, in this process too.
+
+    Parameters
+    ----------
+    function : callable
+        Its result is all that comes back: in a worker process, what it changes is lost.
+    units : sequence
+        What is worked on.
+    shared : object
+        What all need, such as the exposure; workers see it without a copy, and must not change it.
+    description : str
+        What is counted in progress, for example ``"parents"``.
+    loop : Loop, optional
+        Costs, names, and what is kept.
+
+    Returns
+    -------
+    list
+        One result per unit, in their order.
+
+    Raises
+    ------
+    WorkerDiedError
+        If a worker died twice with the same unit, and ``loop.lost`` is not given.
+    Exception
+        That of the first unit, in their order, for which the function raised one.
+    """
+    about: Loop[U, R] = loop or Loop()
+    place = _workplace.get()
+    results: dict[int, R] = {}
+    keep: Batches[R] | None = None
+    if about.resumable is not None and place.checkpoint is not None:
+        keep = place.checkpoint.batches(place.label, about.resumable.codec)
+        known = keep.stored()
+        keys = [about.resumable.key(unit) for unit in units]
+        results = {index: known[key] for index, key in enumerate(keys) if key in known}
+    todo = [index for index in range(len(units)) if index not in results]
+    report = reporter(len(units), description)
+    report(len(results))
+    try:
+        with one_thread(), closing(_Work(function, units, shared, about).answers(todo, place.jobs)) as coming:
+            for answer in coming:
+                results[answer.index] = answer.value
+                report(len(results))
+                if keep is not None:
+                    keep.add(answer.value)
+    finally:
+        # After an error or an interrupt too: whoever mends what was wrong goes on from here.
+        if keep is not None:
+            keep.flush()
+    return [results[index] for index in range(len(units))]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work(Generic[SharedT, U, R]):
+    """One call of `map_units`."""
+
+    function: Callable[[SharedT, U], R]
+    units: Sequence[U]
+    shared: SharedT
+    loop: Loop[U, R]
+
+    def __call__(self, index: int) -> R:
+        """Do one unit; what it calls has this process alone."""
+        with working(_HERE):
+            return self.function(self.shared, self.units[index])
+
+    def answers(self, todo: Sequence[int], jobs: int) -> Generator[Answer, None, None]:
+        """Yield the results of units; raise the error of the first, in their order, that has one."""
+        if jobs == 1 or len(todo) < 2:
+            tidy = MemoryKeeper()
+            for index in todo:
+                yield Answer(index, self(index))
+                tidy()
+            return
+        *order, first = self._costliest_first(todo)
+        failed: Answer | None = None
+
+        def wanted(index: int) -> bool:
+            # Behind a failure nothing is needed; before it there may be another.
+            return failed is None or index < failed.index
+
+        # One unit here, the cheapest: what it imports and compiles is then there in every worker.
+        ahead = iter([self._attempt(first)])
+        crew = Crew(self, [self.loop.name(unit) for unit in self.units], jobs)
+        with closing(crew.answers(order, wanted)) as coming:
+            for answer in chain(ahead, map(self._settled, coming)):
+                if answer.error is None:
+                    yield answer
+                elif wanted(answer.index):
+                    failed = answer
+        if failed is not None and failed.error is not None:
+            raise failed.error
+
+    def _attempt(self, index: int) -> Answer:
+        try:
+            return Answer(index, self(index))
+        except Exception as error:  # noqa: BLE001 -- raised when it is known to be the first
+            raise_interrupt(error)
+            return Answer(index, error=error)
+
+    def _settled(self, answer: Answer) -> Answer:
+        """Give a unit that was lost the result that stands for it."""
+        if self.loop.lost is None or not isinstance(answer.error, WorkerDiedError):
+            return answer
+        return Answer(answer.index, self.loop.lost(self.units[answer.index], answer.error))
+
+    def _costliest_first(self, todo: Sequence[int]) -> list[int]:
+        cost = self.loop.cost
+        if cost is None:
+            return list(todo)
+        costs = {index: cost(self.units[index]) for index in todo}
+        return sorted(todo, key=lambda index: (-costs[index], index))

@@ -1,0 +1,127 @@
+"""The joint fit: Levenberg–Marquardt steps for shapes, fluxes solved for exactly after each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.linalg
+
+from .normal import Memory, normal_equations
+from .scene import solve_fluxes
+
+if TYPE_CHECKING:
+    from .config import ProfileFitConfig
+    from .normal import NormalEquations
+    from .priors import Priors
+    from .scene import Data, Drawn, Sources
+
+__all__ = ["Stage", "fit_stage", "with_priors"]
+
+_STEP = np.array([0.5, 0.5, 1.0, 0.4, 0.4, 1.5, 1.0, 0.3])
+_FACTOR = 8.0
+_TRIES = 5
+_REST = 0.02  # Steps shorter than this fraction of an error are not worth drawing the source anew.
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """Where a fit stands.
+
+    Parameters
+    ----------
+    sources : Sources
+    drawn : Drawn
+    priors : Priors
+    iterations : int
+        Steps so far.
+    stop_reason : str
+    """
+
+    sources: Sources
+    drawn: Drawn
+    priors: Priors
+    iterations: int = 0
+    stop_reason: str = ""
+
+
+def fit_stage(stage: Stage, data: Data, config: ProfileFitConfig) -> Stage:
+    """Step until it does not get better."""
+    damping = 1e-3
+    sources, drawn, priors = stage.sources, stage.drawn, stage.priors
+    cost = drawn.chi2 + priors.cost(sources.parameters, sources.free)
+    reason, done, memory = "max_iter", 0, Memory()
+    while done < config.max_iter:
+        done += 1
+        equations = with_priors(normal_equations(sources, drawn, data, memory), sources, drawn, data, priors)
+        accepted = None
+        for _ in range(_TRIES):
+            moved = _step(equations, sources, priors, damping)
+            if moved is None:
+                damping *= _FACTOR
+                continue
+            tried = solve_fluxes(moved, data, (sources, drawn))
+            new = tried.chi2 + priors.cost(moved.parameters, moved.free)
+            if new <= cost:
+                accepted = moved, tried, cost - new
+                damping = max(damping / _FACTOR, 1e-6)
+                break
+            damping *= _FACTOR
+        if accepted is None:
+            reason = "no_better_step"
+            break
+        sources, drawn, gain = accepted
+        cost -= gain
+        if gain < 2 * config.tolerance * len(sources):
+            reason = "converged"
+            break
+    return Stage(sources, drawn, priors, stage.iterations + done, reason)
+
+
+def with_priors(
+    equations: NormalEquations, sources: Sources, drawn: Drawn, data: Data, priors: Priors
+) -> NormalEquations:
+    """Add the priors of shapes and sky."""
+    matrix, right, layout = equations.matrix.copy(), equations.right.copy(), equations.layout
+    gradient, curvature = priors.terms(sources.parameters, sources.free)
+    for k, place in enumerate(layout.shapes):
+        free = np.flatnonzero(sources.free[k])
+        matrix[place, place] += curvature[k][np.ix_(free, free)]
+        right[place] += gradient[k][free]
+    precision = data.sky_precision
+    fixed = ~np.isfinite(precision)
+    known = np.where(fixed, 0.0, precision)
+    matrix[layout.sky, layout.sky] += np.diag(known)
+    right[layout.sky] -= known * drawn.sky
+    for index in layout.sky.start + np.flatnonzero(fixed):
+        matrix[index, :] = matrix[:, index] = 0
+        right[index] = 0
+    return replace(equations, matrix=matrix, right=right)
+
+
+def _step(equations: NormalEquations, sources: Sources, priors: Priors, damping: float) -> Sources | None:
+    """Solve for the step, and cut it to what is credible; None if rounding leaves the matrix without a solution."""
+    layout = equations.layout
+    diagonal = np.diag(equations.matrix).copy()
+    scale = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    normal = equations.matrix / np.outer(scale, scale)
+    n = len(normal)
+    normal[np.arange(n), np.arange(n)] = 1 + 1e-5
+    shapes = np.arange(layout.shapes[-1].stop)
+    normal[shapes, shapes] += damping
+    try:
+        factor = scipy.linalg.cho_factor(normal, overwrite_a=True, check_finite=False)
+    except scipy.linalg.LinAlgError:
+        return None
+    step = scipy.linalg.cho_solve(factor, equations.right / scale, check_finite=False) / scale
+    parameters = sources.parameters.copy()
+    for k, place in enumerate(layout.shapes):
+        free = np.flatnonzero(sources.free[k])
+        if (np.abs(step[place]) * scale[place] < _REST).all():
+            continue
+        # Shortened as a whole: parts of a step that belong together stay together.
+        excess = float((np.abs(step[place]) / _STEP[free]).max())
+        parameters[k, free] += step[place] / max(excess, 1.0)
+        parameters[k, free] = priors.allowed(k, parameters[k])[free]
+    return sources.moved(parameters)

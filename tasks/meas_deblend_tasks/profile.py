@@ -1,0 +1,36 @@
+"""Parents → profiles: one joint fit over the patch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from meas_deblend.deblenders import JointProfilesOptions, deblend_profiles
+from meas_deblend.framework import Config, Connections, PipelineTask
+
+from .datasets import COADDS, DETECTIONS, PARENT_MODELS
+from .deblend import DeblendOutputs
+from .identifiers import with_unique_ids
+
+if TYPE_CHECKING:
+    from meas_deblend.detect import Detections
+    from meas_deblend.image import MultibandExposure
+
+__all__ = ["JointProfilesConfig", "JointProfilesTask"]
+
+
+class JointProfilesConfig(JointProfilesOptions, Config):
+    """The joint fit of profiles."""
+
+
+class JointProfilesTask(PipelineTask[JointProfilesConfig]):
+    """Fit discs, bulges and points to all sources of a patch together."""
+
+    connections: ClassVar[Connections] = Connections(inputs=(COADDS, DETECTIONS), outputs=(PARENT_MODELS,))
+
+    def run(self, coadds: MultibandExposure, detections: Detections) -> DeblendOutputs:
+        """Fit all parents: wings of one reach into others."""
+        models = deblend_profiles(coadds, detections.parents, self.config)
+        failed = sum(model.outcome == "failed" for model in models)
+        if failed:
+            self.log.warning("%d of %d parents have no profiles", failed, len(models))
+        return DeblendOutputs(with_unique_ids(models))

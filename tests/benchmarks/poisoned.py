@@ -1,0 +1,76 @@
+"""The whole chain on a field with all that goes wrong: does it finish, is anybody lost, does the account close?
+
+usage: python tests/benchmarks/poisoned.py [side] [-c LABEL:FIELD=VALUE ...]
+
+The preset ``poisoned`` (default: 1000² pixels; a smaller cut has the same giant and cluster) goes through the command
+line in a process of its own. Printed: parents by outcome and reason, what was found wrong, and the peak memory. The
+exit code is 1 if a peak has no row, a parent that is not "ok" has no reason, or a ledger does not close.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from whole_run import WholeRun, run_chain, simulated_coadds
+
+from meas_deblend.products import REASONS
+
+# Ledgers are sums of float32 pixels.
+TOLERANCE = 1e-5
+
+
+def main() -> int:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("side", nargs="?", type=int, default=1000)
+    parser.add_argument("-c", "--config", action="append", default=[], metavar="LABEL:FIELD=VALUE")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        coadds = simulated_coadds("poisoned", options.side, folder / "coadds")
+        settings = [word for setting in options.config for word in ("-c", setting)]
+        run = run_chain(coadds, folder / "out", "--missing-psf", "drop", *settings)
+        parents, objects = run.table("parents"), run.table("objects")
+        problems, timings = wrong(run), run.table("timings")
+        counts = f"{len(parents['parentObjectId'])} parents, {len(objects['objectId'])} objects"
+        print(f"{counts}, {run.wall:.0f} s, peak memory {run.memory:.0f} MB")
+        print(f"most peaks in a parent: {int(np.max(parents['deblend_nPeaks']))}")
+        for (outcome, reason), n in sorted(Counter(zip(*outcomes(parents), strict=True)).items()):
+            print(f"  {n:5} parents {outcome}{f': {reason}' if reason else ''}")
+        for label, seconds, memory in zip(
+            *(timings[name] for name in ("label", "cpu_seconds", "peak_memory_mb")), strict=True
+        ):
+            print(f"  {label:12} {seconds:7.1f} s {memory:7.0f} MB")
+        print("\n".join(problems) or "finished; nobody lost; every account closes; every reason is there")
+        return bool(problems)
+
+
+def outcomes(parents) -> tuple[list[str], list[str]]:
+    """Outcome and reason of each parent."""
+    return [str(value) for value in parents["deblend_outcome"]], [str(value) for value in parents["deblend_reason"]]
+
+
+def wrong(run: WholeRun) -> list[str]:
+    """What must not be."""
+    parents, objects, ledger = (run.table(name) for name in ("parents", "objects", "ledger"))
+    out = []
+    peaks = int(np.sum(parents["deblend_nPeaks"]))
+    if not peaks == len(objects["objectId"]) == len(set(objects["objectId"])):
+        out.append(f"{peaks} peaks but {len(set(objects['objectId']))} objects")
+    for outcome, reason in zip(*outcomes(parents), strict=True):
+        if reason not in REASONS or (outcome == "ok") != (reason == ""):
+            out.append(f"a parent is {outcome!r} for the reason {reason!r}")
+    shares = [np.asarray(ledger[name], dtype=float) for name in ("children", "unassigned", "masked")]
+    data = np.asarray(ledger["data"], dtype=float)
+    size = np.abs(data) + np.sum(np.abs(shares), axis=0)
+    open_ones = ~(np.abs(data - np.sum(shares, axis=0)) <= TOLERANCE * np.maximum(size, 1.0))
+    if open_ones.any():
+        out.append(f"{int(open_ones.sum())} of {len(data)} accounts do not close")
+    return out
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""A run of the command line on simulated coadds, in a process of its own: what it cost, and what it wrote."""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pyarrow import parquet
+from yardstick import yardstick
+
+from meas_deblend.image import write_coadd
+from meas_deblend.simulate import preset, simulate_field
+
+__all__ = ["WholeRun", "run_chain", "simulated_coadds"]
+
+
+@dataclass(frozen=True)
+class WholeRun:
+    """What a run cost.
+
+    Parameters
+    ----------
+    folder : Path
+        Where its products are.
+    yardstick : float
+        CPU seconds of Y, the mean of before and after.
+    wall, cpu : float
+        Seconds of the whole command, start and files included; CPU seconds of all of its processes.
+    memory : float
+        Largest resident memory of its largest process [MB].
+    """
+
+    folder: Path
+    yardstick: float
+    wall: float
+    cpu: float
+    memory: float
+
+    def table(self, name: str) -> dict[str, np.ndarray]:
+        """Columns of one of the tables that it wrote."""
+        table = parquet.read_table(self.folder / f"{name}.parquet")
+        return {column: table[column].to_numpy() for column in table.column_names}
+
+
+def simulated_coadds(name: str, side: int, folder: Path) -> list[str]:
+    """Simulate a field of ``side``² pixels and write its coadds; return what ``--coadd`` takes."""
+    exposure = simulate_field(preset(name, shape=(side, side))).exposure
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {band: write_coadd(folder / f"{band}.fits", exposure, band, overwrite=True) for band in exposure.bands}
+    return [f"{band}={path}" for band, path in paths.items()]
+
+
+def run_chain(coadds: list[str], out: Path, *options: str) -> WholeRun:
+    """Run ``meas-deblend run`` on coadds, one thread per process; RuntimeError, with what it said, if it fails."""
+    command = [sys.executable, "-m", "meas_deblend.cli", "run", "--coadd", *coadds, "--no-figures", "--out", str(out)]
+    threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+    before, start = yardstick(), time.perf_counter()
+    with (out.parent / f"{out.name}.log").open("w+") as log:
+        process = subprocess.Popen([*command, *options], env=os.environ | threads, stdout=log, stderr=log)  # noqa: S603 - our own command
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        wall = time.perf_counter() - start
+        if process.returncode:
+            log.seek(0)
+            raise RuntimeError(f"exit {process.returncode}: {log.read()[-2000:]}")
+    # Linux counts kilobytes.
+    memory = used.ru_maxrss / 1e3
+    return WholeRun(out, (before + yardstick()) / 2, wall, used.ru_utime + used.ru_stime, memory)

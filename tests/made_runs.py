@@ -1,0 +1,204 @@
+"""Runs on the small sky in which something is different each time, made once for all tests.
+
+Between them every flag is true and false, every column has two values, and every setting is read.
+"""
+
+import sys
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import small_sky
+from pydantic import BaseModel
+
+from meas_deblend.apportion import ApportionConfig
+from meas_deblend.deblenders import BlendLimits, profile
+from meas_deblend.deblenders.blend_fit import BlendFitter
+from meas_deblend.detect import DetectConfig, HierarchyConfig, SkyObjectsConfig
+from meas_deblend.framework import load_pipeline, shipped_pipelines
+from meas_deblend.image import SourceList
+from meas_deblend.measure import MeasureConfig
+from meas_deblend.scarlet import FitConfig
+from meas_deblend_tasks.any_deblender import AnyDeblenderTask
+from meas_deblend_tasks.apportion import ApportionTask, ApportionTaskConfig
+from meas_deblend_tasks.deblend import (
+    MultiBandConfig,
+    MultiBandTask,
+    NoDeblendingTask,
+    SingleBandConfig,
+    SingleBandTask,
+)
+from meas_deblend_tasks.deconvolve import DeconvolveTask, DeconvolveTaskConfig
+from meas_deblend_tasks.detect import DetectTask, DetectTaskConfig
+from meas_deblend_tasks.measure import MeasureTask, MeasureTaskConfig
+from meas_deblend_tasks.persist import PersistTask
+from meas_deblend_tasks.profile import JointProfilesTask
+
+TABLES = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation")
+
+
+@dataclass(frozen=True)
+class MadeRun:
+    """Coadds, detections, models, children and catalogs."""
+
+    coadds: Any
+    detections: Any
+    parent_models: Any
+    children: Any
+    catalogs: Any
+
+
+@dataclass(frozen=True)
+class MadeRuns:
+    """Runs by name, and the settings (class, field) that they read."""
+
+    runs: dict[str, MadeRun]
+    settings_read: frozenset[tuple[type, str]]
+
+
+def finish(coadds, detections, parent_models, config=None, sharing=None):
+    """Apportion and measure what some deblender made."""
+    shared = ApportionTask(ApportionTaskConfig(sharing=sharing or ApportionConfig())).run(coadds, parent_models)
+    PersistTask().run(coadds, parent_models, shared.sharing)
+    task = MeasureTask() if config is None else MeasureTask(config)
+    catalogs = task.run(coadds, detections, parent_models, shared.children)
+    return MadeRun(coadds, detections, parent_models, shared.children, catalogs)
+
+
+def made_runs() -> MadeRuns:
+    """All of them."""
+    with recorded_settings() as read:
+        runs = dict(_made())
+    return MadeRuns(runs, frozenset(read))
+
+
+def _made():
+    coadds = small_sky.exposure()
+    detections = DetectTask().run(coadds).detections
+    split = DeconvolveTask().run(coadds, detections).split_parents
+
+    def made(task, what, exposure=coadds, found=detections, **options):
+        return finish(exposure, found, task.run(exposure, what).parent_models, **options)
+
+    yield "default", made(MultiBandTask(), split)
+    yield "limits", made(MultiBandTask(MultiBandConfig(limits=BlendLimits(max_number_of_peaks=3))), detections.parents)
+    yield "short", made(MultiBandTask(MultiBandConfig(fit=FitConfig(max_iter=1))), split)
+    points = FitConfig(max_components=0, fit_positions=True)
+    yield "points", made(MultiBandTask(MultiBandConfig(fit=points)), split)
+    # Only the brightest pixels hold together, so parents fall apart into blends.
+    sharp = DeconvolveTaskConfig(
+        hierarchy=HierarchyConfig(footprint_snr_thresh=60, grow_size=0, min_deconvolved_area=3)
+    )
+    apart = DeconvolveTask(sharp).run(coadds, detections).split_parents
+    yield "split", made(MultiBandTask(), apart, sharing=ApportionConfig(keep_outside=True))
+    yield "any", made(AnyDeblenderTask(), split)
+    alike = SingleBandConfig(remove_degenerate_templates=True, max_temp_dot_prod=0.1)
+    yield "alike", made(SingleBandTask(alike), detections)
+    yield "poor", made(MultiBandTask(MultiBandConfig(cost_budget=1e-9, memory_budget=1e-9)), split)
+    yield "none", made(NoDeblendingTask(), detections)
+    yield "single_band", made(SingleBandTask(), detections)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BlendFitter, "fit", lambda *_, **__: 1 / 0)
+        yield "failing", made(MultiBandTask(), split)
+    # Footprints that end where sources are still bright.
+    tight = DetectTask(DetectTaskConfig(detection=DetectConfig(threshold=25, grow=0))).run(coadds).detections
+    yield "tight", made(SingleBandTask(), tight, found=tight)
+    # The image ends in the middle of what is left on it.
+    edge = cropped(coadds, slice(0, 60), slice(24, 90))
+    found = DetectTask().run(edge).detections
+    yield "edge", made(SingleBandTask(SingleBandConfig(edge_handling="noclip")), found, edge, found)
+    yield "stray", made(SingleBandTask(SingleBandConfig(stray_flux_rule="r-to-peak")), detections)
+    yield "big", made(SingleBandTask(SingleBandConfig(max_footprint_area=1500)), detections)
+    yield "few", made(SingleBandTask(SingleBandConfig(max_number_of_peaks=3)), detections)
+    ci = SingleBandConfig(use_ci_limits=True, ci_num_parents_to_deblend=1)
+    yield "chosen", made(SingleBandTask(ci), detections)
+    given = SourceList(*(np.asarray(small_sky.positions()[a]) for a in "yx"), tuple(f"mine {k}" for k in range(7)))
+    found = DetectTask().run(coadds, given).detections
+    config = MeasureTaskConfig(measurement=MeasureConfig(position="given"))
+    yield "given", made(SingleBandTask(), found, found=found, config=config)
+    # One parent after the other, in an image of which little is known.
+    task = AnyDeblenderTask(AnyDeblenderTask.ConfigClass(deblender={"name": "joint_profiles"}))
+    bare = replace(coadds, zeropoints=(None,) * len(coadds.bands), pixel_scale=None)
+    yield "profiles, given", made(task, found.parents, bare, found)
+    sky = DetectTask(DetectTaskConfig(sky_objects=SkyObjectsConfig(n_sources=2, source_radius=4)))
+    found = sky.run(coadds).detections
+    yield "sky", made(SingleBandTask(), found, found=found)
+    damaged = damaged_coadds(coadds, detections.parents[2])
+    found = DetectTask().run(damaged).detections
+    yield "damaged", made(NoDeblendingTask(), found, damaged, found)
+    yield "masked", made(SingleBandTask(SingleBandConfig(mask_limits={"BAD": 0.01})), found, damaged, found)
+    # Nothing to see where the four were detected.
+    mask = coadds.mask.copy()
+    mask[(slice(None), *(detections.parents[2].footprint.box.grow(3) & coadds.box).slices_in(coadds.box))] = 1
+    yield "blind", made(NoDeblendingTask(), detections, replace(coadds, mask=mask))
+    # Positions of another catalog, on an object and far from all.
+    places = SourceList(np.array([57.3, 70.0]), np.array([37.6, 80.0]), ("near", "far"))
+    for name, exposure in (("forced", coadds), ("forced, damaged", damaged)):
+        whole = made(MultiBandTask(), split, exposure)
+        tables = MeasureTask().measure_at(exposure, whole.parent_models, whole.children, places)
+        yield name, replace(whole, catalogs=SimpleNamespace(**tables))
+    yield "profiles", made(JointProfilesTask(), detections)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profile, "_fit", lambda *_: 1 / 0)
+        yield "profiles, failing", made(JointProfilesTask(), detections)
+    yield "one band", made(MultiBandTask(), DeconvolveTask().run(damaged, found).split_parents, damaged, found)
+
+
+def damaged_coadds(coadds, four):
+    """No PSF in the first band and no data around the four; in the second band holes at their peaks."""
+    mask, images = coadds.mask.copy(), coadds.images.copy()
+    box = four.footprint.box.grow(3) & coadds.box
+    mask[(0, *box.slices_in(coadds.box))] = 1
+    for peak in four.footprint.peaks:
+        mask[1, peak.y - 1 : peak.y + 2, peak.x - 1 : peak.x + 2] = 1
+    images[1, 40, :5] = np.nan
+    images[1, four.footprint.peaks[0].y, four.footprint.peaks[0].x] = np.nan
+    return replace(coadds, images=images, mask=mask, psfs=(None, coadds.psfs[1]), wcs=None)
+
+
+def cropped(coadds, rows, columns):
+    """Part of the exposure, without the coordinates that would be wrong on it."""
+    parts = {name: getattr(coadds, name)[:, rows, columns] for name in ("images", "variance", "mask")}
+    return replace(coadds, wcs=None, **parts)
+
+
+def config_classes():
+    """Every class of settings of the shipped pipelines' tasks, nested ones included."""
+    tasks = {task.task_class for name in shipped_pipelines() for task in load_pipeline(name).tasks}
+    found, ahead = set(), [task.ConfigClass for task in tasks]
+    while ahead:
+        model = ahead.pop()
+        if model not in found:
+            found.add(model)
+            below = (field.annotation for field in model.model_fields.values())
+            ahead += [b for b in below if isinstance(b, type) and issubclass(b, BaseModel)]
+    return sorted(found, key=lambda model: model.__qualname__)
+
+
+class recorded_settings:  # noqa: N801 - reads as what it does in a with statement
+    """Note each field of a Config that code outside the framework reads, by the class that declares it."""
+
+    def __enter__(self):
+        self._read, self._patch = set(), pytest.MonkeyPatch()
+        for model in config_classes():
+            self._patch.setattr(model, "__getattribute__", _noting(model, self._read), raising=False)
+        return self._read
+
+    def __exit__(self, *_):
+        self._patch.undo()
+
+
+def _noting(model, read):
+    fields = frozenset(model.model_fields)
+    plain = model.__getattribute__
+
+    def look_up(self, name):
+        if name in fields:
+            caller = sys._getframe(1).f_globals.get("__name__", "")
+            if caller.startswith("meas_deblend") and not caller.startswith("meas_deblend.framework"):
+                read.add((model, name))
+        return plain(self, name)
+
+    return look_up
