@@ -52,7 +52,7 @@ def test_each_object_has_its_own_rung_and_reason(mixed):
     assert 0 < len(failed) < 4
     last = [source.id in failed for source in models[2].sources]
     rungs = ["full_multi_band", *["symmetric_templates"] * 2]
-    assert list(objects["deblend_rung"]) == rungs + ["one_component" if bad else "full_multi_band" for bad in last]
+    assert list(objects["deblend_rung"]) == rungs + ["joint_profiles" if bad else "full_multi_band" for bad in last]
     reasons = ["", *["masked"] * 2, *("fit_failed" if bad else "" for bad in last)]
     assert list(objects["deblend_reason"]) == reasons
     assert set(objects["deblend_rung"]) <= set(RUNGS)
@@ -64,7 +64,7 @@ def test_each_object_has_its_own_rung_and_reason(mixed):
 
 def test_a_parent_has_the_lowest_rung_and_the_first_reason(mixed):
     parents = mixed[1].parents
-    assert list(parents["deblend_rung"]) == ["full_multi_band", "symmetric_templates", "one_component"]
+    assert list(parents["deblend_rung"]) == ["full_multi_band", "symmetric_templates", "joint_profiles"]
     assert list(parents["deblend_reason"]) == ["", "masked", "fit_failed"]
     assert list(parents["deblend_outcome"]) == ["ok", "degraded", "degraded"]
 
