@@ -157,8 +157,7 @@ def _between_blocks(lags: FloatArray, first: int, second: int) -> FloatArray:
     table = np.pad(lags, [(0, 0), (2 * margin, 2 * margin), (2 * margin, 2 * margin)])
     for axis in (1, 2):
         table = ndimage.correlate1d(table, weights, axis, mode="constant", origin=second - 1 - len(weights) // 2)
-    table = np.ascontiguousarray(table[:, margin:-margin, margin:-margin])
-    return table
+    return np.ascontiguousarray(table[:, margin:-margin, margin:-margin])
 
 
 @jit
