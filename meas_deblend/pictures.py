@@ -9,7 +9,18 @@ import numpy as np
 
 from .apportion import render_templates
 from .geometry import Box, Image
-from .report import Mark, Outline, Scene, SourceView, band_figure, blend_figure, field_figure, save_figure
+from .products import RUNGS
+from .report import (
+    Mark,
+    Outline,
+    Scene,
+    SourceView,
+    band_figure,
+    blend_figure,
+    field_figure,
+    ladder_figure,
+    save_figure,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +39,8 @@ _MARGIN = 6
 
 def write_figures(result: DeblendResult, coadds: MultibandExposure, folder: Path) -> list[Path]:
     """Draw a run: ``field.png``, ``bands.png``, and ``blend_<id>.png`` of the parents with most children.
+
+    Where objects are on several rungs of the ladder, or one has a reason, ``ladder.png`` shows which.
 
     Parameters
     ----------
@@ -49,6 +62,10 @@ def write_figures(result: DeblendResult, coadds: MultibandExposure, folder: Path
         save_figure(field_figure(scene, _title(result)), folder / "field.png"),
         save_figure(band_figure(scene), folder / "bands.png"),
     ]
+    rungs, reasons = ([str(value) for value in result.objects[f"deblend_{name}"]] for name in ("rung", "reason"))
+    if len(set(rungs)) > 1 or any(reasons):
+        figure = ladder_figure(scene, rungs, reasons, tuple(rung for rung in RUNGS if rung), _title(result))
+        files.append(save_figure(figure, folder / "ladder.png"))
     for index in _largest(result):
         model = result.parent_models[index]
         files.append(save_figure(_blend(result, scene, index), folder / f"blend_{model.id}.png"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._phrases import by_count, counted, together
-from ..products import FLAVOR_PREFIXES, OUTCOMES, RUNGS
+from ..products import FLAVOR_PREFIXES, OUTCOMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,14 +41,12 @@ def outcome_sentences(facts: Facts) -> Iterator[str]:
 
 
 def _rungs(facts: Facts) -> Iterator[str]:
-    if facts.get("rung"):
-        yield f"It is on the rung {facts['rung']}: {_small(facts['rung_meaning'])}"
     rungs = facts.get("rungs", {})
-    if len(rungs) == 1:
-        (rung,) = rungs
-        yield f"Its children are on the rung {rung}: {_small(RUNGS.get(rung, 'not known to us.'))}"
-    elif rungs:
+    if len(rungs) > 1:
         yield f"Its children are on these rungs: {by_count(rungs)}."
+    elif facts["rung"]:
+        whose = "Its children are" if rungs else "It is"
+        yield f"{whose} on the rung {facts['rung']}: {_small(facts['rung_meaning'])}"
 
 
 def fit_sentences(fit: Facts) -> Iterator[str]:

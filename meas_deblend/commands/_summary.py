@@ -23,10 +23,15 @@ def outcome_lines(objects: Any, counts: Mapping[str, int]) -> list[str]:
     counts : mapping of str to int
         Of the run's record: parents "degraded" and "failed".
     """
-    lines = RunSummary.of_objects(objects).lines()
-    if counts["degraded"] or counts["failed"]:
+    summary = RunSummary.of_objects(objects)
+    lines = summary.lines()
+    left_out = {parent for row in summary.with_reason("not_selected") for parent in row.parents}
+    degraded, failed = counts["degraded"], counts["failed"] - len(left_out)
+    if left_out:
+        lines.append(f"{counted(len(left_out), 'parent was', 'parents were')} not to be deblended")
+    if degraded or failed:
         lines.append(
-            f"{counted(counts['degraded'], 'parent')} degraded, {counts['failed']} failed: see deblend_reason and "
-            "deblend_message in parents.parquet, or meas-deblend explain DIR ID"
+            f"{counted(degraded, 'parent')} degraded, {failed} failed: see deblend_reason and deblend_message in "
+            "parents.parquet, or meas-deblend explain DIR ID"
         )
     return lines

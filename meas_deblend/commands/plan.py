@@ -68,7 +68,7 @@ def _table(parents: tuple[ParentPlan, ...]) -> list[str]:
     rows = [("parent", "peaks", "pixels", "blends", "seconds", "Mbyte", "rung", "reason")]
     for one in parents:
         rows.append(
-            (str(one.id), str(one.peaks), str(one.area), str(one.blends), f"{one.seconds:.2f}", f"{one.memory:.0f}",
+            (str(one.id), str(one.peaks), str(one.area), str(one.blends), f"{one.seconds:.2f}", _megabytes(one.memory),
              one.rung, one.reason or "-")
         )  # fmt: skip
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -78,6 +78,10 @@ def _table(parents: tuple[ParentPlan, ...]) -> list[str]:
         for row in rows
     ]
     return [*(line.rstrip() for line in lines), ""]
+
+
+def _megabytes(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
 
 
 def _totals(made: Plan, jobs: int, top: int) -> list[str]:
@@ -95,7 +99,7 @@ def _totals(made: Plan, jobs: int, top: int) -> list[str]:
     time = f"predicted time: {duration(made.seconds)} of one core"
     lines.append(time + (f", {duration(made.elapsed(jobs))} with {jobs} processes" if jobs > 1 else ""))
     lines.append(
-        f"largest predicted memory of a parent, beyond the images: {made.memory:.0f} Mbyte\n"
+        f"largest predicted memory of a parent, beyond the images: {_megabytes(made.memory)} Mbyte\n"
         f"budgets of one blend: {duration(options.cost_budget)} (multi_band:cost_budget), {options.memory_budget:g} "
         "Mbyte (multi_band:memory_budget)"
     )

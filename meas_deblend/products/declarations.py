@@ -50,7 +50,7 @@ _PARENTS = TableDeclaration(
             "persist",
         ),
         Column("deblend_nComponents", "int32", "", "Model components of all its sources.", "persist"),
-        *outcome_columns("the parent", "the parent, or one of its blends,", "Lowest rung of the models of its objects"),
+        *outcome_columns("the parent", "the parent or one of its blends", "Lowest rung of the models of its objects"),
         *(
             Column(
                 flag,

@@ -9,6 +9,7 @@ from .bands import band_letter, display_order
 from .curves import ledger_figure, loss_figure
 from .figures import band_figure, blend_figure, field_figure
 from .injection import injection_figure
+from .ladder import ladder_figure
 from .rgb import MASKED_GREY, AsinhStretch, channel_map, to_rgb
 from .save import save_figure
 from .scene import Mark, Outline, Scene, SourceView
@@ -27,6 +28,7 @@ __all__ = [
     "display_order",
     "field_figure",
     "injection_figure",
+    "ladder_figure",
     "ledger_figure",
     "loss_figure",
     "save_figure",

@@ -82,6 +82,7 @@ def test_what_went_wrong_is_told_in_words():
         "kind": "object",
         "outcome": "degraded",
         "deblender": "multi_band",
+        "rung": "",
         "reason": "too_many_peaks",
         "reason_meaning": "The parent has more peaks than the limit.",
         "message": "700 peaks exceed the limit of 600",
@@ -134,7 +135,9 @@ def test_rungs_are_told():
     assert list(outcome_sentences(facts | rung))[1] == (
         "It is on the rung psf_templates: the PSF at the peak was scaled to every band."
     )
-    several = facts | {"kind": "parent", "rungs": {"full_multi_band": 3, "psf_templates": 1}}
+    one = facts | rung | {"kind": "parent", "rungs": {"psf_templates": 4}}
+    assert list(outcome_sentences(one))[1].startswith("Its children are on the rung psf_templates: the PSF at the peak")
+    several = facts | rung | {"kind": "parent", "rungs": {"full_multi_band": 3, "psf_templates": 1}}
     assert list(outcome_sentences(several))[1] == (
         "Its children are on these rungs: 3 full_multi_band, 1 psf_templates."
     )

@@ -147,6 +147,7 @@ def test_a_finished_run_is_shown(files, tmp_path, capsys):
     text = capsys.readouterr().out
     assert text.startswith("7 objects (1 isolated) in 3 parents; the run was partial, finished 20")
     assert "      5        2  not_selected  3 1" in text
-    assert "0 parents degraded, 2 failed: see deblend_reason" in text
+    assert "2 parents were not to be deblended" in text
+    assert "failed" not in text
     assert call("show", "run", out, "--reason", "not_selected") == 0
     assert capsys.readouterr().out == "1\n3\n"

@@ -14,6 +14,7 @@ from meas_deblend.report import (
     band_figure,
     blend_figure,
     field_figure,
+    ladder_figure,
     ledger_figure,
     loss_figure,
     save_figure,
@@ -293,3 +294,30 @@ def test_arrays_of_a_source_must_fit():
         SourceView(mark, box, cube, cube[..., :4], np.ones(3), np.ones(3))
     with pytest.raises(ValueError, match="flux_err must have the shape"):
         SourceView(mark, box, cube, cube, np.ones(3), np.ones(2))
+
+
+LADDER = ("full_multi_band", "one_component", "psf_templates")
+
+
+def test_the_ladder_counts_objects_by_rung_and_reason():
+    rungs = ["full_multi_band", "full_multi_band", "psf_templates", "psf_templates", "psf_templates", ""]
+    reasons = ["", "split", "timeout", "timeout", "timeout", ""]
+    figure = ladder_figure(_scene(n_marks=6), rungs, reasons, LADDER, "six objects")
+    sky, bars = figure.axes
+    assert [label.get_text() for label in bars.get_yticklabels()] == [
+        "full_multi_band",
+        "full_multi_band\nsplit",
+        "psf_templates\ntimeout",
+        "no ladder",
+    ]
+    assert [bar.get_width() for bar in bars.patches] == [1, 1, 3, 1]
+    # A rung has one colour, on the sky and in the bars.
+    dots = [line for line in sky.lines if line.get_marker() == "o"]
+    assert [len(line.get_xdata()) for line in dots] == [2, 3, 1]
+    colors = {line.get_markerfacecolor() for line in dots}
+    assert len(colors) == 3
+
+
+def test_the_ladder_needs_a_rung_for_every_object():
+    with pytest.raises(ValueError, match="2 marks, 1 rungs and 2 reasons: give one for each"):
+        ladder_figure(_scene(n_marks=2), ["full_multi_band"], ["", ""], LADDER)
