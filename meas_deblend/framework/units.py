@@ -99,6 +99,9 @@ class Loop(Generic[U, R]):
         Predicted memory of a unit, in any unit; default: none.
     memory_budget : float
         Units that are worked on at the same time may need so much together; one alone may need more.
+    ahead : bool
+        Whether one unit, the cheapest, is done before there are workers, so that what it imports and compiles is there
+        in all of them. Few units that are alike are better all done by workers.
     lost : callable, optional
         Gives the result of a unit whose worker died with it, twice; default: `WorkerDiedError` is raised.
     resumable : Resumable, optional
@@ -109,6 +112,7 @@ class Loop(Generic[U, R]):
     name: Callable[[U], str] = field(default=str)
     memory: Callable[[U], float] | None = None
     memory_budget: float = math.inf
+    ahead: bool = True
     lost: Callable[[U, WorkerDiedError], R] | None = None
     resumable: Resumable[U, R] | None = None
 
@@ -199,15 +203,14 @@ class _Work(Generic[SharedT, U, R]):
                 yield Answer(index, self(index))
                 tidy()
             return
-        *order, first = self._costliest_first(todo)
+        order = self._costliest_first(todo)
         failed: Answer | None = None
 
         def wanted(index: int) -> bool:
             # Behind a failure nothing is needed; before it there may be another.
             return failed is None or index < failed.index
 
-        # One unit here, the cheapest: what it imports and compiles is then there in every worker.
-        ahead = iter([self._attempt(first)])
+        ahead = [self._attempt(order.pop())] if self.loop.ahead else []
         crew = Crew(self, [self.loop.name(unit) for unit in self.units], jobs, self._memory())
         with closing(crew.answers(order, wanted)) as coming:
             for answer in chain(ahead, map(self._settled, coming)):
