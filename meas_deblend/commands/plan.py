@@ -90,6 +90,8 @@ def _totals(made: Plan, jobs: int, top: int) -> list[str]:
     lines = [f"{counted(parents, 'parent')} with {counted(peaks, 'peak')}"]
     if made.left_out:
         lines[0] += f"; {counted(made.left_out, 'other is', 'others are')} not selected"
+    if made.sky:
+        lines[0] += f"; {counted(made.sky, 'sky object')}, which nobody deblends"
     if 0 < top < parents:
         lines.append(f"listed: the {top} most costly (--top)")
     lines.append(f"parents by their lowest rung: {by_count(made.rungs)}")
