@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from .arguments import Settings
     from .deblenders import MultiBandOptions, PlannedPart
+    from .detect import Edits
     from .framework import Observer, Pipeline, WiredTask
     from .geometry import Box, Parent
     from .image import MultibandExposure
@@ -187,6 +188,7 @@ def plan(
     frame: str | None = None,
     only: int | Iterable[int] = (),
     bbox: str | Box | None = None,
+    edits: str | Path | Edits | None = None,
     observer: Observer | None = None,
 ) -> Plan:
     """Say what `deblend` will do with the same arguments; only detection and deconvolution are run.
@@ -195,7 +197,7 @@ def plan(
 
     Parameters
     ----------
-    coadds, survey, config, sources, pipeline, frame, only, bbox, observer
+    coadds, survey, config, sources, pipeline, frame, only, bbox, edits, observer
         As for `deblend`.
 
     Returns
@@ -218,7 +220,7 @@ def plan(
 
     loaded = load_pipeline(pipeline, survey=survey, layers=layers_of(config))
     task, options = _with_ladder(loaded)
-    inputs = datasets_of(coadds, sources, frame, selection_of(only, bbox))
+    inputs = datasets_of(coadds, sources, frame, selection_of(only, bbox), edits)
     before = loaded.only(_makers(loaded, task))
     result = run_pipeline(before, inputs, observer=observer)
     result.raise_failures()

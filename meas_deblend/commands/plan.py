@@ -51,6 +51,7 @@ def plan(options: argparse.Namespace) -> int:
                 pipeline=options.pipeline,
                 only=selection.only,
                 bbox=selection.bbox,
+                edits=options.edits,
                 observer=observer,
             )
     if options.json:
