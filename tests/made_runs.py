@@ -89,9 +89,7 @@ def _made():
     points = FitConfig(max_components=0, fit_positions=True)
     yield "points", made(MultiBandTask(MultiBandConfig(fit=points)), split)
     # Only the brightest pixels hold together, so parents fall apart into blends.
-    sharp = DeconvolveTaskConfig(
-        hierarchy=HierarchyConfig(footprint_snr_thresh=60, grow_size=0, min_deconvolved_area=3)
-    )
+    sharp = DeconvolveTaskConfig(hierarchy=HierarchyConfig(footprint_snr_thresh=60, grow_size=0, min_deconvolved_area=3))
     apart = DeconvolveTask(sharp).run(coadds, detections).split_parents
     yield "split", made(MultiBandTask(), apart, sharing=ApportionConfig(keep_outside=True))
     yield "any", made(AnyDeblenderTask(), split)

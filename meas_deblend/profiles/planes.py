@@ -143,7 +143,7 @@ def fill_planes(
             for m in range(n):
                 a = which[m]
                 factor = factors[a] * phase
-                if a in (0, 1):
+                if a in (0, 1):  # noqa: PLR6201 - a set is slow here
                     factor *= 1j
                 for band in range(bands):
                     out[band, m, j, i] = factor * psf[band, j, i]
