@@ -1,11 +1,10 @@
-"""Runs on the small sky in which something is different each time, drawn once for all tests.
+"""Runs on the small sky in which something is different each time, made once for all tests.
 
 Between them every flag is true and false, every column has two values, and every setting is read.
 """
 
 import sys
 from dataclasses import dataclass, replace
-from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,9 +14,9 @@ import small_sky
 from pydantic import BaseModel
 
 from meas_deblend.apportion import ApportionConfig
-from meas_deblend.deblenders import BlendLimits
+from meas_deblend.deblenders import BlendLimits, profile
 from meas_deblend.deblenders.blend_fit import BlendFitter
-from meas_deblend.detect import DetectConfig, HierarchyConfig
+from meas_deblend.detect import DetectConfig, HierarchyConfig, SkyObjectsConfig
 from meas_deblend.framework import load_pipeline, shipped_pipelines
 from meas_deblend.image import SourceList
 from meas_deblend.measure import MeasureConfig
@@ -35,6 +34,7 @@ from meas_deblend_tasks.deconvolve import DeconvolveTask, DeconvolveTaskConfig
 from meas_deblend_tasks.detect import DetectTask, DetectTaskConfig
 from meas_deblend_tasks.measure import MeasureTask, MeasureTaskConfig
 from meas_deblend_tasks.persist import PersistTask
+from meas_deblend_tasks.profile import JointProfilesTask
 
 TABLES = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation")
 
@@ -67,7 +67,6 @@ def finish(coadds, detections, parent_models, config=None, sharing=None):
     return MadeRun(coadds, detections, parent_models, shared.children, catalogs)
 
 
-@cache
 def made_runs() -> MadeRuns:
     """All of them."""
     with recorded_settings() as read:
@@ -89,12 +88,15 @@ def _made():
     points = FitConfig(max_components=0, fit_positions=True)
     yield "points", made(MultiBandTask(MultiBandConfig(fit=points)), split)
     # Only the brightest pixels hold together, so parents fall apart into blends.
-    sharp = DeconvolveTaskConfig(hierarchy=HierarchyConfig(footprint_snr_thresh=60, grow_size=0, min_deconvolved_area=3))
+    sharp = DeconvolveTaskConfig(
+        hierarchy=HierarchyConfig(footprint_snr_thresh=60, grow_size=0, min_deconvolved_area=3)
+    )
     apart = DeconvolveTask(sharp).run(coadds, detections).split_parents
     yield "split", made(MultiBandTask(), apart, sharing=ApportionConfig(keep_outside=True))
     yield "any", made(AnyDeblenderTask(), split)
     alike = SingleBandConfig(remove_degenerate_templates=True, max_temp_dot_prod=0.1)
     yield "alike", made(SingleBandTask(alike), detections)
+    yield "poor", made(MultiBandTask(MultiBandConfig(cost_budget=1e-9, memory_budget=1e-9)), split)
     yield "none", made(NoDeblendingTask(), detections)
     yield "single_band", made(SingleBandTask(), detections)
     with pytest.MonkeyPatch.context() as patch:
@@ -116,6 +118,13 @@ def _made():
     found = DetectTask().run(coadds, given).detections
     config = MeasureTaskConfig(measurement=MeasureConfig(position="given"))
     yield "given", made(SingleBandTask(), found, found=found, config=config)
+    # One parent after the other, in an image of which little is known.
+    task = AnyDeblenderTask(AnyDeblenderTask.ConfigClass(deblender={"name": "joint_profiles"}))
+    bare = replace(coadds, zeropoints=(None,) * len(coadds.bands), pixel_scale=None)
+    yield "profiles, given", made(task, found.parents, bare, found)
+    sky = DetectTask(DetectTaskConfig(sky_objects=SkyObjectsConfig(n_sources=2, source_radius=4)))
+    found = sky.run(coadds).detections
+    yield "sky", made(SingleBandTask(), found, found=found)
     damaged = damaged_coadds(coadds, detections.parents[2])
     found = DetectTask().run(damaged).detections
     yield "damaged", made(NoDeblendingTask(), found, damaged, found)
@@ -130,6 +139,10 @@ def _made():
         whole = made(MultiBandTask(), split, exposure)
         tables = MeasureTask().measure_at(exposure, whole.parent_models, whole.children, places)
         yield name, replace(whole, catalogs=SimpleNamespace(**tables))
+    yield "profiles", made(JointProfilesTask(), detections)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profile, "_fit", lambda *_: 1 / 0)
+        yield "profiles, failing", made(JointProfilesTask(), detections)
     yield "one band", made(MultiBandTask(), DeconvolveTask().run(damaged, found).split_parents, damaged, found)
 
 

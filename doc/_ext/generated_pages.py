@@ -20,7 +20,7 @@ from meas_deblend.cli import build_parser
 from meas_deblend.framework import load_pipeline, shipped_pipelines, show_pipeline, show_tasks
 from meas_deblend.framework.fields import model_of, type_text, walk_fields
 from meas_deblend.image import Survey, load_survey
-from meas_deblend.products import columns_markdown, store_markdown
+from meas_deblend.products import columns_markdown, ladder_markdown, store_markdown
 from meas_deblend.shipped import surveys
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def write_pages(_app: Sphinx) -> None:
         "surveys.md": survey_page(),
         "command-line.md": command_line_page(build_parser()),
         "unreleased.inc": unreleased_page(),  # part of CHANGES.md, not a page
+        "ladder.inc": ladder_markdown(),  # part of explanation/ladder.md
         **api_pages(),
     }
     FOLDER.mkdir(exist_ok=True)

@@ -1,6 +1,4 @@
-"""Deblenders behind one protocol, found by name; those of the package are none, sep, single_band, multi_band and
-joint_profiles.
-"""
+"""Deblenders behind one protocol, found by name: none, sep, single_band, multi_band, joint_profiles, and plug-ins."""
 
 from .cost_model import Cost, CostModel, calibrate
 from .failed import parent_without_models

@@ -143,7 +143,7 @@ def _fit(
     from ..profiles import fit_profiles  # noqa: PLC0415 - loads the compiler
 
     cutout = cut_out(exposure, used.box)
-    usable = used.on(cutout.box) & ~cutout.bad
+    usable: NDArray[np.bool_] = np.logical_and(used.on(cutout.box), ~cutout.bad)
     prepared = [_prepare(exposure, parent, options, usable, cutout.box) for parent in parents]
     ready = [one for one in prepared if isinstance(one, _Ready)]
     if not ready:
@@ -166,7 +166,8 @@ def _prepare(
     if not psfs.known.any():
         why = f"no band has a PSF: {'; '.join(psfs.warnings)}"
         return parent_without_models(exposure, parent, JointProfiles.name, why, "no_psf")
-    if not (usable[psfs.known] & parent.footprint.on(box)).any():
+    usable_here = np.logical_and(usable[psfs.known], parent.footprint.on(box))
+    if not usable_here.any():
         why = "no pixel of the parent is usable in a band with a PSF"
         return parent_without_models(exposure, parent, JointProfiles.name, why, "no_data")
     kernels = kernels_for(
@@ -221,7 +222,7 @@ def _models(ready: Sequence[_Ready], fit: ProfileFit, box: Box, exposure: Multib
             one.parent.footprint.box & exposure.box,
             sources,
             iterations=int(max((fit.iterations[g] for g in groups), default=0)),
-            log_likelihood=_log_likelihood(one, fit, box, exposure),
+            log_likelihood=_log_likelihood(one, fit, groups, box, exposure),
             stop_reason=_stop_reason([fit.stop_reasons[g] for g in groups]),
             flux_covariance=_covariance(one, index, fit),
         )
@@ -273,12 +274,16 @@ def _source(peak: Peak, fitted: FittedProfile | None, one: _Ready, box: Box) -> 
     return SourceModel(peak.id, peak, components)
 
 
-def _log_likelihood(one: _Ready, fit: ProfileFit, box: Box, exposure: MultibandExposure) -> float:
-    """−½ χ² over the usable pixels of the parent's footprint."""
+def _log_likelihood(
+    one: _Ready, fit: ProfileFit, groups: Sequence[int], box: Box, exposure: MultibandExposure
+) -> float:
+    """−½ χ² over the usable pixels of the parent's footprint, above the level fitted there."""
+    if not groups:
+        return float("nan")
+    level = fit.sky[groups[0]]
     part = one.parent.footprint.box & box
     cutout = cut_out(exposure, part)
     residual = fit.residual[(slice(None), *part.slices_in(box))].astype(np.float64)
-    level = np.array([fit.sky[s.group] for s in fit.sources[:1]]).reshape(-1, len(residual)).sum(axis=0)
     used = one.parent.footprint.on(part) & ~cutout.bad & one.psfs.known[:, None, None]
     return float(-0.5 * ((residual - level[:, None, None])[used] ** 2 / cutout.variance[used]).sum())
 
@@ -293,6 +298,6 @@ def _covariance(one: _Ready, index: list[int], fit: ProfileFit) -> NDArray[np.fl
         members = fit.members(group)
         mine = [(n, at[k]) for n, k in enumerate(members) if k in at]
         if mine:
-            inner, outer = (np.array(v) for v in zip(*mine, strict=True))
-            out[(slice(None), *np.ix_(outer, outer))] = covariance[(slice(None), *np.ix_(inner, inner))]
+            inner, outer = np.array(mine).T
+            out[:, outer[:, None], outer] = covariance[:, inner[:, None], inner]
     return out

@@ -39,11 +39,11 @@ class DetectConfig(BaseModel):
         5.0, gt=0, description="Significance of a peak over its surroundings, all bands together (σ)."
     )
     peak_scales: tuple[Annotated[float, Field(ge=0.3, le=5)], ...] = Field(
-        (0.9, 0.6),
+        (0.9, 0.6, 1.5),
         min_length=1,
         max_length=8,
         description="Radii of the discs that are a peak's surroundings (FWHM of the PSF): of two that find the same, "
-        "the first counts.",
+        "the first counts. The widest finds what is extended.",
     )
     prominence: float = Field(
         2.0,

@@ -13,7 +13,7 @@ from .declarations import OBJECT_FLAGS, TABLES
 from .ids import PatchId, pack_id, unpack_id
 from .lookup import ModelSource
 from .memory import MemoryStore
-from .reference import columns_markdown
+from .reference import columns_markdown, ladder_markdown
 from .vocabulary import OUTCOMES, REASON_FLAGS, REASONS, RUNGS, Reason
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ __all__ = [
     "file_sha256",
     "flux_factor",
     "flux_unit",
+    "ladder_markdown",
     "merge_models",
     "models_from_json",
     "models_to_json",

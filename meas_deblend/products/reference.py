@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from .columns import TableDeclaration
 
-__all__ = ["columns_markdown"]
+__all__ = ["columns_markdown", "ladder_markdown"]
 
 _HEAD = """# Catalog columns
 
@@ -32,6 +32,13 @@ def columns_markdown() -> str:
     reasons = ((reason.name or "(empty)", f"{reason.meaning} ({reason.kind})") for reason in REASONS.values())
     sections.append(_vocabulary("Reasons", ("reason", "meaning"), reasons))
     return "\n\n".join(sections) + "\n"
+
+
+def ladder_markdown() -> str:
+    """Write the Markdown tables of rungs and of reasons, for the page that explains the ladder."""
+    rungs = [(f"`{name}`" if name else "(empty)", meaning) for name, meaning in RUNGS.items()]
+    reasons = [(f"`{r.name}`" if r.name else "(empty)", r.kind, r.meaning) for r in REASONS.values()]
+    return f"{_grid(('rung', 'what was done'), rungs)}\n\n{_grid(('reason', 'kind', 'meaning'), reasons)}\n"
 
 
 def _table_section(table: TableDeclaration) -> str:

@@ -24,7 +24,7 @@ _SHAPES = slice(2, 5)
 
 
 def log_odds_of_point(stage: Stage, k: int, data: Data, prior_odds: float) -> float:
-    """ln of the odds that source ``k`` is a point rather than the disc that it was fitted with.
+    """Return ln of the odds that source ``k`` is a point rather than the disc that it was fitted with.
 
     The evidence of the disc is Laplace's approximation around the fit (MacKay 2003, Information Theory, Inference and
     Learning Algorithms, chapter 28): its likelihood times the ratio of what is left of the prior's volume in size and

@@ -34,7 +34,7 @@ class ProfilePriors(BaseModel):
         "978).",
     )
     truncation: float = Field(
-        2.5,
+        2.0,
         gt=0,
         le=100.0,
         description="Sizes end at so many widths above the expected one: else faint sources take what profiles of "
@@ -90,7 +90,7 @@ class ProfileFitConfig(BaseModel):
     bulge_min_snr: float = Field(60.0, ge=0, description="Signal-to-noise ratio above which a bulge is fitted.")
     index_min_snr: float = Field(100.0, ge=0, description="The same for the disc's Sérsic index.")
     point_odds: float = Field(
-        0.1,
+        0.02,
         ge=0,
         le=1e6,
         description="Points per galaxy among sources, before their sizes are seen. 0: none is taken for a point.",
@@ -104,5 +104,8 @@ class ProfileFitConfig(BaseModel):
     )
     group_radius: float = Field(
         60.0, gt=0, le=500.0, description="Sources closer than this are fitted together [px], directly or in a chain."
+    )
+    turns: int = Field(
+        4, ge=1, le=50, description="How often groups are fitted after the first time where a larger one was cut."
     )
     group_size: int = Field(40, ge=1, le=500, description="Most sources that are fitted together.")

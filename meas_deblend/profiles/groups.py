@@ -16,10 +16,10 @@ __all__ = ["group_sources"]
 
 
 def group_sources(centers: NDArray[np.float64], radius: float, most: int) -> tuple[NDArray[np.int64], ...]:
-    """Sources that touch directly or through others, in groups of limited number.
+    """Group sources that touch directly or through others.
 
-    A larger group is cut at the median across its longer side, again and again; its parts are then fitted in turn,
-    each with the models of the others taken off.
+    A larger group is cut across its longer side at the widest gap near the middle, again and again; its parts are then
+    fitted in turn, each with the models of the others taken off.
 
     Parameters
     ----------
@@ -52,6 +52,9 @@ def _cut(members: NDArray[np.int64], centers: NDArray[np.float64], most: int) ->
     where = centers[members]
     axis = int(np.argmax(np.ptp(where, axis=0)))
     order = np.argsort(where[:, axis], kind="stable")
-    middle = len(members) // 2
+    # At the widest gap near the middle: neighbours stay together.
+    first, last = len(members) // 4, len(members) - len(members) // 4
+    gaps = np.diff(where[order, axis])[max(first - 1, 0) : max(last - 1, 1)]
+    middle = max(first, 1) + int(np.argmax(gaps))
     halves = np.sort(members[order[:middle]]), np.sort(members[order[middle:]])
     return [part for half in halves for part in _cut(half, centers, most)]

@@ -129,9 +129,12 @@ def fit_profiles(
     groups = group_sources(positions.centers, config.group_radius, config.group_size)
     iterations = np.zeros(len(groups), dtype=np.int64)
     reasons = [""] * len(groups)
-    for first in (True, False):
+    # Sources that touch those of another group are fitted in turns, until each has seen the other without the first
+    # one's errors.
+    cut = len(groups) > len(group_sources(positions.centers, config.group_radius, max(len(positions.psfs), 1)))
+    for turn in range(1 + (config.turns if cut else 1)):
         for g, members in enumerate(groups):
-            stage = _fit_group(scene, members, first=first)
+            stage = _fit_group(scene, members, first=turn == 0)
             iterations[g] += stage.iterations
             reasons[g] = stage.stop_reason
     return _finish(scene, groups, iterations, tuple(reasons))
@@ -282,7 +285,7 @@ def _extend(scene: _Scene, members: NDArray[np.int64]) -> None:
     """Free bulges and Sérsic indices of sources that are bright enough; they start where the priors expect them."""
     config, parameters = scene.config, scene.parameters
     resolved = members[np.isfinite(parameters[members, _S])]
-    bulge = resolved[scene.snr[resolved] > config.bulge_min_snr]
+    bulge = resolved[(scene.snr[resolved] > config.bulge_min_snr) & ~scene.free[resolved, _L]]
     parameters[bulge, _L] = config.priors.bulge_logit
     parameters[bulge, _T] = parameters[bulge, _S] + config.priors.bulge_size
     scene.free[bulge, _L] = scene.free[bulge, _T] = True

@@ -57,7 +57,7 @@ class Layout:
     @property
     def length(self) -> int:
         """Number of unknowns."""
-        return self.sky.stop
+        return int(self.sky.stop)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

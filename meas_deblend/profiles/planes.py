@@ -67,6 +67,56 @@ def _interpolate(table: NDArray[np.float64], u: float, out: NDArray[np.float64])
 
 
 @jit
+def _disc(
+    shape: NDArray[np.float64],
+    k: tuple[float, float, float],
+    table: NDArray[np.float64],
+    exponential: bool,
+    value: NDArray[np.float64],
+    factors: NDArray[np.float64],
+) -> None:
+    """Transform of the disc at one k, and its derivatives by s, p, q and ν."""
+    d = shape[0, 0] * k[0] + shape[0, 1] * k[1] + shape[0, 2] * k[2]
+    if exponential:
+        # Without a table: (1 + k² r_s²)^(−3/2).
+        below = 1 / (1 + d * _EXPONENTIAL)
+        value[0] = below * math.sqrt(below)
+        value[1] = -1.5 * value[0] * below * d * _EXPONENTIAL
+    else:
+        _interpolate(table, math.log(d), value)
+    steep = value[1] / d
+    factors[2] = value[1]
+    factors[3] = steep * (shape[1, 0] * k[0] + shape[1, 1] * k[1] + shape[1, 2] * k[2])
+    factors[4] = steep * (shape[2, 0] * k[0] + shape[2, 1] * k[1] + shape[2, 2] * k[2])
+    factors[7] = value[2]
+
+
+@jit
+def _bulge(
+    shape: NDArray[np.float64],
+    k: tuple[float, float, float],
+    table: NDArray[np.float64],
+    share: float,
+    other: NDArray[np.float64],
+    value: NDArray[np.float64],
+    factors: NDArray[np.float64],
+) -> None:
+    """Add the bulge to the transform of the disc at one k, and to its derivatives; ``other`` is overwritten."""
+    d = shape[0, 0] * k[0] + shape[0, 1] * k[1] + shape[0, 2] * k[2]
+    _interpolate(table, math.log(d), other)
+    steep = BULGE_ROUNDNESS * other[1] / d
+    by_p = steep * (shape[1, 0] * k[0] + shape[1, 1] * k[1] + shape[1, 2] * k[2])
+    by_q = steep * (shape[2, 0] * k[0] + shape[2, 1] * k[1] + shape[2, 2] * k[2])
+    factors[2] *= 1 - share
+    factors[3] = (1 - share) * factors[3] + share * by_p
+    factors[4] = (1 - share) * factors[4] + share * by_q
+    factors[5] = share * (1 - share) * (other[0] - value[0])
+    factors[6] = share * other[1]
+    factors[7] *= 1 - share
+    value[0] = (1 - share) * value[0] + share * other[0]
+
+
+@jit
 def fill_planes(
     parameters: NDArray[np.float64],
     tables: NDArray[np.float64],
@@ -95,8 +145,7 @@ def fill_planes(
     exponential = parameters[7] == 0 and not (which == 7).any()
     share = 1 / (1 + math.exp(-logit))
     disc, bulge = _shape(0.0 if point else s, p, q), _shape(t, BULGE_ROUNDNESS * p, BULGE_ROUNDNESS * q)
-    value, other = np.zeros(3), np.zeros(3)
-    factors = np.empty(9)
+    value, other, factors = np.zeros(3), np.zeros(3), np.empty(9)
     step = 2 * math.pi / size
     along_x = np.empty(half, np.complex128)
     for i in range(half):
@@ -108,42 +157,17 @@ def fill_planes(
             kx = step * i
             square, cross, product = kx * kx + ky * ky, kx * kx - ky * ky, 2 * kx * ky
             value[:] = 1.0, 0.0, 0.0
-            if point or square == 0:
-                factors[:] = 0.0
-            else:
-                d = disc[0, 0] * square + disc[0, 1] * cross + disc[0, 2] * product
-                if exponential:
-                    # Without a table: (1 + k² r_s²)^(−3/2).
-                    below = 1 / (1 + d * _EXPONENTIAL)
-                    value[0] = below * math.sqrt(below)
-                    value[1] = -1.5 * value[0] * below * d * _EXPONENTIAL
-                else:
-                    _interpolate(tables[0], math.log(d), value)
-                outer = value[1] / d
-                factors[2] = value[1]
-                factors[3] = outer * (disc[1, 0] * square + disc[1, 1] * cross + disc[1, 2] * product)
-                factors[4] = outer * (disc[2, 0] * square + disc[2, 1] * cross + disc[2, 2] * product)
-                factors[5] = factors[6] = 0.0
-                factors[7] = value[2]
+            factors[2:8] = 0.0
+            if not point and square > 0:
+                _disc(disc, (square, cross, product), tables[0], exponential, value, factors)
                 if share > 0:
-                    e = bulge[0, 0] * square + bulge[0, 1] * cross + bulge[0, 2] * product
-                    _interpolate(tables[1], math.log(e), other)
-                    inner = BULGE_ROUNDNESS * other[1] / e
-                    by_p = inner * (bulge[1, 0] * square + bulge[1, 1] * cross + bulge[1, 2] * product)
-                    by_q = inner * (bulge[2, 0] * square + bulge[2, 1] * cross + bulge[2, 2] * product)
-                    factors[2] *= 1 - share
-                    factors[3] = (1 - share) * factors[3] + share * by_p
-                    factors[4] = (1 - share) * factors[4] + share * by_q
-                    factors[5] = share * (1 - share) * (other[0] - value[0])
-                    factors[6] = share * other[1]
-                    factors[7] *= 1 - share
-                    value[0] = (1 - share) * value[0] + share * other[0]
+                    _bulge(bulge, (square, cross, product), tables[1], share, other, value, factors)
             factors[0], factors[1], factors[8] = -ky * value[0], -kx * value[0], value[0]
             phase = along_y * along_x[i]
             for m in range(n):
                 a = which[m]
                 factor = factors[a] * phase
-                if a in (0, 1):  # noqa: PLR6201 - a set is slow here
+                if a < 2 and a >= 0:
                     factor *= 1j
                 for band in range(bands):
                     out[band, m, j, i] = factor * psf[band, j, i]

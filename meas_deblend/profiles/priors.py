@@ -31,8 +31,7 @@ _LIMITS = np.array(
 )
 
 FLATTEST = 1.8
-"""Largest ln(a / b): discs seen edge-on are a sixth as thick as they are wide (Padilla & Strauss 2008, MNRAS 388, 1321).
-"""
+"""Largest ln(a / b): discs seen edge-on are a sixth as thick as wide (Padilla & Strauss 2008, MNRAS 388, 1321)."""
 
 _LOG_PER_MAG = -2.5 / np.log(10)
 
@@ -110,7 +109,7 @@ class Priors:
 
 
 def expected_size(fluxes: NDArray[np.float64], priors: ProfilePriors, calibration: Calibration) -> NDArray[np.float64]:
-    """Expected ln(a b / px²) of discs (source,) with those fluxes (source, band)."""
+    """Return the expected ln(a b / px²) of discs (source,) with those fluxes (source, band)."""
     if calibration.zeropoint is None:
         return np.full(len(fluxes), priors.size_unknown)
     flux = np.maximum(fluxes[:, calibration.band], 1e-30)

@@ -13,7 +13,7 @@ from scipy.special import gammaincinv, gammaln
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["INDEX_RANGE", "U_FIRST", "U_STEP", "RadialTable", "radial_table"]
+__all__ = ["INDEX_RANGE", "U_FIRST", "U_STEP", "RadialTable", "radial_table", "sersic_transform"]
 
 INDEX_RANGE = (0.5, 6.0)
 """Sérsic indices that a profile may have."""
@@ -68,7 +68,7 @@ def radial_table(log_index: float) -> RadialTable:
 
 
 def _slope(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Derivative by u of values at the nodes: central differences of fourth order."""
+    """Differentiate by u values at the nodes: central differences of fourth order."""
     out = np.gradient(values, U_STEP, axis=-1)
     out[..., 2:-2] = (values[..., :-4] - 8 * values[..., 1:-3] + 8 * values[..., 3:-1] - values[..., 4:]) / (
         12 * U_STEP
@@ -78,19 +78,19 @@ def _slope(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=1)
 def _grid() -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Transforms on a grid of ν, their derivatives by ν, and the first ν."""
+    """Return transforms on a grid of ν, their derivatives by ν, and the first ν."""
     first, last = (float(np.log(n)) for n in INDEX_RANGE)
     count = int(np.ceil((last - first) / _NU_STEP)) + 1
     # Two more profiles on either side, for derivatives of fourth order.
     nu = first + _NU_STEP * np.arange(-2, count + 2)
-    values = np.stack([_sersic_transform(float(np.exp(v))) for v in nu])
+    values = np.stack([sersic_transform(float(np.exp(v))) for v in nu])
     slopes = (values[:-4] - 8 * values[1:-3] + 8 * values[3:-1] - values[4:]) / (12 * _NU_STEP)
     return values[2:-2], slopes, first
 
 
-def _sersic_transform(index: float) -> NDArray[np.float64]:
-    """Hankel transform of a Sérsic profile at the nodes, by FFTLog (Hamilton 2000, MNRAS 312, 257)."""
-    count, low, high = 4096, -20.0, 16.0
+def sersic_transform(index: float) -> NDArray[np.float64]:
+    """Return the Hankel transform of a Sérsic profile at the nodes, by FFTLog (Hamilton 2000, MNRAS 312, 257)."""
+    count, low, high = 16384, -20.0, 16.0
     step = (high - low) / count
     log_r = low + step * (np.arange(count) + 0.5)
     # b makes the radius enclose half of the light (Graham & Driver 2005, PASA 22, 118, eq. 4).

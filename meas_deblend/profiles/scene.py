@@ -137,7 +137,7 @@ def solve_fluxes(
     pool = np.empty(int(starts[-1]), dtype=np.float32)
     for k, unit in enumerate(units):
         pool[starts[k] : starts[k + 1]] = unit.ravel()
-    matrix, right = flux_equations(pool, starts[:-1], sources.sizes, sources.origins, data.images, data.weights)
+    matrix, right = flux_equations(pool, sources.sizes, sources.origins, data.images, data.weights)
     solution = np.zeros((bands, n + 1))
     for band in range(bands):
         solution[band] = _solve(matrix[band], right[band], data.sky_precision[band], nonnegative=nonnegative)
@@ -180,7 +180,7 @@ def residual_of(
     sky: NDArray[np.float64],
     data: Data,
 ) -> NDArray[np.float32]:
-    """Data − model (band, y, x)."""
+    """Return data − model (band, y, x)."""
     residual = np.asarray(data.images - sky[:, None, None].astype(np.float32))
     for k in range(len(sources)):
         add_scaled(residual, units[k], sources.origin(k), -fluxes[k])

@@ -17,14 +17,14 @@ __all__ = ["add_scaled", "chi_square", "flux_equations", "weighted_stamp"]
 @jit
 def _overlap(
     first: NDArray[np.float32],
-    first_origin: NDArray[np.int64],
     second: NDArray[np.float32],
-    second_origin: NDArray[np.int64],
+    origins: tuple[NDArray[np.int64], NDArray[np.int64]],
     weights: NDArray[np.float32],
     out: NDArray[np.float64],
 ) -> None:
     """Σ weight · first · second per band over the pixels of the frame (band, y, x) that both stamps have."""
     bands, height, width = weights.shape
+    first_origin, second_origin = origins
     y0 = max(first_origin[0], second_origin[0], 0)
     x0 = max(first_origin[1], second_origin[1], 0)
     y1 = min(first_origin[0] + first.shape[1], second_origin[0] + second.shape[1], height)
@@ -52,20 +52,19 @@ def _overlap(
 @jit
 def flux_equations(
     pool: NDArray[np.float32],
-    starts: NDArray[np.int64],
     sizes: NDArray[np.int64],
     origins: NDArray[np.int64],
     images: NDArray[np.float32],
     weights: NDArray[np.float32],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Normal equations of the fluxes of all sources and of the sky, band by band.
+    """Make the normal equations of the fluxes of all sources and of the sky, band by band.
 
     Parameters
     ----------
     pool : float32 array
         Unit images (band, size, size) one after the other.
-    starts, sizes : int64 array (source,)
-        Where each begins in the pool, and its side.
+    sizes : int64 array (source,)
+        Their sides.
     origins : int64 array (source, 2)
         First pixel of each in the frame.
     images, weights : float32 array (band, y, x)
@@ -78,6 +77,7 @@ def flux_equations(
     """
     n = len(sizes)
     bands, height, width = images.shape
+    starts = np.cumsum(bands * sizes**2) - bands * sizes**2
     matrix, right = np.zeros((bands, n + 1, n + 1)), np.zeros((bands, n + 1))
     sums = np.empty(bands)
     corner = np.zeros(2, np.int64)
@@ -88,15 +88,15 @@ def flux_equations(
             if np.abs(origins[i] + sizes[i] // 2 - origins[j] - sizes[j] // 2).max() * 2 >= sizes[i] + sizes[j]:
                 continue
             second = pool[starts[j] : starts[j] + bands * sizes[j] ** 2].reshape((bands, sizes[j], sizes[j]))
-            _overlap(first, origins[i], second, origins[j], weights, sums)
+            _overlap(first, second, (origins[i], origins[j]), weights, sums)
             matrix[:, i, j] = sums
             matrix[:, j, i] = sums
-        _overlap(first, origins[i], images, corner, weights, sums)
+        _overlap(first, images, (origins[i], corner), weights, sums)
         right[:, i] = sums
         matrix[:, i, n] = 0.0
         for y in range(max(origins[i, 0], 0), min(origins[i, 0] + sizes[i], height)):
             line = np.array([y, 0])
-            _overlap(first, origins[i], ones, line, weights, sums)
+            _overlap(first, ones, (origins[i], line), weights, sums)
             matrix[:, i, n] += sums
         matrix[:, n, i] = matrix[:, i, n]
     for band in range(bands):

@@ -119,7 +119,7 @@ class ProfileFit:
     stop_reasons: tuple[str, ...]
 
     def members(self, group: int) -> list[int]:
-        """Indices of the sources of a group."""
+        """Return the indices of the sources of a group."""
         return [k for k, source in enumerate(self.sources) if source.group == group]
 
 

@@ -263,3 +263,13 @@ def test_every_setting_of_peaks_is_read():
     for options in ({"peak_threshold": 200}, {"peak_scales": (3,)}, {"roughness": 1}, {"prominence": 500}):
         assert number(**options) == 1, options
     assert number(min_separation=2) == 1
+
+
+def test_faint_extended_galaxy_within_the_footprint_of_a_bright_star():
+    # Within a disc of 0.9 FWHM it hardly stands out from itself; its footprint has a peak already, the star's.
+    yy, xx = np.indices((81, 101))
+    galaxy = np.exp(-0.5 * ((yy - 40) ** 2 + (xx - 62) ** 2) / 4.5**2)
+    galaxy *= 15 / np.sqrt(np.sum(galaxy**2))
+    images = np.random.default_rng(21).normal(size=(5, 81, 101)) + star((81, 101), 40, 40, 500) + galaxy
+    assert separated(found_in(images, DetectConfig(peak_scales=(0.9, 0.6))), (40, 40))
+    assert separated(found_in(images), (40, 40), (40, 62), radius=3.0)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import small_sky
+from made_runs import made_runs
 
 from meas_deblend_tasks.apportion import ApportionTask
 from meas_deblend_tasks.deblend import MultiBandTask
@@ -50,3 +51,9 @@ def chain():
 def catalogs_of():
     """Function that apportions and measures models."""
     return measure
+
+
+@pytest.fixture(scope="session")
+def varied():
+    """Runs that differ in many ways, and the settings that they read."""
+    return made_runs()

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import small_sky
-from made_runs import made_runs
 
 from meas_deblend.measure import MeasureConfig
 from meas_deblend.products import FLAVOR_PREFIXES, REASON_FLAGS, REASONS, TABLES, aperture_name, check_table
@@ -15,6 +14,8 @@ from meas_deblend.products import FLAVOR_PREFIXES, REASON_FLAGS, REASONS, TABLES
 STAR, PAIR, FOUR, ALL = (0,), (1, 2), (3, 4, 5, 6), tuple(range(7))
 UNMODELLED = (2, 4, 5, 6)
 ISOLATED, PAIR_PARENT, FOUR_PARENT = (0,), (1,), (2,)
+#: Sky objects come behind all others.
+SKY, SKY_PARENTS = (7, 8), (3, 4)
 
 #: flag: (run, band, rows) that it is made true on, and (run, band, rows) that it is made false on.
 PARENT_FLAGS = {
@@ -24,6 +25,7 @@ PARENT_FLAGS = {
     "deblend_tooManyPeaks": (("few", "", FOUR_PARENT), ("big", "", (0, 1, 2))),
     "deblend_parentTooBig": (("big", "", FOUR_PARENT), ("few", "", (0, 1, 2))),
     "deblend_masked": (("masked", "", FOUR_PARENT), ("masked", "", ISOLATED + PAIR_PARENT)),
+    "deblend_isPseudo": (("sky", "", SKY_PARENTS), ("sky", "", ISOLATED + PAIR_PARENT + FOUR_PARENT)),
     "deblend_incompleteData": (("damaged", "", (0, 1, 2)), ("default", "", (0, 1, 2))),
     "deblend_blendConvergenceFailedFlag": (("short", "", (0, 1, 2)), ("default", "", (0, 1, 2))),
 }
@@ -38,6 +40,7 @@ OBJECT_FLAGS = {
     "deblend_patchedTemplate": (("edge", "", (2,)), ("single_band", "", ALL)),
     "deblend_hasStrayFlux": (("stray", "", (1,)), ("single_band", "", ALL)),
     "{band}_deblend_deblendedAsPsf": (("single_band", "r", STAR), ("default", "r", ALL)),
+    "merge_peak_sky": (("sky", "", SKY), ("sky", "", ALL)),
     "merge_peak_{band}": (("default", "i", ALL), ("given", "i", ALL)),
     "merge_footprint_{band}": (("default", "r", ALL), ("damaged", "r", FOUR)),
     "{band}_zeroFlux": (("none", "i", UNMODELLED), ("default", "i", ALL)),
@@ -71,8 +74,8 @@ REGISTRY |= {("parents", flag): cases for flag, cases in PARENT_FLAGS.items()}
 
 
 @pytest.fixture(scope="module")
-def runs():
-    return made_runs().runs
+def runs(varied):
+    return varied.runs
 
 
 def values(runs, table, flag, case):
@@ -131,14 +134,16 @@ def at_edge(child, shape):
     return bool(claimed[[0, -1]].any() or claimed[:, [0, -1]].any())
 
 
-def kind(model):
-    return REASONS[model.reason].kind
+def kind(reasoned):
+    """Whether what was asked for was tried on a model or a source."""
+    return REASONS[reasoned.reason].kind
 
 
 #: What each flag of deblending says, worked out from models, children and detections.
 SAYS = {
-    "deblend_skipped": lambda o, _: kind(o.model) == "skipped",
-    "deblend_failed": lambda o, _: kind(o.model) == "failed",
+    # On a ladder each blend has a reason of its own.
+    "deblend_skipped": lambda o, _: kind(o.source if o.source.rung else o.model) == "skipped",
+    "deblend_failed": lambda o, _: kind(o.source if o.source.rung else o.model) == "failed",
     "deblend_blendConvergenceFailedFlag": lambda o, _: o.blend.stop_reason not in ("", "converged"),
     "deblend_edgePixels": lambda o, run: at_edge(o.child, run.coadds.box.shape),
     "deblend_noModel": lambda o, _: not o.source.components,

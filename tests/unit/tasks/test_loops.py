@@ -13,7 +13,7 @@ import meas_deblend as md
 from meas_deblend.deblenders import get_deblender
 from meas_deblend.deblenders.single_band import SingleBand
 from meas_deblend.exceptions import CorruptModelError
-from meas_deblend.framework import Outcome, Workplace, load_pipeline, run_pipeline, working
+from meas_deblend.framework import Outcome, Workplace, layer_from_dict, load_pipeline, run_pipeline, working
 from meas_deblend.products import StoreMetadata, pack_rows
 from meas_deblend_tasks.deblend import MultiBandConfig, MultiBandTask, SingleBandConfig, SingleBandTask
 from meas_deblend_tasks.loops import ModelFiles, contiguous, predicted_cost
@@ -71,7 +71,7 @@ def test_nobody_asks_for_templates_of_single_bands(chain, templates_made):
 def test_templates_are_made_when_the_fit_starts_from_them(chain, templates_made):
     seeded = {"multi_band": {"fit": {"max_iter": 5}, "init": "templates"}}
     run = run_pipeline(
-        load_pipeline("multiband", layers=[md.api.layer_from_dict(seeded)]).only(
+        load_pipeline("multiband", layers=[layer_from_dict(seeded)]).only(
             ["detect", "deconvolve", "single_band", "multi_band"]
         ),
         {"coadds": chain.coadds},
@@ -80,7 +80,7 @@ def test_templates_are_made_when_the_fit_starts_from_them(chain, templates_made)
     assert templates_made == [1, 2, 3]
     # The same as with templates that were all made before.
     models = SingleBandTask().run(chain.coadds, chain.detections).parent_models
-    options = load_pipeline("multiband", layers=[md.api.layer_from_dict(seeded)]).task("multi_band").resolved.config
+    options = load_pipeline("multiband", layers=[layer_from_dict(seeded)]).task("multi_band").resolved.config
     before = MultiBandTask(options).run(chain.coadds, chain.split_parents, models)
     for one, other in zip(run.datasets["parent_models"], before.parent_models, strict=True):
         assert_same_parent(one, other)

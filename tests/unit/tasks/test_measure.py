@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import small_sky
-from made_runs import made_runs
 
 from meas_deblend.apportion import drawn
 from meas_deblend.exceptions import MeasDeblendError
@@ -113,9 +112,9 @@ def test_names_of_given_sources_are_kept(chain, catalogs_of):
 
 
 @pytest.fixture(scope="module")
-def variants():
+def variants(varied):
     """Catalogs of runs in which something is different."""
-    return {name: run.catalogs for name, run in made_runs().runs.items() if hasattr(run.catalogs, "objects")}
+    return {name: run.catalogs for name, run in varied.runs.items() if hasattr(run.catalogs, "objects")}
 
 
 def test_skipped_and_failed_follow_from_the_reason(variants):
