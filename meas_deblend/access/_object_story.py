@@ -134,6 +134,7 @@ def _neighbours(parent: ParentModel, object_id: int) -> list[Facts]:
 
 def _seen(bands: Facts) -> str:
     def in_bands(names: list[str]) -> str:
+        """List bands after "seen"."""
         if len(names) == len(bands["all"]) > 1:
             return f"in all bands ({', '.join(names)})"
         return f"in {together(names)}" if names else "in no band on its own"
