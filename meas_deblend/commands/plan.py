@@ -99,7 +99,7 @@ def _totals(made: Plan, jobs: int, top: int) -> list[str]:
     lines.append(f"peaks by rung: {by_count(made.peaks)}")
     if made.reasons:
         lines.append(f"parents by reason: {by_count(made.reasons)}")
-    time = f"predicted time: {duration(made.seconds)} of one core"
+    time = f"predicted time of deblending: {duration(made.seconds)} of one core"
     lines.append(time + (f", {duration(made.elapsed(jobs))} with {jobs} processes" if jobs > 1 else ""))
     lines.append(
         f"largest predicted memory of a parent, beyond the images: {_megabytes(made.memory)} Mbyte\n"
