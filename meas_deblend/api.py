@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .access import Models
     from .apportion import Apportioned
     from .arguments import Settings
+    from .detect import Edits
     from .geometry import Box
     from .image import MultibandExposure
     from .models import ParentModel
@@ -91,6 +92,7 @@ def deblend(
     frame: str | None = None,
     only: int | Iterable[int] = (),
     bbox: str | Box | None = None,
+    edits: str | Path | Edits | None = None,
     observer: Observer | None = None,
     jobs: int = 1,
     checkpoint: str | Path | None = None,
@@ -120,6 +122,8 @@ def deblend(
     bbox : str or Box, optional
         Deblend only parents with a pixel in this box: ``"X0:X1,Y0:Y1"`` in pixels, 0-based, X1 and Y1 not included, or
         a `geometry.Box`. With ``only``, both must hold.
+    edits : path or Edits, optional
+        What is changed by hand between detection and deblending; see `edit_file.read_edits` for the file.
     observer : Observer, optional
         Is told of progress.
     jobs : int
@@ -147,10 +151,10 @@ def deblend(
         If a step failed; single parents that fail do not raise, they are flagged.
     """
     loaded = load_pipeline(pipeline, survey=survey, layers=layers_of(config))
-    inputs = datasets_of(coadds, sources, frame, selection_of(only, bbox))
+    inputs = datasets_of(coadds, sources, frame, selection_of(only, bbox), edits)
     kept = None
     if checkpoint is not None:
-        given: tuple[Any, Any] = (inputs.get("source_list"), inputs.get("selection"))
+        given: tuple[Any, Any, Any] = (inputs.get("source_list"), inputs.get("selection"), inputs.get("edits"))
         kept = Checkpoint.open(Path(checkpoint), run_identity(coadds, loaded, *given), resume=resume)
     result = run_pipeline(loaded, inputs, observer=observer, workplace=Workplace(jobs, kept))
     result.raise_failures()

@@ -8,11 +8,12 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
+from .edit_file import read_edits
 from .exceptions import ConfigError, InputError
 from .framework import Layer, layer_from_dict, layer_from_file
 
 if TYPE_CHECKING:
-    from .detect import Selection
+    from .detect import Edits, Selection
     from .geometry import Box
     from .image import MultibandExposure
 
@@ -68,13 +69,19 @@ def selection_of(only: int | Iterable[int], bbox: str | Box | None) -> Selection
     return Selection(tuple(dict.fromkeys(int(number) for number in numbers)), box)
 
 
-def datasets_of(coadds: MultibandExposure, sources: Any, frame: str | None, selection: Selection) -> dict[str, object]:
-    """Return what is given to a pipeline: coadds, and positions and a selection where there are any.
+def datasets_of(
+    coadds: MultibandExposure,
+    sources: Any,
+    frame: str | None,
+    selection: Selection,
+    edits: str | Path | Edits | None = None,
+) -> dict[str, object]:
+    """Return what is given to a pipeline: coadds, and positions, a selection and edits where there are any.
 
     Raises
     ------
     InputError
-        If the positions cannot be used.
+        If the positions or the edits cannot be used.
     """
     inputs: dict[str, object] = {"coadds": coadds}
     if sources is not None:
@@ -83,4 +90,8 @@ def datasets_of(coadds: MultibandExposure, sources: Any, frame: str | None, sele
         inputs["source_list"] = read_sources(sources, coadds.wcs, shape=coadds.box.shape, frame=frame)
     if not selection.is_all:
         inputs["selection"] = selection
+    if edits is not None:
+        read = read_edits(edits) if isinstance(edits, (str, Path)) else edits
+        read.check_positions(coadds.box)
+        inputs["edits"] = read
     return inputs

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from .arguments import Settings
     from .deblenders import MultiBandOptions, PlannedPart
+    from .detect import Edits
     from .framework import Observer, Pipeline, WiredTask
     from .geometry import Box, Parent
     from .image import MultibandExposure
@@ -114,12 +115,15 @@ class Plan:
         Those that are selected, the most costly first.
     left_out : int
         Parents that are not selected.
+    sky : int
+        Selected sky objects, which are never deblended.
     options : MultiBandOptions
         With the ladder and the budgets.
     """
 
     parents: tuple[ParentPlan, ...]
     left_out: int
+    sky: int
     options: MultiBandOptions
 
     @property
@@ -160,6 +164,7 @@ class Plan:
         return {
             "parents": [parent.as_dict() for parent in self.parents],
             "not_selected": self.left_out,
+            "sky_objects": self.sky,
             "total": {
                 "parents": len(self.parents),
                 "peaks": sum(parent.peaks for parent in self.parents),
@@ -183,6 +188,7 @@ def plan(
     frame: str | None = None,
     only: int | Iterable[int] = (),
     bbox: str | Box | None = None,
+    edits: str | Path | Edits | None = None,
     observer: Observer | None = None,
 ) -> Plan:
     """Say what `deblend` will do with the same arguments; only detection and deconvolution are run.
@@ -191,7 +197,7 @@ def plan(
 
     Parameters
     ----------
-    coadds, survey, config, sources, pipeline, frame, only, bbox, observer
+    coadds, survey, config, sources, pipeline, frame, only, bbox, edits, observer
         As for `deblend`.
 
     Returns
@@ -210,10 +216,11 @@ def plan(
         If a step failed.
     """
     from .deblenders import plan_parent  # noqa: PLC0415 - loads the numerics
+    from .detect import is_sky  # noqa: PLC0415
 
     loaded = load_pipeline(pipeline, survey=survey, layers=layers_of(config))
     task, options = _with_ladder(loaded)
-    inputs = datasets_of(coadds, sources, frame, selection_of(only, bbox))
+    inputs = datasets_of(coadds, sources, frame, selection_of(only, bbox), edits)
     before = loaded.only(_makers(loaded, task))
     result = run_pipeline(before, inputs, observer=observer)
     result.raise_failures()
@@ -222,10 +229,11 @@ def plan(
             raise NoWorkFoundError(report.error)
     name = next(item.dataset for item in task.inputs if item.name == "split_parents")
     parents: tuple[Parent, ...] = result.datasets[name]  # type: ignore[assignment]  # datasets are kept as objects
-    chosen = [parent for parent in parents if parent.selected]
+    selected = [parent for parent in parents if parent.selected]
+    chosen = [parent for parent in selected if not is_sky(parent)]
     plans = (_parent_plan(parent, plan_parent(coadds, parent, options), options) for parent in chosen)
     ordered = sorted(plans, key=lambda one: (-one.seconds, -one.peaks, one.id))
-    return Plan(tuple(ordered), len(parents) - len(chosen), options)
+    return Plan(tuple(ordered), len(parents) - len(selected), len(selected) - len(chosen), options)
 
 
 def _parent_plan(parent: Parent, parts: tuple[PlannedPart, ...], options: MultiBandOptions) -> ParentPlan:

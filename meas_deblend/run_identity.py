@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .detect import Selection
+    from .detect import Edits, Selection
     from .framework import Pipeline
     from .geometry import Box
     from .image import MultibandExposure, Psf, SourceList
@@ -33,6 +33,7 @@ def run_identity(
     pipeline: Pipeline,
     source_list: SourceList | None = None,
     selection: Selection | None = None,
+    edits: Edits | None = None,
 ) -> dict[str, str]:
     """Describe inputs, settings and versions.
 
@@ -46,6 +47,8 @@ def run_identity(
         Positions that were given.
     selection : Selection, optional
         Parents that are deblended.
+    edits : Edits, optional
+        What is changed by hand.
 
     Returns
     -------
@@ -64,6 +67,10 @@ def run_identity(
         found["list of sources"] = _digest(source_list.y, source_list.x, np.array(source_list.names, dtype=str))
     if selection is not None:
         found["selection of parents"] = f"{sorted(selection.only)} in {selection.bbox}"
+    if edits is not None:
+        changes = [[one.ids for one in edits.merge], [one.id for one in edits.drop], [one.center for one in edits.add],
+                   [(one.id, one.radius) for one in edits.protect]]  # fmt: skip
+        found["edits"] = json.dumps(changes)
     return found | {f"version of {name}": version for name, version in versions().items()}
 
 

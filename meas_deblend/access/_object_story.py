@@ -61,11 +61,15 @@ def object_sentences(facts: Facts) -> Iterator[str]:
     place = facts["position"]
     sky = None if place["ra"] is None else (place["ra"], place["dec"])
     yield f"{who} lies at {position(place['x'], place['y'], sky)}."
-    yield _seen(facts["bands"])
+    if facts["reason"] == "pseudo":
+        yield "It is a sky object: it was put where nothing is detected."
+    else:
+        yield _seen(facts["bands"])
     if facts["magnitudes"]:
         listed = (f"{band} = {mag:.2f} ± {error:.2f}" for band, (mag, error) in facts["magnitudes"].items())
         yield f"Kron magnitudes (AB) of its own pixels: {', '.join(listed)}."
-    yield _family(facts)
+    if facts["reason"] != "pseudo":
+        yield _family(facts)
     yield from outcome_sentences(facts)
     yield from fit_sentences(facts["fit"])
     yield from _shares(facts)
@@ -130,6 +134,7 @@ def _neighbours(parent: ParentModel, object_id: int) -> list[Facts]:
 
 def _seen(bands: Facts) -> str:
     def in_bands(names: list[str]) -> str:
+        """List bands after "seen"."""
         if len(names) == len(bands["all"]) > 1:
             return f"in all bands ({', '.join(names)})"
         return f"in {together(names)}" if names else "in no band on its own"

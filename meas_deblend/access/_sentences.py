@@ -26,7 +26,7 @@ def outcome_sentences(facts: Facts) -> Iterator[str]:
     """Tell how the deblending went, on which rung, and why."""
     whose = "Its parent" if facts["kind"] == "object" else "It"
     outcome, by = facts["outcome"], f"by {facts['deblender']}"
-    if facts["reason"] == "not_selected":
+    if facts["reason"] in {"not_selected", "pseudo"}:
         yield f"{whose} was not deblended."
     elif outcome == "ok":
         yield f"{whose} was deblended {by} as it was asked for."

@@ -51,6 +51,7 @@ def plan(options: argparse.Namespace) -> int:
                 pipeline=options.pipeline,
                 only=selection.only,
                 bbox=selection.bbox,
+                edits=options.edits,
                 observer=observer,
             )
     if options.json:
@@ -90,13 +91,15 @@ def _totals(made: Plan, jobs: int, top: int) -> list[str]:
     lines = [f"{counted(parents, 'parent')} with {counted(peaks, 'peak')}"]
     if made.left_out:
         lines[0] += f"; {counted(made.left_out, 'other is', 'others are')} not selected"
+    if made.sky:
+        lines[0] += f"; {counted(made.sky, 'sky object')}, which nobody deblends"
     if 0 < top < parents:
         lines.append(f"listed: the {top} most costly (--top)")
     lines.append(f"parents by their lowest rung: {by_count(made.rungs)}")
     lines.append(f"peaks by rung: {by_count(made.peaks)}")
     if made.reasons:
         lines.append(f"parents by reason: {by_count(made.reasons)}")
-    time = f"predicted time: {duration(made.seconds)} of one core"
+    time = f"predicted time of deblending: {duration(made.seconds)} of one core"
     lines.append(time + (f", {duration(made.elapsed(jobs))} with {jobs} processes" if jobs > 1 else ""))
     lines.append(
         f"largest predicted memory of a parent, beyond the images: {_megabytes(made.memory)} Mbyte\n"

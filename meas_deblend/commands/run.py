@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..api import deblend
 from ..detect import Selection, parse_bbox
+from ..edit_file import read_edits
 from ..exceptions import InputError, PipelineError
 from ..framework import CHECKPOINT, Checkpoint, prepare_output, resume_output, watching
 from ..image import read_coadds
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..api import DeblendResult
+    from ..detect import Edits
     from ..framework import Layer
     from ..image import MultibandExposure
     from ..products import RunRecord
@@ -45,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
         planes, read_options = planes_of(options), read_options_of(options)
         layers = checked_layers(options, options.survey)
         selection = Selection(tuple(options.only), None if options.bbox is None else parse_bbox(options.bbox))
+        edits = None if options.edits is None else read_edits(options.edits)
         if options.resume and options.overwrite:
             raise InputError("--resume goes on with the run in DIR, --overwrite removes it: choose one")
         prepare = resume_output if options.resume else prepare_output
@@ -52,8 +55,10 @@ def run(options: argparse.Namespace) -> int:
             prepare(options.out)  # a folder in use is told before the coadds are read
         coadds = read_coadds(planes, **read_options)
         selection.check_box(coadds.box)
+        if edits is not None:
+            edits.check_positions(coadds.box)
         settings = Settings(
-            options.pipeline, layers, sources_of(options, coadds), selection, options.jobs, options.resume
+            options.pipeline, layers, sources_of(options, coadds), selection, options.jobs, options.resume, edits
         )
         # Only now, so that input that cannot be used costs nobody the earlier run.
         folder = resume_output(options.out) if options.resume else prepare_output(options.out, options.overwrite)
@@ -79,6 +84,8 @@ class Settings:
         Number of processes.
     resume : bool
         Go on with what an earlier run left in the folder.
+    edits : Edits, optional
+        What is changed by hand between detection and deblending.
     """
 
     pipeline: str
@@ -87,6 +94,7 @@ class Settings:
     selection: Selection = field(default_factory=Selection)
     jobs: int = 1
     resume: bool = False
+    edits: Edits | None = None
 
 
 def deblend_and_write(
@@ -126,6 +134,7 @@ def deblend_and_write(
                 pipeline=settings.pipeline,
                 only=settings.selection.only,
                 bbox=settings.selection.bbox,
+                edits=settings.edits,
                 observer=observer,
                 jobs=settings.jobs,
                 checkpoint=checkpoint,

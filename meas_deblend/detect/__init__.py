@@ -4,6 +4,7 @@ from .band import BandDetections, detect_band
 from .config import DeconvolveConfig, DetectConfig, HierarchyConfig
 from .deconvolved import Deconvolved, deconvolve_exposure, detection_significance
 from .dilation import dilate_disc
+from .edits import AddedPeak, DroppedPeak, Edits, MergedPeaks, ProtectedPeak, apply_edits
 from .exposure import detect_bands
 from .given import parents_from_sources
 from .hierarchy import split_parents
@@ -17,17 +18,23 @@ from .sky import SKY, SkyObjectsConfig, add_sky_objects, is_sky
 
 __all__ = [
     "SKY",
+    "AddedPeak",
     "BandDetections",
     "BandPsfs",
     "DeconvolveConfig",
     "Deconvolved",
     "DetectConfig",
     "Detections",
+    "DroppedPeak",
+    "Edits",
     "FoundPsf",
     "HierarchyConfig",
+    "MergedPeaks",
+    "ProtectedPeak",
     "Selection",
     "SkyObjectsConfig",
     "add_sky_objects",
+    "apply_edits",
     "deconvolve_exposure",
     "detect_band",
     "detect_bands",

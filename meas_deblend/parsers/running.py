@@ -79,6 +79,8 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
                         "keep rows with the reason not_selected")  # fmt: skip
     parser.add_argument("--bbox", metavar="X0:X1,Y0:Y1", help="deblend only parents with a pixel in this box: columns "
                         "X0 to X1 - 1 of rows Y0 to Y1 - 1, counted from 0")  # fmt: skip
+    parser.add_argument("--edits", metavar="FILE", help="YAML file of what is changed by hand after detection: merge, "
+                        "drop_peak, add_peak, protect")  # fmt: skip
 
 
 def add_demo(commands: Commands) -> None:

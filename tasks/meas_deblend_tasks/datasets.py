@@ -10,6 +10,7 @@ __all__ = [
     "CHILDREN",
     "COADDS",
     "DETECTIONS",
+    "EDITS",
     "FLUX_COVARIANCE",
     "LEDGER",
     "MARKED_COADDS",
@@ -35,6 +36,7 @@ COADDS = _of_patch("coadds", "MultibandExposure", "Images in all bands.")
 SOURCE_LIST = replace(
     _of_patch("source_list", "SourceList", "Positions that take the place of detected peaks."), optional=True
 )
+EDITS = replace(_of_patch("edits", "Edits", "Peaks that are merged, dropped or added by hand."), optional=True)
 SELECTION = replace(_of_patch("selection", "Selection", "Which parents to deblend; all without one."), optional=True)
 DETECTIONS = _of_patch("detections", "Detections", "Parents with their peaks, and who was seen in which band.")
 SPLIT_PARENTS = _of_patch(

@@ -14,6 +14,7 @@ from meas_deblend.detect import (
     Detections,
     SkyObjectsConfig,
     add_sky_objects,
+    apply_edits,
     detect_bands,
     merge_detections,
     parents_from_sources,
@@ -21,13 +22,13 @@ from meas_deblend.detect import (
 from meas_deblend.exceptions import NoWorkFoundError
 from meas_deblend.framework import Config, Connections, PipelineTask
 
-from .datasets import COADDS, DETECTIONS, SELECTION, SOURCE_LIST
-from .identifiers import parent_id
+from .datasets import COADDS, DETECTIONS, EDITS, SELECTION, SOURCE_LIST
+from .identifiers import object_places, parent_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from meas_deblend.detect import Selection
+    from meas_deblend.detect import Edits, Selection
     from meas_deblend.image import MultibandExposure, SourceList
 
 __all__ = ["DetectAndMergeTask", "DetectOutputs", "DetectTask", "DetectTaskConfig"]
@@ -57,10 +58,16 @@ class DetectAndMergeTask(PipelineTask[DetectTaskConfig]):
     request sky objects are placed where there is nothing.
     """
 
-    connections: ClassVar[Connections] = Connections(inputs=(COADDS, SOURCE_LIST, SELECTION), outputs=(DETECTIONS,))
+    connections: ClassVar[Connections] = Connections(
+        inputs=(COADDS, SOURCE_LIST, SELECTION, EDITS), outputs=(DETECTIONS,)
+    )
 
     def run(
-        self, coadds: MultibandExposure, source_list: SourceList | None = None, selection: Selection | None = None
+        self,
+        coadds: MultibandExposure,
+        source_list: SourceList | None = None,
+        selection: Selection | None = None,
+        edits: Edits | None = None,
     ) -> DetectOutputs:
         """Find the parents.
 
@@ -69,7 +76,7 @@ class DetectAndMergeTask(PipelineTask[DetectTaskConfig]):
         NoWorkFoundError
             If there is no parent.
         InputError
-            If a parent that is selected does not exist, or none is selected.
+            If a parent that is selected does not exist, or none is selected; or an edit cannot be made.
         """
         found = detect_bands(coadds, self.config.detection)
         ids = partial(parent_id, self.config.tract, self.config.patch)
@@ -86,6 +93,11 @@ class DetectAndMergeTask(PipelineTask[DetectTaskConfig]):
         peaks = sum(len(parent.footprint.peaks) for parent in detections.parents)
         self.log.info("%d parents with %d peaks", len(detections.parents), peaks)
         detections = self._with_sky_objects(detections, coadds, ids)
+        if edits is not None:
+            places = object_places(detections.parents)
+            detections = apply_edits(detections, edits, places, coadds.box)
+            if not detections.parents:
+                raise NoWorkFoundError("edits have dropped everything that was detected")
         if selection is not None:
             detections = replace(detections, parents=selection.mark(detections.parents, coadds.box))
             self.log.info("%d of them are to be deblended", sum(parent.selected for parent in detections.parents))

@@ -11,14 +11,34 @@ from meas_deblend.products import pack_id, unpack_id
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from meas_deblend.geometry import Parent
     from meas_deblend.models import ParentModel
 
-__all__ = ["parent_id", "with_unique_ids"]
+__all__ = ["object_places", "parent_id", "with_unique_ids"]
 
 
 def parent_id(tract: int, patch: int, n: int) -> int:
     """Make the identifier of the n-th parent (n = 0, 1, …) of a patch."""
     return pack_id(tract, patch, n + 1)
+
+
+def object_places(parents: Iterable[Parent]) -> dict[int, tuple[int, int]]:
+    """Say which objectId each peak will have: by identifier the index of the parent, and of the peak in it."""
+    every = list(enumerate(parents))
+    if not every:
+        return {}
+    ordered = sorted(every, key=lambda item: item[1].id)
+    tract, patch, counter = unpack_id(ordered[-1][1].id)
+    places = {}
+    for k, parent in ordered:
+        peaks = len(parent.footprint.peaks)
+        if peaks == 1:
+            places[parent.id] = (k, 0)
+        else:
+            places |= {pack_id(tract, patch, counter + n + 1): (k, n) for n in range(peaks)}
+            counter += peaks
+        counter += peaks  # its blends
+    return places
 
 
 def with_unique_ids(models: Iterable[ParentModel]) -> tuple[ParentModel, ...]:

@@ -28,7 +28,7 @@ def test_definition_with_survey(name, survey):
     pipeline = framework.load_pipeline(name, survey=survey)
     assert pipeline.name == name
     # All that has to be given are the images; all that people read is made, and whatever rebuilds the pixels.
-    assert set(pipeline.inputs) - {"source_list", "selection"} == {"coadds"}
+    assert set(pipeline.inputs) - {"source_list", "selection", "edits"} == {"coadds"}
     outputs = {item.dataset for task in pipeline.tasks for item in task.outputs}
     assert outputs >= {*CATALOGS, "models", "children", "parent_models"}
     assert load_survey(survey).name == survey

@@ -69,6 +69,13 @@ def test_a_selection_is_planned_alone():
         md.plan(small_sky.exposure(), only=9)
 
 
+def test_sky_objects_are_not_planned():
+    config = {"detect": {"sky_objects": {"n_sources": 1}}}
+    made = md.plan(small_sky.exposure(), config=config)
+    assert (len(made.parents), made.sky, made.left_out) == (3, 1, 0)
+    assert made.as_dict()["sky_objects"] == 1
+
+
 def test_nothing_to_plan():
     with pytest.raises(NoWorkFoundError, match="nothing detected above"):
         md.plan(small_sky.noise_only())
@@ -81,7 +88,7 @@ def made_plan(*seconds):
         seconds = property(lambda self: self.area)
 
     stubs = [Stub(k, 1, s, None, 1, (), ()) for k, s in enumerate(seconds)]
-    return Plan(tuple(stubs), 0, MultiBandOptions())
+    return Plan(tuple(stubs), 0, 0, MultiBandOptions())
 
 
 def test_elapsed_time_is_that_of_the_busiest_process():
