@@ -44,8 +44,8 @@ class ProfilePriors(BaseModel):
         0.38,
         gt=0,
         le=5.0,
-        description="Width of both components of ln(a / b), whose hyperbolic tangent is (a² − b²) / (a² + b²): that one "
-        "has an r.m.s. of 0.365 (Reyes et al. 2012, MNRAS 425, 2610).",
+        description="Width of both components of ln(a / b); its tanh, (a² − b²) / (a² + b²), has an r.m.s."
+        " of 0.365 (Reyes et al. 2012, MNRAS 425, 2610).",
     )
     bulge_logit: float = Field(-2.6, ge=-10.0, le=10.0, description="Logit of the bulge's share of the light.")
     bulge_logit_width: float = Field(1.6, gt=0, le=10.0, description="Its width.")
