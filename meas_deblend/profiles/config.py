@@ -34,18 +34,18 @@ class ProfilePriors(BaseModel):
         "978).",
     )
     truncation: float = Field(
-        2.0,
+        3.0,
         gt=0,
         le=100.0,
         description="Sizes end at so many widths above the expected one: else faint sources take what profiles of "
         "bright neighbours leave over.",
     )
     ellipticity_width: float = Field(
-        0.5,
+        0.38,
         gt=0,
         le=5.0,
-        description="Width of both components of ln(a / b); 0.26 of (a − b) / (a + b) (Leauthaud et al. 2007, ApJS "
-        "172, 219) is 0.52 of it.",
+        description="Width of both components of ln(a / b); its tanh, (a² − b²) / (a² + b²), has an r.m.s."
+        " of 0.365 (Reyes et al. 2012, MNRAS 425, 2610).",
     )
     bulge_logit: float = Field(-2.6, ge=-10.0, le=10.0, description="Logit of the bulge's share of the light.")
     bulge_logit_width: float = Field(1.6, gt=0, le=10.0, description="Its width.")

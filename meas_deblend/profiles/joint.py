@@ -34,6 +34,8 @@ __all__ = ["Positions", "fit_profiles"]
 
 _S, _L, _T, _NU = 2, 5, 6, 7
 
+_BRIGHTER = 5.0  # Ratio of signal-to-noise ratios above which a neighbour's structure may be taken for a source's.
+
 _SMALL = 0.0  # ln(a b) of discs that may be points: within a PSF of 3 px and more they are hardly resolved.
 
 
@@ -80,6 +82,7 @@ class _Scene:
     free: NDArray[np.bool_]
     sizes: NDArray[np.int64]
     snr: NDArray[np.float64]
+    extended: NDArray[np.bool_]
     shown: _Shown
 
 
@@ -182,6 +185,7 @@ def _start(
         free,
         np.full(n, 48),
         np.zeros(n),
+        np.zeros(n, dtype=bool),
         _Shown(parameters.copy(), np.full(n, 48), np.zeros((n, len(images)))),
     )
 
@@ -250,7 +254,10 @@ def _fit_group(scene: _Scene, members: NDArray[np.int64], *, first: bool) -> Sta
         scene.parameters[members, _S] = np.clip(expected, -1.0, 1.5)
         _resize(scene, members, drawn.fluxes)
     else:
+        if scene.config.priors.kind == "published" and not scene.extended[members].any():
+            _shrink(scene, members)
         _extend(scene, members)
+        scene.extended[members] = True
         _resize(scene, members, scene.shown.fluxes[members])
     part = _cut_out(scene, members)
     sources = _sources(scene, part)
@@ -290,6 +297,22 @@ def _extend(scene: _Scene, members: NDArray[np.int64]) -> None:
     parameters[bulge, _T] = parameters[bulge, _S] + config.priors.bulge_size
     scene.free[bulge, _L] = scene.free[bulge, _T] = True
     scene.free[resolved[scene.snr[resolved] > config.index_min_snr], _NU] = True
+
+
+def _shrink(scene: _Scene, members: NDArray[np.int64]) -> None:
+    """Let discs beside far brighter sources start anew if they grew beyond what is expected of them.
+
+    While the neighbour was fitted with a disc alone, they may have taken what that left over; then that is a minimum of
+    its own, which they would not leave.  Those that are large grow again.
+    """
+    priors, parameters, snr = scene.config.priors, scene.parameters, scene.snr[members]
+    expected = expected_size(scene.shown.fluxes[members], priors, scene.calibration)
+    where, half = parameters[members, :2], scene.sizes[members] / 2
+    near = np.abs(where[:, None] - where).max(axis=2) < half[:, None] + half
+    beside = (near & (snr > _BRIGHTER * snr[:, None])).any(axis=1)
+    large = beside & (parameters[members, _S] > expected + priors.size_width)
+    parameters[members[large], _S] = expected[large]
+    parameters[members[large], _S + 1 : _S + 3] = 0
 
 
 def _put_back(scene: _Scene, stage: Stage, part: _Part) -> Stage:

@@ -54,7 +54,9 @@ def test_the_packages_own_are_there(plugins):
 
 
 def test_unknown_names_are_answered_with_the_known_ones(plugins):
-    with pytest.raises(ConfigError, match=r"no deblender 'multiband'.* Known: joint_profiles, multi_band, none, sep"):
+    with pytest.raises(
+        ConfigError, match=r"no deblender 'multiband'.* Known: joint_profiles, multi_band, none, sep, single_band"
+    ):
         get_deblender("multiband")
     with pytest.raises(ConfigError, match="did you mean 'multi_band'"):
         get_deblender("multiband")

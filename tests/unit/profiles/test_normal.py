@@ -120,7 +120,7 @@ def test_sizes_and_flattening_end_where_published_ones_do():
     priors = shape_priors(np.full((1, 3), 500.0), np.zeros((1, 2)), np.ones(1), ProfilePriors(), CALIBRATION)
     wild = np.array([0, 0, 9.0, 5.0, 0, 0, 0, 0])
     allowed = priors.allowed(0, wild)
-    assert allowed[2] == pytest.approx(priors.means[0, 2] + 2 * priors.widths[0, 2])
+    assert allowed[2] == pytest.approx(priors.means[0, 2] + 3 * priors.widths[0, 2])
     assert np.hypot(*allowed[3:5]) == pytest.approx(FLATTEST)
     flat = shape_priors(np.full((1, 3), 500.0), np.zeros((1, 2)), np.ones(1), ProfilePriors(kind="flat"), CALIBRATION)
     assert flat.allowed(0, wild)[2] == 9.0
