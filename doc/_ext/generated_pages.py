@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 DOC = Path(__file__).resolve().parents[1]
 FOLDER = DOC / "reference" / "generated"
 PACKAGES = ("geometry", "image", "models", "detect", "sdss", "scarlet", "apportion", "measure", "simulate",
-            "deblenders", "evaluate", "inject", "products", "products.rubin", "report", "framework", "access")  # fmt: skip
+            "deblenders", "evaluate", "inject", "products", "products.rubin", "profiles", "report", "framework",
+            "access")  # fmt: skip
 
 
 def write_pages(_app: Sphinx) -> None:
