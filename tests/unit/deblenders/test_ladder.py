@@ -17,7 +17,7 @@ from meas_deblend.deblenders import CostModel, MultiBandOptions, get_deblender, 
 from meas_deblend.deblenders.blend_fit import BlendFitter
 from meas_deblend.deblenders.cost_model import Coefficients, RungCost
 from meas_deblend.deblenders.descent import Descent
-from meas_deblend.deblenders.profile import JointProfiles
+from meas_deblend.deblenders.profile import JointProfiles, JointProfilesOptions
 from meas_deblend.deblenders.rungs import FITS, RUNG_NAMES
 from meas_deblend.deblenders.shared_templates import TemplateWork
 from meas_deblend.geometry import Footprint, Peak
@@ -110,8 +110,8 @@ def test_profiles_are_fitted_where_the_full_fit_is_too_costly(row):
 def test_profiles_in_another_resolution_are_kept_as_they_are_observed(row, monkeypatch):
     cost = too_costly("memory", "full_multi_band")
     same = row.errors(run(row, ladder=RUNG_NAMES, cost=cost)[1])
-    monkeypatch.setattr(Descent, "_profile_options", lambda self, _: self.options.profiles)
-    model, shared = run(row, ladder=RUNG_NAMES, cost=cost, profiles={"model_psf_sigma": 0.7})
+    monkeypatch.setattr(Descent, "_profile_options", lambda *_: JointProfilesOptions(model_psf_sigma=0.7))
+    model, shared = run(row, ladder=RUNG_NAMES, cost=cost)
     assert labels(model) == {("joint_profiles", "over_memory_budget")}
     assert all(isinstance(c, TemplateComponent) for source in model.sources for c in source.components)
     assert row.errors(shared).mean() == pytest.approx(same.mean(), abs=0.02)
