@@ -4,7 +4,9 @@ Only the standard library and this package's errors and messages are used, so th
 """
 
 import importlib.metadata
+import sys
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
 
 from ._names import listing, suggestion
@@ -19,7 +21,7 @@ class Registry(Generic[T]):
     """Things by name: each name once.
 
     Plug-ins are listed without being imported; one that cannot be imported is an error when it is asked for, and
-    the rest of the registry goes on working.
+    the rest of the registry goes on working. Those count that are installed when a process first asks.
 
     Parameters
     ----------
@@ -101,7 +103,16 @@ class Registry(Generic[T]):
         return cast("T", item) if self._check is None else self._check(item, source)
 
     def _entry_points(self) -> tuple[importlib.metadata.EntryPoint, ...]:
-        return () if self.group is None else tuple(importlib.metadata.entry_points(group=self.group))
+        if self.group is None:
+            return ()
+        return _found(self.group, importlib.metadata.entry_points, tuple(sys.path))
+
+
+@lru_cache(maxsize=32)
+def _found(group: str, find: Callable[..., Any], path: tuple[str, ...]) -> tuple[importlib.metadata.EntryPoint, ...]:
+    """Entry points of a group among the distributions on ``path``: all of their files are read, so it is done once."""
+    del path
+    return tuple(find(group=group))
 
 
 def _describe(entry: importlib.metadata.EntryPoint) -> str:

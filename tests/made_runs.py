@@ -20,6 +20,7 @@ from meas_deblend.detect import DetectConfig, HierarchyConfig, SkyObjectsConfig
 from meas_deblend.framework import load_pipeline, shipped_pipelines
 from meas_deblend.image import SourceList
 from meas_deblend.measure import MeasureConfig
+from meas_deblend.profiles import ProfileFitConfig
 from meas_deblend.scarlet import FitConfig
 from meas_deblend_tasks.any_deblender import AnyDeblenderTask
 from meas_deblend_tasks.apportion import ApportionTask, ApportionTaskConfig
@@ -34,7 +35,7 @@ from meas_deblend_tasks.deconvolve import DeconvolveTask, DeconvolveTaskConfig
 from meas_deblend_tasks.detect import DetectTask, DetectTaskConfig
 from meas_deblend_tasks.measure import MeasureTask, MeasureTaskConfig
 from meas_deblend_tasks.persist import PersistTask
-from meas_deblend_tasks.profile import JointProfilesTask
+from meas_deblend_tasks.profile import JointProfilesConfig, JointProfilesTask
 
 TABLES = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation")
 
@@ -140,6 +141,9 @@ def _made():
         tables = MeasureTask().measure_at(exposure, whole.parent_models, whole.children, places)
         yield name, replace(whole, catalogs=SimpleNamespace(**tables))
     yield "profiles", made(JointProfilesTask(), detections)
+    # More sources than are fitted at once.
+    cut = JointProfilesConfig(fit=ProfileFitConfig(group_size=2, turns=1))
+    yield "profiles, cut", made(JointProfilesTask(cut), detections)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(profile, "_fit", lambda *_: 1 / 0)
         yield "profiles, failing", made(JointProfilesTask(), detections)

@@ -20,7 +20,8 @@ from meas_deblend.cli import build_parser
 from meas_deblend.framework import load_pipeline, shipped_pipelines, show_pipeline, show_tasks
 from meas_deblend.framework.fields import model_of, type_text, walk_fields
 from meas_deblend.image import Survey, load_survey
-from meas_deblend.products import columns_markdown, ladder_markdown, store_markdown
+from meas_deblend.products import TABLES, columns_markdown, ladder_markdown, store_markdown
+from meas_deblend.products.rubin_columns import rubin_columns_markdown
 from meas_deblend.shipped import surveys
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def write_pages(_app: Sphinx) -> None:
         "surveys.md": survey_page(),
         "command-line.md": command_line_page(build_parser()),
         "unreleased.inc": unreleased_page(),  # part of CHANGES.md, not a page
+        "rubin-columns.inc": rubin_columns_markdown(),  # part of rubin-columns.md
+        "contamination.inc": contamination_table(),  # part of explanation/contamination.md
         "ladder.inc": ladder_markdown(),  # part of explanation/ladder.md
         **api_pages(),
     }
@@ -58,6 +61,14 @@ def write_pages(_app: Sphinx) -> None:
             path.write_text(text, encoding="utf-8")
     for stale in {p.name for p in FOLDER.iterdir()} - set(pages):
         (FOLDER / stale).unlink()
+
+
+def contamination_table() -> str:
+    """Table of the columns that tell how contaminated an object is, and how well it is described."""
+    ends = ("Overlap", "OverlapFraction", "lendedness", "_chi2", "residualScore", "residualScoreErr", "deblend_nBands")
+    chosen = [column for column in TABLES["objects"].columns if column.name.endswith(ends)]
+    rows = [(f"`{column.name}`", column.unit, column.meaning) for column in chosen]
+    return _table(("column", "unit", "meaning"), rows) + "\n"
 
 
 def tasks_page(pipelines: list[Pipeline]) -> str:

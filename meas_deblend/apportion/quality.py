@@ -138,6 +138,7 @@ class _Residual:
 
     @classmethod
     def of(cls, exposure: MultibandExposure, parent: ParentModel, templates: Sequence[Image] | None) -> _Residual:
+        """Draw the parent's sources, unless that is done, and compare."""
         box = parent.footprint.box & exposure.box
         images, variance, bad = parent_pixels(exposure, box)
         model = np.zeros(images.shape)

@@ -10,7 +10,7 @@ from .profile import JointProfiles, JointProfilesOptions, deblend_profiles
 from .protocol import Deblender
 from .pseudo import deblend_unless_sky, sky_model
 from .registry import deblender_names, get_deblender, register_deblender
-from .rungs import RUNG_NAMES, default_ladder
+from .rungs import RUNG_NAMES
 from .seeds import seeds_from_models
 from .selected import deblend_if_selected
 from .sep_segmentation import SepOptions, SepSegmentation
@@ -39,7 +39,6 @@ __all__ = [
     "deblend_profiles",
     "deblend_unless_sky",
     "deblender_names",
-    "default_ladder",
     "get_deblender",
     "parent_without_models",
     "plan_parent",

@@ -69,10 +69,12 @@ def measure_costs(
         made.
     """
     warmup()
-    measured = []
+    measured: list[Measured] = []
     for peaks, side, bands in blends:
         exposure, parent = drawn_blend(peaks, side, bands)
         for rung in (rung for rung in options.rungs if rung != PARENT_ONLY):
+            if not any(one.rung == rung for one in measured):
+                MultiBand()(exposure, parent, _only(options, rung))  # what is loaded on first use is not the blend's
             cost = _measured(exposure, parent, _only(options, rung))
             measured.append(Measured(rung, peaks, side**2, bands, cost))
             if watch is not None:

@@ -83,7 +83,10 @@ class CostModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     full_multi_band: RungCost = Field(_FULL, description="The joint fit, bulges and disks apart.")
-    joint_profiles: RungCost = Field(_FULL, description="The joint fit of profiles.")
+    joint_profiles: RungCost = Field(
+        _cost((0.0386, 4.87e-3, 1.69e-3, 3.18e-4, 4.98e-7), (3e6, 0.0, 2.61e5, 0.0, 122.0)),
+        description="The joint fit of profiles.",
+    )
     one_component: RungCost = Field(
         _cost((0.0339, 5.48e-3, 5.16e-4, 6.53e-5, 5.3e-7), (2.67e6, 4.56e5, 0.0, 0.0, 80.6)),
         description="The joint fit with one component per source.",

@@ -14,8 +14,9 @@ from ..geometry import Image, Parent
 from ..models import BlendModel, SourceModel, TemplateComponent
 from .blend_fit import BlendFitter, FluxErrors, NotFittedError
 from .ladder import Trouble
+from .profile import JointProfiles, JointProfilesOptions
 from .psfs import blend_psfs
-from .rungs import FITS, PARENT_ONLY, PROFILE_DEBLENDER, SYMMETRIC
+from .rungs import FITS, PARENT_ONLY, SYMMETRIC
 from .shared_templates import TemplateWork
 from .time_limit import time_limit
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from ..detect import BandPsfs
     from ..geometry import Footprint
     from ..image import MultibandExposure
-    from ..models import ParentModel
     from ..scarlet import Kernels
     from .ladder import PlannedPart
     from .options import MultiBandOptions
@@ -189,16 +189,28 @@ class Descent:
         first = single.model_copy(update={"max_iter": 0, "final_spectra": False})
         return replace(fitter, config=first, flux_errors=errors)
 
+    def _profile_options(self, kernels: Kernels) -> JointProfilesOptions:
+        """Options by which models come in the resolution of the other rungs, and failures as errors."""
+        fit = self.options.fit
+        sigma = self.parent.detect_sigma if fit.model_psf_sigma is None else fit.model_psf_sigma
+        return JointProfilesOptions(
+            fit=self.options.profiles,
+            # Around a part lie the pixels of others, whose light may not be known yet.
+            **({"margin": 0} if self.several else {}),
+            psf_tolerance=self.options.psf_tolerance,
+            model_psf_sigma=sigma,
+            model_psf_size=fit.model_psf_size,
+            kernel_floor=kernels.floor,
+            catch_failures=False,
+        )
+
     def _profiles(self, index: int, footprint: Footprint, kernels: Kernels, light: Image | None) -> BlendModel:
         """Hand a blend to the deblender of profiles as if it were a parent, without its neighbours' light."""
-        from .registry import get_deblender  # noqa: PLC0415 - it imports the deblender with this ladder
-
         exposure = self.exposure
         if light is not None and light.array.any():
             exposure = replace(exposure, images=exposure.images - light.project(exposure.box).array)
-        parent = Parent(self.parent.id, footprint, (), self.parent.detect_image, None, self.parent.detect_sigma)
-        deblender = get_deblender(PROFILE_DEBLENDER)
-        made: ParentModel = deblender(exposure, parent, deblender.Options())
+        parent = Parent(self.parent.id, footprint)
+        made = JointProfiles()(exposure, parent, self._profile_options(kernels))
         if made.outcome == "failed":
             raise NotFittedError(made.reason, made.message)
         sources, psfs = made.sources, None if np.array_equal(made.psfs, self.psfs.stamps, equal_nan=True) else made.psfs

@@ -6,13 +6,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ..profiles.config import ProfileFitConfig
 from ..scarlet.config import FitConfig
 from ..sdss.config import TemplateConfig
 from .blend_fit import FluxErrors
 from .cost_model import Cost, CostModel
 from .ladder import Trouble
 from .limits import BlendLimits
-from .rungs import check_ladder, default_ladder
+from .rungs import RUNG_NAMES, check_ladder
 
 __all__ = ["MultiBandOptions"]
 
@@ -34,7 +35,7 @@ class MultiBandOptions(BaseModel):
         "where the parent has none), templates of single bands, or the parent's seeds.",
     )
     ladder: tuple[str, ...] = Field(
-        default_factory=default_ladder,
+        RUNG_NAMES,
         description="What is tried on a blend, one after the other, until one is within the budgets and does not fail; "
         "of full_multi_band, joint_profiles, one_component, symmetric_templates, psf_templates and, as the last, "
         "parent_only.",
@@ -60,6 +61,10 @@ class MultiBandOptions(BaseModel):
     templates: TemplateConfig = Field(
         TemplateConfig(),
         description="Templates of single bands, as a first guess, and symmetric templates of all bands.",
+    )
+    profiles: ProfileFitConfig = Field(
+        ProfileFitConfig(),
+        description="The fit of profiles on the ladder; its models are kept in the resolution of the joint fit.",
     )
     fit_isolated: bool = Field(
         True, description="Fit parents with one peak too; else their child simply has all pixels (deblender none)."

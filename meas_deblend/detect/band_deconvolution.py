@@ -106,9 +106,8 @@ def deconvolve_band(field: BandField, config: DeconvolveConfig) -> tuple[Plane, 
     """Least-squares deconvolution with positivity, by projected gradients.
 
     With ``config.accelerate`` each update starts ahead of the model, in the direction in which it moved (FISTA: Beck &
-    Teboulle 2009, SIAM J. Imaging Sci. 2, 183), and afresh where that would have led back (O'Donoghue & Candès 2015,
-    Found. Comput. Math. 15, 715).  The residual of unusable pixels is 0: their neighbours decide.  Other weights would
-    hold back what is bright, whose noise is larger, so that it stayed blurred.
+    Teboulle 2009, SIAM J. Imaging Sci. 2, 183).  The residual of unusable pixels is 0: their neighbours decide.  Other
+    weights would hold back what is bright, whose noise is larger, so that it stayed blurred.
 
     Residuals of a tile are computed with the kernel of the tile, from the model in the tile and around it as far as the
     kernel reaches: with one kernel the result does not depend on the tiles.
@@ -131,8 +130,8 @@ def deconvolve_band(field: BandField, config: DeconvolveConfig) -> tuple[Plane, 
         before = loss
         following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
         beta = (momentum - 1) / following if config.accelerate else 0.0
-        back = _update(field, residual, (model, ahead), beta)
-        momentum = 1.0 if back > 0 else float(following)
+        _update(field, residual, (model, ahead), beta)
+        momentum = float(following)
     return model, config.max_iter
 
 
@@ -161,18 +160,10 @@ def _residual(field: BandField, model: Plane, residual: Plane) -> float:
     return loss
 
 
-def _update(
-    field: BandField,
-    residual: NDArray[np.float32],
-    models: tuple[NDArray[np.float32], NDArray[np.float32]],
-    beta: float,
-) -> float:
-    """Move the model along the gradient from where it was ahead, and that by the fraction ``beta`` of the move.
-
-    Returns the scalar product of the last two moves, with the sign turned: positive where the model went back.
-    """
+def _update(field: BandField, residual: Plane, models: tuple[Plane, Plane], beta: float) -> None:
+    """Move the model along the gradient from where it was ahead, and that by the fraction ``beta`` of the move."""
     model, ahead = models
-    back, scale = 0.0, np.float32(1 / field.gain**2)
+    scale = np.float32(1 / field.gain**2)
     for tile, here in field.tiles():
         stencils, around = field.on(tile)
         (gradient,) = stencils.sums(padded(residual, around), [1])
@@ -182,10 +173,6 @@ def _update(
         np.maximum(new, 0, out=new)
         new *= field.wanted[here]
         move = new - old
-        # `start` is not read again: it becomes where the next update starts.
-        start -= new
-        back += float(np.einsum("yx,yx->", start, move, dtype=np.float64))
         model[here] = new
         move *= np.float32(beta)
         np.add(new, move, out=start)
-    return back

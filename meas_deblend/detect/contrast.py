@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ..geometry import BoolArray, FloatArray, IntArray
     from .tiling import TilePixels
 
-__all__ = ["contrast_at", "contrast_reach", "local_contrast"]
+__all__ = ["ContrastStencils", "contrast_at", "contrast_reach", "local_contrast"]
 
 MIN_COVERAGE = 0.6
 """Share of Σ P² within the disc that must be usable: at the rim of a masked core a one-sided fit takes the star's own
@@ -29,8 +30,39 @@ CHUNK = 1 << 16
 """Values gathered at a time: few enough to stay in the cache of the processor."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ContrastStencils:
+    """Stencils of the fit in a disc, for tiles of one shape.
+
+    Parameters
+    ----------
+    kernel : array (y, x)
+        The PSF, on odd sides.
+    radius : float
+        Of the disc, pixels; at least the eight neighbours of a pixel belong to it.
+    stencils : Stencils
+        Of the numerator of the amplitude, and its square.
+    """
+
+    kernel: FloatArray
+    radius: float
+    stencils: Stencils
+
+    @classmethod
+    def of(cls, kernel: FloatArray, radius: float, inner: tuple[int, int]) -> ContrastStencils:
+        """Make them for tiles of ``inner`` pixels (y, x), margins not counted."""
+        disc, psf = _on_disc(kernel, radius)
+        stencil = (disc.sum() * psf - psf.sum()) * disc
+        return cls(kernel, radius, Stencils.of([stencil, stencil**2], inner))
+
+    def fit(self, kernel: FloatArray, inner: tuple[int, int]) -> bool:
+        """Whether they are those of a kernel for tiles of ``inner`` pixels."""
+        (ry, rx), (ny, nx) = self.stencils.reach, self.stencils.shape
+        return self.kernel is kernel and (ny - 2 * ry, nx - 2 * rx) == inner
+
+
 def local_contrast(
-    pixels: TilePixels, kernel: FloatArray, radius: float, where: BoolArray
+    pixels: TilePixels, made: ContrastStencils, where: BoolArray
 ) -> tuple[NDArray[np.float32], BoolArray]:
     """Significance of a point source over a constant background, both fitted within a disc around a pixel.
 
@@ -46,10 +78,8 @@ def local_contrast(
     ----------
     pixels : TilePixels
         Of a tile with a margin of `contrast_reach`; ``variance`` is what the noise is taken to be, image units².
-    kernel : array (y, x)
-        The PSF, on odd sides.
-    radius : float
-        Of the disc, pixels; at least the eight neighbours of a pixel belong to it.
+    made : ContrastStencils
+        For tiles of the shape of ``where``.
     where : bool array (y, x)
         Pixels of the tile, without its margin, to look at.
 
@@ -60,23 +90,20 @@ def local_contrast(
     seen : bool array (y, x)
         Where enough of the disc is usable, within ``where``.
     """
-    disc, psf = _on_disc(kernel, radius)
-    reach = contrast_reach(radius)
+    reach = contrast_reach(made.radius)
     # Beside a value that exceeds all others by this the transform would lose them in its rounding.
     clear = pixels.usable & (pixels.variance <= RANGE * np.min(pixels.variance, where=pixels.usable, initial=np.inf))
     inner = (slice(reach, -reach), slice(reach, -reach))
-    whole = where & ~dilate_disc(~clear, int(np.ceil(radius)))[inner]
+    whole = where & ~dilate_disc(~clear, int(np.ceil(made.radius)))[inner]
     significance = np.zeros(where.shape, dtype=np.float32)
     seen = np.zeros(where.shape, dtype=bool)
     if whole.any():
-        stencil = (disc.sum() * psf - psf.sum()) * disc
-        stencils = Stencils.of([stencil, stencil**2], (where.shape[0], where.shape[1]))
-        (amplitude,) = stencils.sums(np.where(clear, pixels.image, 0.0), [0])
-        (scatter2,) = stencils.sums(np.where(clear, pixels.variance, 0.0), [1])
+        (amplitude,) = made.stencils.sums(np.where(clear, pixels.image, 0.0), [0])
+        (scatter2,) = made.stencils.sums(np.where(clear, pixels.variance, 0.0), [1])
         seen |= whole & (scatter2 > 0)
         significance[seen] = amplitude[seen] / np.sqrt(scatter2[seen])
     y, x = np.nonzero(where & ~whole)
-    significance[y, x], seen[y, x] = contrast_at(pixels, kernel, radius, (y, x))
+    significance[y, x], seen[y, x] = contrast_at(pixels, made.kernel, made.radius, (y, x))
     return significance, seen
 
 

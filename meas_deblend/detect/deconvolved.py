@@ -18,18 +18,22 @@ from .tile_psfs import tile_psfs
 from .tiling import row_strips
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any, TypeAlias
 
     from numpy.typing import NDArray
 
     from ..geometry import BoolArray, FloatArray, Parent
     from ..image import MultibandExposure
     from ..scarlet import PsfMatch
+    from .psfs import BandPsfs
+
+    Each: TypeAlias = Callable[[Callable[[Any, int], Any], Sequence[int], Any], Iterable[Any]]
 
 SPLINE = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 """Cubic B-spline of the starlet transform (Starck, Fadili & Murtagh 2007, IEEE TIP 16, 297)."""
 
-__all__ = ["Deconvolved", "deconvolve_exposure", "detection_significance"]
+__all__ = ["Deconvolved", "deconvolve_exposure", "detection_significance", "in_turn"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,15 +65,21 @@ class Deconvolved:
     warnings: tuple[str, ...] = ()
 
 
+def in_turn(function: Callable[[Any, int], Any], places: Sequence[int], shared: Any) -> Iterator[Any]:
+    """Do one place after the other."""
+    return (function(shared, place) for place in places)
+
+
 def deconvolve_exposure(
     exposure: MultibandExposure,
     parents: Sequence[Parent],
     config: DeconvolveConfig = DeconvolveConfig(),  # noqa: B008 - frozen
+    each: Each = in_turn,
 ) -> Deconvolved:
     """Deconvolve all bands to the resolution of one model PSF, within the parents' footprints.
 
-    One band after the other, in tiles (`deconvolve_band`), each with the PSF in its middle: in memory are a few planes
-    of one band at a time, however many there are.
+    Each band in tiles (`deconvolve_band`), each with the PSF in its middle. One band after the other: in memory are
+    a few planes of one band at a time, however many there are.
 
     Parameters
     ----------
@@ -78,6 +88,9 @@ def deconvolve_exposure(
     parents : sequence of Parent
         Their peaks are where a PSF is looked for that does not exist in the middle of the image.
     config : DeconvolveConfig
+    each : callable
+        ``each(function, places, shared)`` gives ``function(shared, place)`` of every band's place, in their order;
+        bands do not depend on each other.
 
     Returns
     -------
@@ -94,20 +107,40 @@ def deconvolve_exposure(
     total, significance = (np.zeros(exposure.box.shape, dtype=np.float32) for _ in range(2))
     noise = np.full(len(exposure.bands), np.nan)
     iterations = dict.fromkeys(exposure.bands, 0)
-    for k, band in enumerate(exposure.bands):
-        stamp = psfs.stamp(k)
-        if stamp is None:
-            continue
-        field = _field(exposure, k, (stamp, match), wanted, config)
-        noise[k] = _noise_rms(field)
-        if np.isfinite(noise[k]):
-            model, iterations[band] = deconvolve_band(field, config)
-            total += model
+    bands = _Bands(exposure, psfs, match, wanted, config)
+    for k, found in enumerate(each(_deconvolved, range(len(exposure.bands)), bands)):
+        if found is not None:
+            model, noise[k], iterations[exposure.bands[k]] = found
+            total[wanted] += model
             model /= np.float32(noise[k])
-            significance += model
+            significance[wanted] += model
     return Deconvolved(
         Image(total, exposure.box), significance, noise, match, MappingProxyType(iterations), psfs.warnings
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bands:
+    """What the deconvolutions of all bands share."""
+
+    exposure: MultibandExposure
+    psfs: BandPsfs
+    match: PsfMatch
+    wanted: BoolArray
+    config: DeconvolveConfig
+
+
+def _deconvolved(bands: _Bands, k: int) -> tuple[FloatArray, float, int] | None:
+    """Model of band number ``k`` on the wanted pixels (n,), its noise, and the updates; None without PSF or data."""
+    stamp = bands.psfs.stamp(k)
+    if stamp is None:
+        return None
+    field = _field(bands.exposure, k, (stamp, bands.match), bands.wanted, bands.config)
+    noise = _noise_rms(field)
+    if not np.isfinite(noise):
+        return None
+    model, iterations = deconvolve_band(field, bands.config)
+    return model[bands.wanted], noise, iterations
 
 
 def _field(

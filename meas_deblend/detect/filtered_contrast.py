@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..geometry import Box
-from .contrast import contrast_at, contrast_reach, local_contrast
+from .contrast import ContrastStencils, contrast_at, contrast_reach, local_contrast
 from .noise import noise_ratio
 from .significance import FWHM_PER_SIGMA, psf_sigma
 from .tiling import tiles
@@ -22,23 +22,31 @@ if TYPE_CHECKING:
     from .filtering import FilteredBand
     from .tiling import TilePixels
 
-__all__ = ["contrast_noise", "contrast_on"]
+__all__ = ["contrast_noise", "contrast_on", "stencils_on"]
+
+
+def stencils_on(
+    pixels: BandPixels, tile: Box, scale: float, inner: tuple[int, int], known: ContrastStencils | None
+) -> ContrastStencils:
+    """Stencils for a disc of ``scale`` FWHM of a tile's kernel: those ``known`` from the tile before if they fit."""
+    kernel = pixels.kernel_on(tile)
+    if known is not None and known.fit(kernel, inner):
+        return known
+    return ContrastStencils.of(kernel, scale * psf_sigma(kernel) * FWHM_PER_SIGMA, inner)
 
 
 def contrast_on(
-    pixels: BandPixels, tile: Box, wanted: tuple[Box, BoolArray], scale: float, config: DetectConfig
+    pixels: BandPixels, made: ContrastStencils, wanted: tuple[Box, BoolArray], config: DetectConfig
 ) -> tuple[NDArray[np.float32], BoolArray]:
-    """Significance of a point source over its surroundings, in a disc of ``scale`` FWHM, and where it is known.
+    """Significance of a point source over its surroundings, and where it is known.
 
     Parameters
     ----------
     pixels : BandPixels
-    tile : Box
-        Whose kernel is taken.
+    made : ContrastStencils
+        See `stencils_on`.
     wanted : tuple of Box and bool array (y, x)
         Tile with what is needed around it, and which of its pixels to look at.
-    scale : float
-        FWHM of that kernel.
     config : DetectConfig
 
     Returns
@@ -48,9 +56,7 @@ def contrast_on(
     seen : bool array (y, x)
     """
     box, where = wanted
-    kernel = pixels.kernel_on(tile)
-    radius = scale * psf_sigma(kernel) * FWHM_PER_SIGMA
-    return local_contrast(_rough(pixels.on(box.grow(contrast_reach(radius))), config), kernel, radius, where)
+    return local_contrast(_rough(pixels.on(box.grow(contrast_reach(made.radius))), config), made, where)
 
 
 def contrast_noise(band: FilteredBand, scale: float, config: DetectConfig) -> float:

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from ..geometry import Box
 from .dilation import dilate_disc
-from .filtered_contrast import contrast_noise, contrast_on
+from .filtered_contrast import contrast_noise, contrast_on, stencils_on
 from .noise import combined_significance, gaussian_deviation
 from .peaks import find_peaks, prominent_peaks, thin_peaks
 from .significance import EIGHT
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..geometry import BoolArray, Peak
     from .config import DetectConfig
+    from .contrast import ContrastStencils
     from .filtering import FilteredBand
 
 __all__ = ["band_peaks", "joint_peaks"]
@@ -108,6 +109,7 @@ def _contrast(
     noise = [contrast_noise(band, scale, config) for band in bands]
     certain = np.zeros(frame.shape, dtype=bool)
     contrast[:] = 0
+    made: dict[int, ContrastStencils] = {}
     for tile in tiles(frame.shape, config.tile_size):
         here = tile.slices_in(frame)
         if not where[here].any():
@@ -115,8 +117,9 @@ def _contrast(
         wide = tile.grow(RIM)
         wanted = padded(where, wide)
         planes = []
-        for band, ratio in zip(bands, noise, strict=True):
-            significance, seen = contrast_on(band.pixels, tile, (wide, wanted), scale, config)
+        for k, (band, ratio) in enumerate(zip(bands, noise, strict=True)):
+            made[k] = stencils_on(band.pixels, tile, scale, wide.shape, made.get(k))
+            significance, seen = contrast_on(band.pixels, made[k], (wide, wanted), config)
             planes.append((significance / np.float32(ratio), seen))
         sure: BoolArray = np.logical_or.reduce([seen for _, seen in planes])
         for _, seen in planes:

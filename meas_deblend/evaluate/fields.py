@@ -26,8 +26,8 @@ class FieldSetting:
     ----------
     bands : tuple of str
     psf : float64 array (band, h, w)
-        Stamps of a unit-flux PSF; they are cut off, so their sums may be below 1, and are not normalised. NaN for a band
-        without PSF.
+        Stamps of a unit-flux PSF; they are cut off, so their sums may be below 1, and are not normalised. NaN for a
+        band without PSF.
     fwhm : float64 array (band,)
         FWHM of the PSF in pixels: it sets the apertures.
     sky : float64 array (band,)

@@ -20,7 +20,7 @@ from ._memory import MemoryKeeper
 from ._threads import one_thread
 from ._transfer import Receiver, send
 
-__all__ = ["Answer", "Crew", "check_jobs"]
+__all__ = ["Answer", "Crew", "Memory", "check_jobs"]
 
 _ATTEMPTS = 2
 """A unit that takes its worker with it this many times is given up: once may be bad luck, such as another's memory."""
@@ -58,6 +58,33 @@ def check_jobs(jobs: int) -> int:
     if jobs > 1 and "fork" not in multiprocessing.get_all_start_methods():
         raise InputError(f"{jobs} processes need a system that can fork; on {sys.platform} only 1 is possible")
     return jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What units are predicted to need.
+
+    Parameters
+    ----------
+    needs : sequence of float
+        Of each unit, by place.
+    budget : float
+        What those that are worked on at the same time may need together.
+    """
+
+    needs: Sequence[float]
+    budget: float
+
+    def first_that_fits(self, waiting: Sequence[int], busy: Sequence[int]) -> int | None:
+        """Return the position in ``waiting`` of the last unit that fits beside those that are worked on.
+
+        Alone, any unit fits: nobody else could do it.
+        """
+        left = self.budget - sum(self.needs[index] for index in busy)
+        for position in range(len(waiting) - 1, -1, -1):
+            if not busy or self.needs[waiting[position]] <= left:
+                return position
+        return None
 
 
 @dataclass(slots=True, eq=False)
@@ -98,10 +125,12 @@ class Crew:
         What the units are called in messages, by place.
     jobs : int
         Number of processes, at most.
+    memory : Memory
+        What may be worked on at the same time.
     """
 
-    def __init__(self, call: Callable[[int], Any], names: Sequence[str], jobs: int) -> None:
-        self._call, self._names, self._jobs = call, names, jobs
+    def __init__(self, call: Callable[[int], Any], names: Sequence[str], jobs: int, memory: Memory) -> None:
+        self._call, self._names, self._jobs, self._memory = call, names, jobs, memory
         self._context = multiprocessing.get_context("fork")
         self._receiver = Receiver()
         self._workers: list[_Worker] = []
@@ -137,13 +166,16 @@ class Crew:
             self._dismiss()
 
     def _start(self, waiting: list[int], wanted: Callable[[int], bool]) -> bool:
-        """Give units to those who have none; return whether anybody has one."""
+        """Give units to those who have none, if memory allows; return whether anybody has one."""
+        waiting[:] = [index for index in waiting if wanted(index)]
+        busy = [worker.unit for worker in self._workers if worker.unit is not None]
         for worker in (worker for worker in self._workers if worker.unit is None):
-            while waiting and worker.unit is None:
-                index = waiting.pop()
-                if wanted(index):
-                    worker.start(index)
-        return any(worker.unit is not None for worker in self._workers)
+            position = self._memory.first_that_fits(waiting, busy)
+            if position is None:
+                break
+            worker.start(waiting.pop(position))
+            busy += [worker.unit] if worker.unit is not None else []
+        return bool(busy)
 
     def _hire(self) -> None:
         """Fork one more."""

@@ -4,6 +4,7 @@ A task hands its loop to `map_units` and knows nothing of processes and checkpoi
 there are (`working`).
 """
 
+import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
@@ -15,7 +16,7 @@ from .._interrupt import raise_interrupt
 from ..exceptions import WorkerDiedError
 from ._memory import MemoryKeeper
 from ._threads import one_thread
-from ._workers import Answer, Crew, check_jobs
+from ._workers import Answer, Crew, Memory, check_jobs
 from .checkpoint import Batches, Checkpoint, Codec
 from .progress import reporter
 
@@ -94,6 +95,13 @@ class Loop(Generic[U, R]):
         end. Default: all are alike.
     name : callable
         What a unit is called in messages.
+    memory : callable, optional
+        Predicted memory of a unit, in any unit; default: none.
+    memory_budget : float
+        Units that are worked on at the same time may need so much together; one alone may need more.
+    ahead : bool
+        Whether one unit, the cheapest, is done before there are workers, so that what it imports and compiles is there
+        in all of them. Few units that are alike are better all done by workers.
     lost : callable, optional
         Gives the result of a unit whose worker died with it, twice; default: `WorkerDiedError` is raised.
     resumable : Resumable, optional
@@ -102,6 +110,9 @@ class Loop(Generic[U, R]):
 
     cost: Callable[[U], float] | None = None
     name: Callable[[U], str] = field(default=str)
+    memory: Callable[[U], float] | None = None
+    memory_budget: float = math.inf
+    ahead: bool = True
     lost: Callable[[U, WorkerDiedError], R] | None = None
     resumable: Resumable[U, R] | None = None
 
@@ -192,16 +203,15 @@ class _Work(Generic[SharedT, U, R]):
                 yield Answer(index, self(index))
                 tidy()
             return
-        *order, first = self._costliest_first(todo)
+        order = self._costliest_first(todo)
         failed: Answer | None = None
 
         def wanted(index: int) -> bool:
             # Behind a failure nothing is needed; before it there may be another.
             return failed is None or index < failed.index
 
-        # One unit here, the cheapest: what it imports and compiles is then there in every worker.
-        ahead = iter([self._attempt(first)])
-        crew = Crew(self, [self.loop.name(unit) for unit in self.units], jobs)
+        ahead = [self._attempt(order.pop())] if self.loop.ahead else []
+        crew = Crew(self, [self.loop.name(unit) for unit in self.units], jobs, self._memory())
         with closing(crew.answers(order, wanted)) as coming:
             for answer in chain(ahead, map(self._settled, coming)):
                 if answer.error is None:
@@ -210,6 +220,11 @@ class _Work(Generic[SharedT, U, R]):
                     failed = answer
         if failed is not None and failed.error is not None:
             raise failed.error
+
+    def _memory(self) -> Memory:
+        need = self.loop.memory
+        needs = [0.0 if need is None else need(unit) for unit in self.units]
+        return Memory(needs, self.loop.memory_budget)
 
     def _attempt(self, index: int) -> Answer:
         try:

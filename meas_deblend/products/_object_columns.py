@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ._measured_columns import BAND_MEASUREMENTS, OBJECT_MEASUREMENTS
+from ._quality_columns import CONTAMINATION_COLUMNS, score_columns
 from .columns import Column
 
 __all__ = ["FORCED_COLUMNS", "MODEL_FLAGS", "OBJECT_COLUMNS", "outcome_columns"]
@@ -93,38 +94,6 @@ _TREE = (
 )
 
 
-def _scores(name: str, over: str) -> tuple[Column, ...]:
-    """Columns of the residual on an object's pixels and its standard deviation."""
-    return (
-        Column(
-            name,
-            "float32",
-            "",
-            f"Mean of (data − joint model)² / variance over its {over}, each weighted by its share: 1 for a right "
-            "model, less where the model follows the noise.",
-            "apportion",
-            nullable=True,
-            since=_NEWEST,
-        ),
-        Column(
-            f"{name}Err",
-            "float32",
-            "",
-            f"Standard deviation of {name} if the model is right, for noise correlated as on the sky.",
-            "apportion",
-            nullable=True,
-            since=_NEWEST,
-        ),
-    )
-
-
-def _overlap(name: str, unit: str, meaning: str) -> Column:
-    others = (
-        "T − m being what the models of its blend hold where its own, m, is above 0 in any band, before convolution"
-    )
-    return Column(name, "float32", unit, f"{meaning}, {others}.", "measure", nullable=True, since=_NEWEST)
-
-
 _OUTCOME = (
     *outcome_columns("its parent", "its blend", "Rung of the ladder on which its model was made"),
     Column(
@@ -172,7 +141,7 @@ _OUTCOME = (
         "apportion",
         since=_NEWEST,
     ),
-    *_scores("deblend_residualScore", "usable pixels and bands"),
+    *score_columns("deblend_residualScore", "usable pixels and bands"),
 )
 
 MODEL_FLAGS = (
@@ -284,24 +253,6 @@ _BANDS = (
     ),
 )
 
-_CONTAMINATION = (
-    _overlap("{band}_deblend_maxOverlap", "flux", "Largest T − m of a pixel in {band}"),
-    _overlap("{band}_deblend_fluxOverlap", "flux", "Σ (T − m) in {band}"),
-    _overlap(
-        "{band}_deblend_fluxOverlapFraction", "", "Σ (T − m) / Σ m in {band}, 0 if it has a model but no flux there"
-    ),
-    Column(
-        "{band}_deblend_chi2",
-        "float32",
-        "",
-        "Mean of (data − joint model)² / variance over the usable pixels of {band} where it is itself above 0.",
-        "apportion",
-        nullable=True,
-        since=_NEWEST,
-    ),
-    *_scores("{band}_deblend_residualScore", "usable pixels in {band}"),
-)
-
 OBJECT_COLUMNS: tuple[Column, ...] = (
     *_IDENTITY,
     *_TREE,
@@ -309,7 +260,7 @@ OBJECT_COLUMNS: tuple[Column, ...] = (
     *MODEL_FLAGS,
     *_POINT_SOURCE,
     *_BANDS,
-    *_CONTAMINATION,
+    *CONTAMINATION_COLUMNS,
     *BAND_MEASUREMENTS,
     *OBJECT_MEASUREMENTS,
 )

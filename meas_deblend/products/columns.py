@@ -7,6 +7,7 @@ reference page are all made from them.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from ..exceptions import InputError
@@ -128,10 +129,20 @@ class TableDeclaration:
 
     def unfold(self, layout: CatalogLayout, version: str = TABLE_VERSION) -> tuple[Column, ...]:
         """Columns of the table for one data set: families unfolded, units filled in; those that ``version`` had."""
-        newest = version_numbers(version)
-        families = (*self.columns, *layout.extra) if self.has_plugins else self.columns
-        declared = (column for column in families if version_numbers(column.since) <= newest)
-        return tuple(column for family in declared for column in layout.unfold(family))
+        return _unfolded(self, layout, version)
+
+    def __hash__(self) -> int:
+        # Hundreds of columns need not be looked at to tell tables apart.
+        return hash((self.name, self.key))
+
+
+# The rows of every parent are packed by these columns.
+@lru_cache(maxsize=64)
+def _unfolded(declared: TableDeclaration, layout: CatalogLayout, version: str) -> tuple[Column, ...]:
+    newest = version_numbers(version)
+    families = (*declared.columns, *layout.extra) if declared.has_plugins else declared.columns
+    known = (column for column in families if version_numbers(column.since) <= newest)
+    return tuple(column for family in known for column in layout.unfold(family))
 
 
 @dataclass(frozen=True, slots=True)

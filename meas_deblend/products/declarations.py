@@ -142,7 +142,7 @@ _PATCH_LEDGER = TableDeclaration(
             "isolated",
             "float64",
             "image",
-            "Sum of the usable pixels of parents with one peak.",
+            "Sum of the usable pixels of parents with one peak, sky objects included.",
             "measure",
             since=_NEW,
         ),

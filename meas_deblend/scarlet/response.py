@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from scipy import fft
+from scipy import fft, ndimage
 
 from ..geometry import Box, FloatArray, IntArray
 from ._jit import jit
@@ -156,13 +156,8 @@ def _between_blocks(lags: FloatArray, first: int, second: int) -> FloatArray:
     margin = max(first, second)
     table = np.pad(lags, [(0, 0), (2 * margin, 2 * margin), (2 * margin, 2 * margin)])
     for axis in (1, 2):
-        n = table.shape[axis] - 2 * margin
-        shifted = [
-            weight * np.take(table, range(margin + e - (second - 1), margin + e - (second - 1) + n), axis=axis)
-            for e, weight in enumerate(weights)
-        ]
-        table = np.sum(shifted, axis=0)
-    return table
+        table = ndimage.correlate1d(table, weights, axis, mode="constant", origin=second - 1 - len(weights) // 2)
+    return np.ascontiguousarray(table[:, margin:-margin, margin:-margin])
 
 
 @jit

@@ -161,16 +161,17 @@ class Uncertainty:
         components, owner = self._components
         count, bands = len(self.sources), len(gram)
         undetermined = np.zeros((count, bands), dtype=bool)
-        for k, b in np.ndindex(count, bands):
+        area = np.array([component.morph.sum(dtype=np.float64) for component in components])
+        for k in range(count):
             mine = np.flatnonzero(owner == k)
-            block = gram[b][np.ix_(mine, mine)]
-            spectrum = np.array([components[i].spectrum[b] for i in mine], dtype=np.float64)
-            flux = sum(components[i].spectrum[b] * components[i].morph.sum(dtype=np.float64) for i in mine)
-            power = spectrum @ block @ spectrum
-            if np.any(np.diag(block) <= 0) or not power > 0:
-                values[k, :, b] = values[:, k, b] = 0
-                values[k, k, b] = UNCONSTRAINED
-            undetermined[k, b] = not values[k, k, b] < DEGENERATE * flux**2 / power if power > 0 else True
+            block = gram[:, mine[:, None], mine]
+            spectra = np.array([components[i].spectrum for i in mine], dtype=np.float64).reshape(-1, bands)
+            power = np.einsum("ib,bij,jb->b", spectra, block, spectra)
+            unknown = (np.einsum("bii->bi", block) <= 0).any(axis=1) | ~(power > 0)
+            values[k, :, unknown] = values[:, k, unknown] = 0
+            values[k, k, unknown] = UNCONSTRAINED
+            alone = np.divide((area[mine] @ spectra) ** 2, power, out=np.zeros(bands), where=power > 0)
+            undetermined[k] = ~(values[k, k] < DEGENERATE * alone)
         return FluxCovariance(np.clip(values, -UNCONSTRAINED, UNCONSTRAINED), undetermined)
 
 

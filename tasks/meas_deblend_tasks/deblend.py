@@ -11,6 +11,7 @@ from meas_deblend.deblenders import (
     MultiBandOptions,
     NoneOptions,
     SingleBandOptions,
+    blend_footprints,
     deblend_if_selected,
     get_deblender,
     parent_without_models,
@@ -21,12 +22,13 @@ from meas_deblend.framework import Config, Connections, OnDemand, Outcome, Pipel
 from meas_deblend.products import REASONS
 
 from .datasets import COADDS, DETECTIONS, MARKED_COADDS, PARENT_MODELS, SEED_MODELS, SPLIT_PARENTS
-from .loops import deblend_parents
+from .loops import Prediction, deblend_parents
 from .marks import degraded_blends, mark, undeblended_blends
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from meas_deblend.deblenders.cost_model import Cost
     from meas_deblend.detect import Detections
     from meas_deblend.geometry import Parent
     from meas_deblend.image import MultibandExposure
@@ -185,7 +187,7 @@ class MultiBandTask(PipelineTask[MultiBandConfig]):
     ) -> MarkingOutputs:
         """Deblend all parents, and mark the blends that came to a lower rung of the ladder, or to none."""
         work = _MultiBand(self.config, seed_models if self.config.init == "templates" else None)
-        models = deblend_parents(work, coadds, split_parents, "multi_band")
+        models = deblend_parents(work, coadds, split_parents, "multi_band", work.prediction(len(coadds.bands)))
         self._tell(models)
         regions = {
             self.config.degraded_mask: degraded_blends(split_parents, models),
@@ -215,3 +217,17 @@ class _MultiBand:
             place = self._places.get(parent.id)
             (parent,) = seeds_from_models([parent], [] if place is None else [self._seeds[place]])
         return deblend_if_selected(get_deblender("multi_band"), coadds, parent, self._options)
+
+    def prediction(self, bands: int) -> Prediction:
+        """Costs of parents on the first rung, within the budgets beyond which they are not on it."""
+        options = self._options
+
+        def costs(parent: Parent) -> list[Cost]:
+            blends = blend_footprints(parent)
+            return [options.cost.predict(options.ladder[0], len(b.peaks), b.box.area, bands) for b in blends]
+
+        return Prediction(
+            seconds=lambda parent: sum(min(cost.seconds, options.cost_budget) for cost in costs(parent)),
+            memory=lambda parent: min(max(cost.memory for cost in costs(parent)), options.memory_bytes),
+            memory_budget=options.memory_bytes,
+        )

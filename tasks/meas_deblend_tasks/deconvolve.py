@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
 from meas_deblend.detect import DeconvolveConfig, Detections, HierarchyConfig, deconvolve_exposure, split_parents
-from meas_deblend.framework import Config, Connections, PipelineTask
+from meas_deblend.framework import Config, Connections, Loop, PipelineTask, map_units
 
 from .datasets import COADDS, DETECTIONS, SPLIT_PARENTS
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from meas_deblend.image import MultibandExposure
 
 __all__ = ["DeconvolveOutputs", "DeconvolveTask", "DeconvolveTaskConfig"]
+
+_PLANES = 6
+"""Planes of single precision that the deconvolution of a band holds at a time."""
 
 
 class DeconvolveTaskConfig(Config):
@@ -40,10 +44,22 @@ class DeconvolveTask(PipelineTask[DeconvolveTaskConfig]):
 
     def run(self, coadds: MultibandExposure, detections: Detections) -> DeconvolveOutputs:
         """Split the parents."""
-        deconvolved = deconvolve_exposure(coadds, detections.parents, self.config.deconvolution)
+        each = partial(map_units, description="bands", loop=_of_bands(coadds))
+        deconvolved = deconvolve_exposure(coadds, detections.parents, self.config.deconvolution, each)
         for told in deconvolved.warnings:
             self.log.warning("%s", told)
         self.log.info("%s", deconvolved.match)
         parents = split_parents(detections.parents, deconvolved, self.config.hierarchy)
         self.log.info("%d parents in %d blends", len(parents), sum(len(parent.blends) for parent in parents))
         return DeconvolveOutputs(parents)
+
+
+def _of_bands(coadds: MultibandExposure) -> Loop[int, Any]:
+    """How the loop over bands is run: at the same time only as many as take no more memory than the images do."""
+    planes = (coadds.images, coadds.variance, coadds.mask)
+    return Loop(
+        name=lambda k: f"band {coadds.bands[k]}",
+        memory=lambda k: _PLANES * 4.0 * coadds.images[k].size,
+        memory_budget=float(sum(cube.nbytes for cube in planes)),
+        ahead=False,
+    )

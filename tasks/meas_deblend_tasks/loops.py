@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,24 @@ if TYPE_CHECKING:
     from meas_deblend.image import MultibandExposure
     from meas_deblend.models import ParentModel
 
-__all__ = ["contiguous", "deblend_parents", "predicted_cost"]
+__all__ = ["Prediction", "contiguous", "deblend_parents", "predicted_cost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the deblending of a parent is predicted to take.
+
+    Parameters
+    ----------
+    seconds, memory : callable
+        Time and memory of a parent, in any units.
+    memory_budget : float
+        What parents that are deblended at the same time may need together.
+    """
+
+    seconds: Callable[[Parent], float]
+    memory: Callable[[Parent], float]
+    memory_budget: float = math.inf
 
 
 def deblend_parents(
@@ -31,6 +49,7 @@ def deblend_parents(
     coadds: MultibandExposure,
     parents: Sequence[Parent],
     deblender: str,
+    predicted: Prediction | None = None,
 ) -> tuple[ParentModel, ...]:
     """Deblend every parent, the costliest first, with identifiers that are unique over a survey.
 
@@ -42,14 +61,19 @@ def deblend_parents(
     parents : sequence of Parent
     deblender : str
         Name of the deblender, for parents whose process is ended from outside.
+    predicted : Prediction, optional
+        Default: time goes as peaks times pixels, and memory is no matter.
 
     Returns
     -------
     tuple of ParentModel
         In the order of the parents.
     """
-    loop = Loop(
-        cost=lambda parent: predicted_cost(parent.footprint),
+    expected = predicted or Prediction(lambda parent: predicted_cost(parent.footprint), lambda _: 0.0)
+    loop: Loop[Parent, ParentModel] = Loop(
+        cost=expected.seconds,
+        memory=expected.memory,
+        memory_budget=expected.memory_budget,
         name=lambda parent: f"parent {parent.id}",
         lost=partial(_lost, coadds, deblender),
         resumable=Resumable(key=lambda parent: parent.id, codec=ModelFiles(StoreMetadata.from_exposure(coadds, {}))),

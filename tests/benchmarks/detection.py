@@ -2,9 +2,9 @@
 
 usage: python tests/benchmarks/detection.py [side …]
 
-Skies of 100 galaxies per square arcminute of 0.2″ pixels in six bands, with bad pixels and a bad column. Memory is by how
-much the process has grown at most since the sky was drawn, in units of one float32 image of one band: give one side at a
-time, for a process does not shrink.
+Skies of 100 galaxies per square arcminute of 0.2″ pixels in six bands, with bad pixels and a bad column. Memory is by
+how much the process has grown at most since the sky was drawn, in units of one float32 image of one band: give one side
+at a time, for a process does not shrink.
 """
 
 import resource

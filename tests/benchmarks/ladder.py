@@ -73,7 +73,7 @@ def main(blends: int) -> None:
         "split": (MultiBandOptions(memory_budget=BUDGET), 2),
         "split, one pass": (MultiBandOptions(memory_budget=BUDGET), 1),
     }
-    for rung in ("one_component", "symmetric_templates", "psf_templates"):
+    for rung in ("joint_profiles", "one_component", "symmetric_templates", "psf_templates"):
         ways[rung] = (MultiBandOptions(ladder=(rung, "parent_only")), 2)
     print(f"{'galaxies':>8}  {'':22}{'mean':>8}{'median':>8}{'CPU [s]':>9}")
     for count in (24, 48):

@@ -13,13 +13,15 @@ from pydantic import ValidationError
 from synthetic_models import assert_same_parent
 
 from meas_deblend.apportion import reapportion_parent
-from meas_deblend.deblenders import CostModel, MultiBandOptions, get_deblender, plan_parent, registry
+from meas_deblend.deblenders import CostModel, MultiBandOptions, get_deblender, parent_without_models, plan_parent
 from meas_deblend.deblenders.blend_fit import BlendFitter
 from meas_deblend.deblenders.cost_model import Coefficients, RungCost
+from meas_deblend.deblenders.descent import Descent
+from meas_deblend.deblenders.profile import JointProfiles
 from meas_deblend.deblenders.rungs import FITS, RUNG_NAMES
 from meas_deblend.deblenders.shared_templates import TemplateWork
 from meas_deblend.geometry import Footprint, Peak
-from meas_deblend.models import FactorizedComponent, TemplateComponent
+from meas_deblend.models import FactorizedComponent, PointComponent, ProfileComponent, TemplateComponent
 from meas_deblend.products import REASONS, RUNGS
 
 HUGE = Coefficients(constant=1e15)
@@ -97,61 +99,43 @@ def test_isolated_parents_that_are_not_fitted_are_the_parent_itself():
     assert (part.rung, part.reason, part.cost.seconds) == ("parent_only", "", 0)
 
 
-class Profile:
-    """Stands for the joint fit of profiles: another deblender under its name."""
-
-    name = "profile"
-
-    def __init__(self, of="single_band", outcome=None, **options):
-        self.deblender, self.outcome = get_deblender(of), outcome
-        self.Options = lambda: self.deblender.Options(**options)
-
-    def __call__(self, exposure, parent, options):
-        model = self.deblender(exposure, parent, options)
-        return model if self.outcome is None else replace(model, outcome=self.outcome, reason="template_failed")
-
-
-@pytest.fixture
-def profile(monkeypatch):
-    def _register(*arguments, **keywords):
-        monkeypatch.setitem(registry._REGISTRY._registered, "profile", Profile(*arguments, **keywords))
-
-    return _register
-
-
-@pytest.mark.parametrize(
-    ("made", "kind"),
-    [
-        (("single_band", {}), TemplateComponent),
-        (("multi_band", {}), FactorizedComponent),
-        (("multi_band", {"fit": {"model_psf_sigma": 0.7}}), TemplateComponent),  # another resolution than the parent's
-    ],
-    ids=["templates", "models", "other-resolution"],
-)
-def test_profiles_are_fitted_where_there_is_such_a_deblender(row, profile, made, kind):
-    profile(made[0], **made[1])
+def test_profiles_are_fitted_where_the_full_fit_is_too_costly(row):
     model, shared = run(row, ladder=RUNG_NAMES, cost=too_costly("memory", "full_multi_band"))
     assert labels(model) == {("joint_profiles", "over_memory_budget")}
-    assert all(isinstance(c, kind) for source in model.sources for c in source.components)
-    assert kind is TemplateComponent or row.errors(shared).mean() < 0.12
+    parameters = [c for source in model.sources for c in source.components]
+    assert all(isinstance(c, PointComponent | ProfileComponent) for c in parameters)
+    assert row.errors(shared).mean() < 0.12
 
 
-def test_profiles_that_fail_go_down(row, profile):
-    profile(outcome="failed")
-    model, _ = run(row, ladder=RUNG_NAMES, cost=too_costly("memory", "full_multi_band"))
-    assert labels(model) == {("one_component", "over_memory_budget")}
-
-
-def test_profiles_see_no_neighbours(profile):
-    profile()
-    blend = row_of(6)
+def test_profiles_in_another_resolution_are_kept_as_they_are_observed(row, monkeypatch):
     cost = too_costly("memory", "full_multi_band")
-    whole = run(blend, ladder=RUNG_NAMES, cost=cost)[1]
-    budget = CostModel().predict("joint_profiles", 3, 25 * 30, 2).memory / 1e6
-    model, shared = run(blend, ladder=RUNG_NAMES, cost=cost, memory_budget=budget)
+    same = row.errors(run(row, ladder=RUNG_NAMES, cost=cost)[1])
+    monkeypatch.setattr(Descent, "_profile_options", lambda self, _: self.options.profiles)
+    model, shared = run(row, ladder=RUNG_NAMES, cost=cost, profiles={"model_psf_sigma": 0.7})
     assert labels(model) == {("joint_profiles", "over_memory_budget")}
+    assert all(isinstance(c, TemplateComponent) for source in model.sources for c in source.components)
+    assert row.errors(shared).mean() == pytest.approx(same.mean(), abs=0.02)
+
+
+def test_profiles_that_fail_go_down(row, monkeypatch):
+    def _without(exposure, parent, *_):
+        return parent_without_models(exposure, parent, "joint_profiles", "no source has any light")
+
+    monkeypatch.setattr(JointProfiles, "__call__", lambda _, *arguments: _without(*arguments))
+    model, _ = run(row, ladder=("joint_profiles", *LADDER[1:]))
+    assert labels(model) == {("one_component", "fit_failed")}
+    assert model.message == "no source has any light"
+
+
+def test_profiles_see_no_neighbours():
+    blend = row_of(6)
+    ladder = ("joint_profiles", "parent_only")
+    whole = run(blend, ladder=ladder)[1]
+    needed = CostModel().predict("joint_profiles", 3, 25 * 30, 2).memory + 8 * blend.exposure.box.area
+    model, shared = run(blend, ladder=ladder, memory_budget=needed / 1e6)
+    assert labels(model) == {("joint_profiles", "split")}
     assert len(model.blends) > 1
-    assert blend.errors(shared).mean() < 1.5 * blend.errors(whole).mean()
+    assert blend.errors(shared).mean() < blend.errors(whole).mean() + 0.02
 
 
 def failing(monkeypatch, *rungs):
@@ -278,13 +262,9 @@ def test_ladders_that_end_nowhere_are_refused(ladder, message):
         MultiBandOptions(ladder=ladder)
 
 
-def test_the_ladder_has_what_there_is(profile, monkeypatch):
-    monkeypatch.delitem(registry._REGISTRY._registered, "profile", raising=False)
-    assert MultiBandOptions().ladder == LADDER
-    with pytest.raises(ValidationError, match="joint_profiles needs a deblender named 'profile', which is not there"):
-        MultiBandOptions(ladder=RUNG_NAMES)
-    profile()
-    assert MultiBandOptions().ladder == RUNG_NAMES
+def test_the_ladder_has_all_rungs():
+    assert MultiBandOptions().ladder == MultiBandOptions().rungs == RUNG_NAMES
+    assert MultiBandOptions(fit={"max_components": 1}).rungs == tuple(r for r in RUNG_NAMES if r != "one_component")
 
 
 def split_budget(blend, peaks):
@@ -440,7 +420,13 @@ def test_nobody_is_lost_whatever_the_budget(data):
     member[:, 20 * holes : 20 * holes + 6] = holes == 0
     parent = replace(blend.parent, footprint=Footprint(blend.exposure.box, member, peaks))
     made = replace(blend, exposure=replace(blend.exposure, images=images, mask=mask), parent=parent)
-    options = {"memory_budget": budget, "cost_budget": seconds, "timeout": None, "fit": {"max_iter": 5}}
+    options = {
+        "memory_budget": budget,
+        "cost_budget": seconds,
+        "timeout": None,
+        "fit": {"max_iter": 5},
+        "ladder": LADDER,
+    }
     planned = plan_parent(made.exposure, parent, MultiBandOptions(**options))
     assert sorted(p.id for part in planned for p in part.footprint.peaks) == list(range(len(peaks)))
     model, _ = run(made, **options)

@@ -238,3 +238,28 @@ def test_memory_is_a_few_planes_of_one_band():
     assert planes(lambda: detect_bands(exposure, config), side) < 6
     # Two planes are returned; three are the model, where it is ahead, and the residual.
     assert planes(lambda: deconvolve_exposure(exposure, parents, sharp), side) < 7.5
+
+
+def test_a_bright_star_changes_nothing_far_away():
+    stars = [(40.0, 40.0, 600.0), (90.0, 60.0, 500.0), (50.0, 100.0, 700.0)]
+    faint = observed((128, 400), stars, (GrowingPsf(1.6),))
+    bright = observed((128, 400), [*stars, (64.0, 330.0, 1e6)], (GrowingPsf(1.6),))
+    parents = merge_detections(detected(bright), DetectConfig(), int).parents
+    one, other = (deconvolve_exposure(e, parents).detect_image.array[:, :200] for e in (faint, bright))
+    # The kernels reach 12 pixels, and twice sixteen times that in sixteen updates, with hardly any weight; what is left
+    # is the rounding of transforms that hold a peak of 6e4.
+    assert np.abs(one - other).max() < 0.1
+    assert one.max() > 50
+    part = faint.images[:, :, :200]
+    alone = replace(faint, images=part, variance=faint.variance[:, :, :200], mask=faint.mask[:, :, :200])
+    left = [parent for parent in parents if parent.footprint.box.stop[1] <= 200]
+    assert len(left) == 3
+    cut = deconvolve_exposure(alone, left).detect_image.array
+    assert np.abs(cut - one).max() < 1e-3
+
+
+def test_a_relative_change_may_end_it():
+    exposure = crowded()
+    parents = merge_detections(detected(exposure), DetectConfig(), int).parents
+    ended = deconvolve_exposure(exposure, parents, DeconvolveConfig(e_rel=0.2, min_iter=4)).iterations
+    assert all(4 < n < 16 for n in ended.values())

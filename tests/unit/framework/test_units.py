@@ -62,6 +62,20 @@ def test_the_costliest_are_started_first_and_the_cheapest_before_them(tmp_path):
     assert set(begun[1:3]) == {5, 4}  # two workers, which start at about the same time
 
 
+def test_units_are_started_together_only_within_the_memory_budget(tmp_path):
+    def work(folder, unit):
+        (folder / str(unit)).touch()
+        time.sleep(0.1)
+        beside = sum(int(path.name) for path in folder.iterdir())
+        (folder / str(unit)).unlink()
+        return beside
+
+    # 9 is more than the budget, and is worked on alone; what is small takes the place beside what is large.
+    found = mapped(work, [9, 6, 5, 3, 2, 1], tmp_path, 3, cost=float, memory=float, memory_budget=8.0)
+    assert max(found[1:]) <= 8
+    assert found[0] == 9
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_an_error_is_that_of_the_first_unit_that_has_one(jobs):
     def fails(_, unit):

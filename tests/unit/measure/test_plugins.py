@@ -69,6 +69,9 @@ def test_what_is_no_measurement_is_refused(clean):
         register_measurement(Plain())
     with pytest.raises(ConfigError, match="there is no measurement 'totl'"):
         get_measurement("totl")
+
+
+def test_a_plug_in_that_cannot_be_imported(clean):
     clean.append(EntryPoint("lost", "no_such_package:Thing", plugins.MEASUREMENT_GROUP))
     with pytest.raises(ConfigError, match="'lost' cannot be imported"):
         get_measurement("lost")

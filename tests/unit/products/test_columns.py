@@ -183,3 +183,11 @@ def test_unknown_table_is_told():
         InputError, match="no table 'object'; there are objects, parents, ledger, patch_ledger, timings"
     ):
         declaration("object")
+
+
+def test_columns_of_equal_layouts_are_unfolded_once():
+    layouts = [CatalogLayout(("g", "r"), ("nJy", "nJy"), (3.0,)) for _ in range(2)]
+    first, again = (declaration("objects").unfold(layout) for layout in layouts)
+    assert first is again
+    assert declaration("parents").unfold(layouts[0]) is not first
+    assert [c.name for c in declaration("objects").unfold(CatalogLayout(("g",)))] != [c.name for c in first]

@@ -5,14 +5,13 @@ import pytest
 from made_runs import config_classes
 
 from meas_deblend.products import TABLES
-from meas_deblend_tasks.deblend import MultiBandConfig
 
 #: Columns that hold one value in all these runs, and why that is no fault.
 CONSTANT = {}
 #: Written by whoever runs a pipeline, not by a task; they differ from run to run by nature.
 NOT_BY_TASKS = {"timings"}
-#: Settings that these runs do not read: the cost of a rung whose deblender is not installed.
-UNREAD = set() if "joint_profiles" in MultiBandConfig().ladder else {("CostModel", "joint_profiles")}
+#: Settings that these runs do not read, and why.
+UNREAD = {}
 
 
 def distinct(runs, table, column):

@@ -16,6 +16,7 @@ from meas_deblend.exceptions import CorruptModelError
 from meas_deblend.framework import Outcome, Workplace, layer_from_dict, load_pipeline, run_pipeline, working
 from meas_deblend.products import StoreMetadata, pack_rows
 from meas_deblend_tasks.deblend import MultiBandConfig, MultiBandTask, SingleBandConfig, SingleBandTask
+from meas_deblend_tasks.deconvolve import DeconvolveTask
 from meas_deblend_tasks.loops import ModelFiles, contiguous, predicted_cost
 from meas_deblend_tasks.measured_parent import PER_PARENT, MeasuredParent, RowFiles
 from meas_deblend_tasks.seeds import SingleBandSeedsTask
@@ -109,6 +110,14 @@ def test_models_of_several_processes_lie_as_those_of_one(chain):
         assert_same_parent(one, other)
     # The PSF is one array for all, as without processes.
     assert len({model.psfs.ctypes.data for model in models[1:]}) == 1
+
+
+def test_bands_are_deconvolved_in_several_processes(chain):
+    with working(Workplace(2)):
+        parents = DeconvolveTask().run(chain.coadds, chain.detections).split_parents
+    for one, other in zip(parents, chain.split_parents, strict=True):
+        assert one.detect_image.array.tobytes() == other.detect_image.array.tobytes()
+        assert [blend.box for blend in one.blends] == [blend.box for blend in other.blends]
 
 
 def test_arrays_come_into_c_order():
