@@ -37,12 +37,12 @@ def main(folder: Path) -> None:
 
 
 def of_interest() -> tuple[int, int]:
-    """Find the parent with most objects over the budget, and its child with the most light of neighbours on it."""
-    run = open_run("out")
-    over = run.objects[run.objects["deblend_reason"] == "over_memory_budget"]
-    numbers, counts = np.unique(over["parentObjectId"], return_counts=True)
+    """Find the parent with most children that have a reason, and its child with the most light of neighbours on it."""
+    objects = open_run("out").objects
+    told = objects[(objects["deblend_reason"] != "") & (objects["parentObjectId"] > 0)]
+    numbers, counts = np.unique(told["parentObjectId"], return_counts=True)
     parent = int(numbers[counts.argmax()])
-    children = over[over["parentObjectId"] == parent]
+    children = told[told["parentObjectId"] == parent]
     return parent, int(children["objectId"][np.nanargmax(children["r_blendedness"])])
 
 
