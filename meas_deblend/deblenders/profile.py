@@ -199,7 +199,7 @@ def _calibration(exposure: MultibandExposure, config: ProfileFitConfig, weights:
     """Units of the priors; the band of sizes is the deepest one if the one asked for is not there."""
     from ..profiles import Calibration  # noqa: PLC0415 - loads the compiler
 
-    priors, present = config.priors, weights.any(axis=(1, 2))
+    priors, present = config.priors, np.asarray(weights.any(axis=(1, 2)))
     band = exposure.bands.index(priors.size_band) if priors.size_band in exposure.bands else -1
     if band < 0 or not present[band]:
         band = int(np.argmax(weights.sum(axis=(1, 2))))
