@@ -118,11 +118,15 @@ def add_scaled(
     bands, height, width = image.shape
     y0, x0 = max(origin[0], 0), max(origin[1], 0)
     y1, x1 = min(origin[0] + stamp.shape[1], height), min(origin[1] + stamp.shape[2], width)
+    if x1 <= x0:
+        return
     for band in range(bands):
         factor = np.float32(scale[band])
         for y in range(y0, y1):
-            for x in range(x0, x1):
-                image[band, y, x] += factor * stamp[band, y - origin[0], x - origin[1]]
+            row = image[band, y, x0:x1]
+            part = stamp[band, y - origin[0], x0 - origin[1] : x1 - origin[1]]
+            for x in range(x1 - x0):
+                row[x] += factor * part[x]
 
 
 @jit
@@ -132,10 +136,11 @@ def weighted_stamp(frame: NDArray[np.float32], origin: tuple[int, int], size: in
     out = np.zeros((bands, size, size), np.float32)
     y0, x0 = max(origin[0], 0), max(origin[1], 0)
     y1, x1 = min(origin[0] + size, height), min(origin[1] + size, width)
+    if x1 <= x0:
+        return out
     for band in range(bands):
         for y in range(y0, y1):
-            for x in range(x0, x1):
-                out[band, y - origin[0], x - origin[1]] = frame[band, y, x]
+            out[band, y - origin[0], x0 - origin[1] : x1 - origin[1]] = frame[band, y, x0:x1]
     return out
 
 

@@ -8,7 +8,7 @@ from meas_deblend.evaluate import evaluate_field, open_fields, read_reference_sc
 from meas_deblend.evaluate.samples import KAPPA_LIMIT
 
 
-@pytest.mark.parametrize(("name", "fields", "limit"), [("test", (0, 3), 0.5), ("hard", (1, 2), 0.6)])
+@pytest.mark.parametrize(("name", "fields", "limit"), [("test", (1, 2), 0.5), ("hard", (1, 2), 0.6)])
 def test_flux_errors_beside_those_of_scarlet(data_dir, name, fields, limit):
     # The ratios over whole sets are 0.25 and 0.3; two fields scatter.
     folder = open_fields(data_dir / "fields" / name)
