@@ -86,6 +86,8 @@ def _made():
     yield "default", made(MultiBandTask(), split)
     yield "limits", made(MultiBandTask(MultiBandConfig(limits=BlendLimits(max_number_of_peaks=3))), detections.parents)
     yield "short", made(MultiBandTask(MultiBandConfig(fit=FitConfig(max_iter=1))), split)
+    seeded = MultiBandConfig(init="single_band", fit=FitConfig(max_iter=1))
+    yield "seeded", made(MultiBandTask(seeded), split)
     points = FitConfig(max_components=0, fit_positions=True)
     yield "points", made(MultiBandTask(MultiBandConfig(fit=points)), split)
     # Only the brightest pixels hold together, so parents fall apart into blends.

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..products import MemoryStore, open_models, write_models
+from ..products.rubin import is_rubin_file, read_rubin_models
 from .blend import Blend
 from .segmentation import segmentation_of
 from .source import Source
@@ -166,8 +167,9 @@ def load_models(path: str | Path) -> Models:
     Parameters
     ----------
     path : path
-        A file that was written by `Models.write` or a run; or a folder, of which all files ``models.parquet`` and
-        ``models-….parquet`` are opened, those in folders beneath included.
+        A file that was written by `Models.write` or a run; a folder, of which all files ``models.parquet`` and
+        ``models-….parquet`` are opened, those in folders beneath included; or a file of Rubin's pipelines (see
+        `products.rubin.read_rubin_models`), which is read whole.
 
     Raises
     ------
@@ -178,4 +180,6 @@ def load_models(path: str | Path) -> Models:
     InputError
         If stores of a folder do not fit each other.
     """
+    if Path(path).is_file() and is_rubin_file(Path(path)):
+        return Models(MemoryStore(*read_rubin_models(Path(path))))
     return Models(open_models(path))

@@ -84,10 +84,14 @@ def test_a_run_that_is_killed_again_and_again_comes_to_the_same(finished, begin,
 
 
 def test_an_interrupted_run_says_how_to_go_on(finished, begin, files, tmp_path):
-    run = begin("-j", "2")
-    wait_for(tmp_path / "out" / "checkpoint", 1, run)
-    run.send_signal(signal.SIGINT)
-    _, said = run.communicate()
+    # On a busy machine a run may be at its end before it is told to stop.
+    for attempt in range(5):
+        run = begin("-j", "2", *(["--overwrite"] if attempt else []))
+        wait_for(tmp_path / "out" / "checkpoint", 1, run)
+        run.send_signal(signal.SIGINT)
+        _, said = run.communicate()
+        if run.returncode != 0:
+            break
     assert run.returncode == 130
     assert f"the parents that were done are kept in {tmp_path / 'out' / 'checkpoint'}; --resume goes on" in said
     assert "Traceback" not in said

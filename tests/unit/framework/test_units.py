@@ -259,9 +259,9 @@ import os, sys, time
 from meas_deblend.framework import Workplace, map_units, working
 
 def work(_, unit):
-    print(os.getpid(), flush=True)
+    os.write(1, f"{os.getpid()}\\n".encode())  # at once: two processes write here
     if unit:
-        time.sleep(60)
+        time.sleep(600)
 
 with working(Workplace(2)):
     map_units(work, [0, 1, 2], None, loop=None)
@@ -281,9 +281,9 @@ def test_workers_end_with_the_run(how, tmp_path):
         workers = [int(run.stdout.readline()) for _ in range(3)]
         assert workers[0] == run.pid
         run.send_signal(how)
-        run.wait(20)
+        run.wait(120)
         said = run.stderr.read()
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while any(Path(f"/proc/{pid}").exists() for pid in workers[1:]) and time.monotonic() < until:
         time.sleep(0.05)
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers[1:])
