@@ -54,6 +54,9 @@ class DeblendResult:
         What ran, with the resolved settings.
     reports : tuple of QuantumReport
         What became of each step.
+    marked_coadds : MultibandExposure or None
+        The coadds with mask planes on the pixels of blends that are not what was asked for; None where the deblender
+        marks none.
     """
 
     objects: Any
@@ -68,6 +71,7 @@ class DeblendResult:
     children: Sequence[Apportioned]
     pipeline: Pipeline
     reports: tuple[QuantumReport, ...]
+    marked_coadds: MultibandExposure | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -178,6 +182,7 @@ def _collect(
         children=datasets.get("children", ()),
         pipeline=pipeline,
         reports=reports,
+        marked_coadds=datasets.get("marked_coadds"),
     )
 
 

@@ -66,6 +66,7 @@ def write_run(result: DeblendResult, coadds: MultibandExposure, folder: Path, co
     if result.models is not None:
         files.append(folder / "models.parquet")
         result.models.write(files[-1])
+    files += _write_marks(result, folder)
     files += _write_settings(result.pipeline, folder / "config")
     if context.figures and result.models is not None and len(result.objects):
         from .pictures import write_figures  # noqa: PLC0415 - matplotlib takes its time
@@ -82,6 +83,19 @@ def _write_table(result: DeblendResult, name: str, folder: Path) -> Path:
     path = folder / f"{name}.parquet"
     write_table(path, name, table, table.meta["layout"], versions())
     return path
+
+
+def _write_marks(result: DeblendResult, folder: Path) -> list[Path]:
+    """Mask planes of the blends that are not what was asked for."""
+    settings = [task.resolved.config for task in result.pipeline.tasks]
+    names = [getattr(one, field, None) for field in ("degraded_mask", "not_deblended_mask") for one in settings]
+    marked = result.marked_coadds
+    planes = [] if marked is None else [name for name in dict.fromkeys(names) if name in marked.mask_planes.bits]
+    if marked is None or not planes:
+        return []
+    from .image import write_mask  # noqa: PLC0415 - astropy takes its time
+
+    return [write_mask(folder / "deblend_mask.fits.gz", marked, [name for name in planes if name is not None])]
 
 
 def _write_settings(pipeline: Pipeline, folder: Path) -> list[Path]:

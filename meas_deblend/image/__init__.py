@@ -3,7 +3,7 @@
 from .background import SkyStatistics, measure_sky, sky_pixels, subtract_background
 from .checks import check_exposure
 from .exposure import BandSource, MultibandExposure
-from .fits_writer import write_coadd
+from .fits_writer import write_coadd, write_mask
 from .masks import MaskPlanes
 from .planes import PlaneSpec, parse_plane_spec, plane_spec
 from .psf import Psf, PsfStamp
@@ -60,4 +60,5 @@ __all__ = [
     "validate_psf_stamp",
     "wcs_from_header",
     "write_coadd",
+    "write_mask",
 ]

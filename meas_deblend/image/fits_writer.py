@@ -13,9 +13,11 @@ from .._atomic import atomic_write
 from ..exceptions import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .exposure import MultibandExposure
 
-__all__ = ["write_coadd"]
+__all__ = ["write_coadd", "write_mask"]
 
 
 def write_coadd(path: str | Path, exposure: MultibandExposure, band: str, *, overwrite: bool = False) -> Path:
@@ -59,6 +61,47 @@ def write_coadd(path: str | Path, exposure: MultibandExposure, band: str, *, ove
     return target
 
 
+def write_mask(path: str | Path, exposure: MultibandExposure, planes: Sequence[str]) -> Path:
+    """Write some mask planes of all bands together, as one compressed image: a bit is set where any band has it.
+
+    The planes are numbered from 0 in the order given, and named by ``MP_*`` in the header, which holds the WCS too. The
+    file appears whole or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+        File to write, compressed with gzip.
+    exposure : MultibandExposure
+        Has the planes.
+    planes : sequence of str
+        At most eight.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+    """
+    from astropy.io import fits  # noqa: PLC0415 - slow to load, so only where it is used
+
+    mask = np.zeros(exposure.box.shape, dtype=np.uint8)
+    header = fits.Header() if exposure.wcs is None else exposure.wcs.to_header(relax=True)
+    for bit, name in enumerate(planes):
+        for plane in exposure.mask:
+            mask |= np.uint8(1 << bit) * exposure.mask_planes.any_set(plane, (name,))
+        header[_plane_keyword(name)] = bit
+    stream = BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(mask, header, name="MASK")]).writeto(stream)
+    with atomic_write(Path(path)) as out:
+        out.write(gzip.compress(stream.getvalue(), mtime=0))
+    return Path(path)
+
+
+def _plane_keyword(name: str) -> str:
+    """Keyword of a mask plane; longer ones are HIERARCH cards: said outright, astropy does not warn."""
+    keyword = f"MP_{name}"
+    return keyword if len(keyword) <= 8 else f"HIERARCH {keyword}"
+
+
 def _hdus(exposure: MultibandExposure, k: int) -> Any:
     from astropy.io import fits  # noqa: PLC0415 - slow to load, so only where it is used
 
@@ -72,9 +115,7 @@ def _hdus(exposure: MultibandExposure, k: int) -> Any:
         header["PIXSCALE"] = (exposure.pixel_scale, "[arcsec] side of a pixel")
     mask = fits.ImageHDU(exposure.mask[k], name="MASK")
     for name, bit in exposure.mask_planes.bits.items():
-        # Names longer than a keyword are written as HIERARCH cards; said outright, astropy does not warn.
-        keyword = f"MP_{name}"
-        mask.header[keyword if len(keyword) <= 8 else f"HIERARCH {keyword}"] = bit
+        mask.header[_plane_keyword(name)] = bit
     hdus = [
         fits.PrimaryHDU(),
         fits.ImageHDU(exposure.images[k], header, name="IMAGE"),

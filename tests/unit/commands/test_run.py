@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import small_sky
+from astropy.io import fits
 from command_line import call, coadd_arguments
 
 import meas_deblend
@@ -19,7 +20,13 @@ LABELS = ("detect", "deconvolve", "single_band", "multi_band", "apportion", "per
 
 def test_everything_is_written(finished):
     expected = {f"{name}.parquet" for name in (*TABLES, "models")} | {f"config/{label}.yaml" for label in LABELS}
-    expected |= {"figures/field.png", "figures/bands.png", "figures/blend_2.png", "figures/blend_3.png"}
+    expected |= {
+        "deblend_mask.fits.gz",
+        "figures/field.png",
+        "figures/bands.png",
+        "figures/blend_2.png",
+        "figures/blend_3.png",
+    }
     found = {str(path.relative_to(finished)) for path in finished.rglob("*") if path.is_file()}
     assert found == expected | {"run.json"}
     assert set(read_run_record(finished / "run.json").files) == expected
@@ -73,6 +80,21 @@ def test_degraded_parents_are_said(quick):
     code, _, said = quick("-c", "multi_band:limits.max_footprint_area=100", pipeline="multiband")
     assert code == 0
     assert "3 parents degraded, 0 failed: see deblend_reason and deblend_message" in said.out
+
+
+@pytest.mark.parametrize("limit", [100, 0])
+def test_pixels_of_degraded_blends_are_marked(quick, limit):
+    _, folder, _ = quick("-c", f"multi_band:limits.max_footprint_area={limit}", pipeline="multiband")
+    with fits.open(folder / "deblend_mask.fits.gz") as hdus:
+        mask, header = hdus["MASK"].data, hdus["MASK"].header
+    assert (header["MP_DEBLEND_DEGRADED"], header["MP_NOT_DEBLENDED"]) == (0, 1)
+    parents = read_table(folder / "parents.parquet")
+    inside = np.zeros(mask.shape, dtype=bool)
+    for row in parents:
+        y, x = row["bbox_min_y"], row["bbox_min_x"]
+        inside[y : y + row["bbox_height"], x : x + row["bbox_width"]] = True
+    assert set(np.unique(mask)) == ({0, 1} if limit else {0})
+    assert not mask[~inside].any()
 
 
 @pytest.mark.parametrize("figures", [True, False])
