@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.signal import oaconvolve
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,6 +48,8 @@ def _sums_everywhere(
     clean: FloatArray, bad: BoolArray, weight: FloatArray, where: tuple[IntArray, IntArray]
 ) -> tuple[FloatArray, FloatArray]:
     """Weighted sums of the usable pixels and of their number around some pixels: two arrays (n,)."""
+    from scipy.signal import oaconvolve  # noqa: PLC0415 - half a second to load, and few images need it
+
     total = oaconvolve(clean.astype(np.float64), weight, mode="same")
     coverage = oaconvolve((~bad).astype(np.float64), weight, mode="same")
     return total[where], coverage[where]
