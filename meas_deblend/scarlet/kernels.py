@@ -161,9 +161,12 @@ def _odd_stamps(stamps: FloatArray) -> FloatArray:
 def _centered_transform(stamps: FloatArray, lengths: list[int]) -> ComplexArray:
     """Real transform of stamps (band, h, w) whose centres are moved to index 0."""
     h, w = stamps.shape[-2:]
+    cy, cx = h // 2, w // 2
     padded = np.zeros((len(stamps), *lengths), dtype=stamps.dtype)
-    rows, columns = np.arange(h) - h // 2, np.arange(w) - w // 2
-    padded[:, rows[:, None], columns[None, :]] = stamps
+    # Quadrant by quadrant: what lies before the centre goes to the end.
+    for here_y, there_y in ((slice(cy, h), slice(h - cy)), (slice(cy), slice(lengths[0] - cy, None))):
+        for here_x, there_x in ((slice(cx, w), slice(w - cx)), (slice(cx), slice(lengths[1] - cx, None))):
+            padded[:, there_y, there_x] = stamps[:, here_y, here_x]
     transform: ComplexArray = fft.rfft2(padded)
     return transform
 

@@ -176,7 +176,8 @@ def _usable_inverse(values: FloatArray) -> FloatArray:
 def _clipped(gram: FloatArray, moment: FloatArray) -> FloatArray:
     """Shortest least-squares solution (band, source), negative values set to 0."""
     values, vectors = _eigen(gram)
-    solution = np.einsum("bij,bj,bkj,bk->bi", vectors, _usable_inverse(values), vectors, moment, optimize=True)
+    projected = np.einsum("bji,bj->bi", vectors, moment)
+    solution = np.einsum("bij,bj->bi", vectors, _usable_inverse(values) * projected)
     clipped: FloatArray = np.maximum(solution, 0)
     return clipped
 
