@@ -110,8 +110,9 @@ def _assemble(observation: Observation, bands: tuple[str, ...], counts: Sequence
     # What was fitted above has spectra and morphologies, which components in general need not have.
     uncertainty = Uncertainty(observation, cast("list[list[Factor]]", groups), background)
     models = [tuple(_factorized(component) for component in group) for group in groups]
+    known = observation.convolver.kernels.known
     sources = [
-        Source(group[0].center, parts, k, uncertainty, _flags(parts, observation))
+        Source(group[0].center, parts, k, uncertainty, _flags(parts, observation, known))
         for k, (group, parts) in enumerate(zip(groups, models, strict=True))
     ]
     return Blend(
@@ -126,9 +127,8 @@ def _assemble(observation: Observation, bands: tuple[str, ...], counts: Sequence
     )
 
 
-def _flags(components: Sequence[Component], observation: Observation) -> frozenset[str]:
-    """Find what is wrong with a source, see `FLAGS`."""
-    known = observation.convolver.kernels.known
+def _flags(components: Sequence[Component], observation: Observation, known: BoolArray) -> frozenset[str]:
+    """Find what is wrong with a source, see `FLAGS`; ``known`` (band,) tells which bands have a PSF."""
     box = components[0].box
     for component in components[1:]:
         box |= component.box
