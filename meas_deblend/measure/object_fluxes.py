@@ -128,7 +128,7 @@ def object_fluxes(job: ObjectJob, weights: Sequence[FlavorWeights]) -> tuple[lis
         extra = shared.variance(job.parent.errors, job.child, job.config.share_error)
         # The expansion is of first order: it may not take away most of the noise.
         variance = np.maximum(variance + extra, 0.1 * variance)
-        terms = SharedFluxes(shared.members, shared.slopes[-2:-1], shared.overlaps[-2:-1])
+        terms = shared.some(slice(-2, -1))
     tables = [_table(photometry, photometry(job.own.flux), np.sqrt(variance))]
     spread = np.sqrt(np.maximum(job.parent.errors.amplitudes[:, job.child, job.child], 0.0))
     for flavor, cube in zip(weights[1:], job.models, strict=True):

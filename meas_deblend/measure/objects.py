@@ -14,7 +14,7 @@ from .blendedness import model_overlaps, model_space
 from .object_fluxes import ChildFluxes
 from .one_object import ObjectJob, Target
 from .shapes import PsfShapes
-from .shares import TemplateErrors, template_errors
+from .shares import TemplateErrors, box_bounds, template_errors
 from .values import ModelFluxes, ObjectMeasurement
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class ParentMeasurer:
         self.models = tuple(model_space(source, len(parent.psfs)) for source in parent.sources)
         self.overlaps: tuple[ModelOverlap, ...] = model_overlaps(parent, self.models)
         self.errors: TemplateErrors = template_errors(scene, self.templates, parent.footprint.box)
+        self.bounds = box_bounds([child.box for child in shared.children])
         if len(shared.children) != len(parent.sources):
             raise ValueError(f"{len(shared.children)} children for {len(parent.sources)} sources of parent {parent.id}")
 
