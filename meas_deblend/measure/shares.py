@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ..geometry import Box
     from .linear import Photometry
     from .noise import NoiseCorrelation
-    from .objects import ParentMeasurer
+    from .one_object import ObjectJob
     from .pixels import Window
     from .scene import Scene
 
@@ -91,7 +91,7 @@ class TemplateErrors:
     def over_total(self, values: NDArray[np.floating], box: Box) -> Float:
         """Divide values (B, h, w) on ``box`` by Σ T; 0 where there is none."""
         total = self.total[(slice(None), *box.slices_in(self.sigma.box))]
-        return np.divide(values, total, out=np.zeros(total.shape), where=total > 0)
+        return np.asarray(np.divide(values, total, out=np.zeros(total.shape), where=total > 0))
 
     def sums(self, weights: Float, box: Box, children: Iterable[int]) -> Float:
         """Σ T w of some children's templates, for weights (B, H, W, G) on ``box``; returns (m, B, G)."""
@@ -137,12 +137,12 @@ class SharedFluxes:
         return SharedFluxes(self.members, self.slopes[fluxes].copy(), self.overlaps[fluxes].copy())
 
     @classmethod
-    def of(cls, child: int, parent: ParentMeasurer, window: Window, weights: Photometry) -> SharedFluxes:
-        """Form the sums of one child; ``window`` holds its isolated pixels, ``weights`` those of its fluxes."""
-        errors, noise, count = parent.errors, parent.scene.noise, len(weights.corrections)
-        near = sorted({child, *overlapping(parent.bounds, window.box)})
+    def of(cls, job: ObjectJob, weights: Photometry) -> SharedFluxes:
+        """Form the sums of one child; ``weights`` are those of its fluxes on its isolated pixels."""
+        errors, noise, count = job.parent.errors, job.parent.scene.noise, len(weights.corrections)
+        own, window, child = job.mine, job.own, job.child
+        near = sorted({child, *overlapping(job.parent.bounds, window.box)})
         slopes, overlaps = np.zeros((2, count, len(window.flux), len(near)))
-        own = parent.shared.children[child]
         inner = own.box & window.box & errors.sigma.box
         if not inner.is_empty:
             sums = errors.sums(*_planes(own, inner, (window, weights), errors, noise), near)
