@@ -13,7 +13,7 @@ from ..geometry import Box
 from .render import apportion_config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -52,7 +52,7 @@ class DrawnParent:
         return render_templates(self.parent, self.exposure.box)
 
     @cached_property
-    def children(self) -> tuple[Child, ...]:
+    def children(self) -> Sequence[Child]:
         """Every source's share of the data, exactly as a run makes it."""
         return reapportion_parent(self.exposure, self.parent, self.config).children
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _KEPT = 16
 _KERNELS: dict[tuple[object, ...], Kernels] = {}
 
-__all__ = ["parent_pixels", "reapportion_parent", "render_templates"]
+__all__ = ["parent_pixels", "reapportion_parent", "render_templates", "template_frame"]
 
 
 def render_templates(parent: ParentModel, frame: Box) -> tuple[Image, ...]:
@@ -144,17 +144,28 @@ def reapportion_parent(
     _check(exposure, parent)
     frame = parent.footprint.box
     templates: Sequence[Image]
+    drawn: tuple[Image, ...] | None
     if len(parent.sources) == 1 and config.single_takes_all and not config.keep_outside:
         # Whatever its template, it gets the whole footprint: there is nothing to draw.
-        templates = (Image(np.zeros((len(exposure.bands), 0, 0)), Box(frame.origin, (0, 0))),)
+        drawn = None
+        templates = [Image(np.zeros((len(exposure.bands), 0, 0)), Box(frame.origin, (0, 0)))]
     else:
-        templates = render_templates(parent, exposure.box if config.keep_outside else frame)
+        wanted = exposure.box if config.keep_outside else template_frame(parent, exposure.box)
+        drawn = templates = render_templates(parent, wanted)
+    if config.keep_outside:
         for template in templates:
             frame |= template.box
     images, _, bad = parent_pixels(exposure, frame)
-    return apportion(
+    shared = apportion(
         images, parent.footprint, templates, bad, frame, parent_id=parent.id, bands=exposure.bands, config=config
     )
+    return replace(shared, templates=drawn)
+
+
+def template_frame(parent: ParentModel, image: Box) -> Box:
+    """Pixels of an image on which templates of a parent are wanted: its box, and as far as its PSF carries light."""
+    height, width = parent.psfs.shape[1:]
+    return parent.footprint.box.grow((height // 2, width // 2)) & image
 
 
 def _check(exposure: MultibandExposure, parent: ParentModel) -> None:

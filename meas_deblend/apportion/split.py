@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..exceptions import InputError
-from ..geometry import Box, Image
-from .values import ApportionConfig, Apportioned, Child, LedgerRow
+from ..geometry import Image
+from ._sharing import SharedPixels, Shares
+from .children import ChildrenOnDemand
+from .values import Apportioned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
-    from ..geometry import BoolArray, FloatArray, Footprint
+    from ..geometry import BoolArray, Box, FloatArray, Footprint
+    from .values import ApportionConfig
 
 __all__ = ["apportion"]
+
+# Children of parents with fewer values (bands times pixels) are kept: to make them again takes more than their memory.
+_KEPT = 4_000_000
 
 
 def apportion(
@@ -69,24 +72,23 @@ def apportion(
     _check(images, footprint, templates, bad, frame)
     flat = images.ndim == 2
     cubes = [Image(t.array[None], t.box) if flat else t for t in templates]
-    job = _Job.prepare(images[None] if flat else images, bad[None] if flat else bad, (footprint, frame), config)
+    job = SharedPixels.prepare(images[None] if flat else images, bad[None] if flat else bad, (footprint, frame), config)
     names: Sequence[str | int] = tuple(bands) if bands is not None else range(job.data.shape[0])
     if len(names) != job.data.shape[0]:
         raise InputError(f"{len(names)} band names for images with {job.data.shape[0]} bands")
-    weights, total = job.weights(cubes)
     dtype = images.dtype if np.issubdtype(images.dtype, np.floating) else np.dtype(np.float64)
-    account = np.zeros((2, job.data.shape[0]))
-    children = []
-    for weight in weights:
-        child, inside, outside = job.child(weight, total)
-        account += inside, outside
-        arrays = (child.flux, child.share, child.masked)
-        flux, share, masked = (array[0] for array in arrays) if flat else arrays
-        children.append(Child(child.box, flux.astype(dtype), share.astype(dtype), masked))
-    rest = job.leftovers(total)
+    shares, used = Shares.of(job, cubes)
+    children = ChildrenOnDemand(shares, used, dtype, flat)
+    kept, account = [], np.zeros((2, job.data.shape[0]))
+    for k in range(len(children)):
+        child, got = children.account(k)
+        account += got
+        if children.size <= _KEPT:
+            kept.append(child)
+    rest = job.leftovers(shares.total)
     ledger = tuple(job.row(k, (parent_id, name), account[:, k], rest) for k, name in enumerate(names))
     unassigned, unusable = (Image((r[0] if flat else r).astype(dtype), footprint.box) for r in rest)
-    return Apportioned(tuple(children), unassigned, unusable, ledger)
+    return Apportioned(tuple(kept) if children.size <= _KEPT else children, unassigned, unusable, ledger)
 
 
 def _check(images: FloatArray, footprint: Footprint, templates: Sequence[Image], bad: BoolArray, frame: Box) -> None:
@@ -102,106 +104,3 @@ def _check(images: FloatArray, footprint: Footprint, templates: Sequence[Image],
                 f"template {k} has shape {template.array.shape}; images of shape {images.shape} need "
                 f"{(*images.shape[:-2], 'h', 'w')}"
             )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Job:
-    """The pixels to be shared out, on the box where children may get any.
-
-    ``data`` is float64 with 0 where ``usable`` is false; ``raw`` keeps the finite values of unusable pixels.
-    """
-
-    box: Box
-    footprint: Footprint
-    data: NDArray[np.float64]
-    raw: NDArray[np.float64]
-    usable: BoolArray
-    finite: BoolArray
-    inside: BoolArray
-    config: ApportionConfig
-
-    @classmethod
-    def prepare(
-        cls, images: FloatArray, bad: BoolArray, where: tuple[Footprint, Box], config: ApportionConfig | None
-    ) -> _Job:
-        """Cut the pixels to be shared out; ``where`` is the footprint and the box of ``images``."""
-        config = config if config is not None else ApportionConfig()
-        footprint, frame = where
-        box = frame if config.keep_outside else footprint.box
-        cut = (slice(None), *box.slices_in(frame))
-        values = images[cut].astype(np.float64)
-        finite = np.isfinite(values)
-        usable = finite & ~bad[cut]
-        raw = np.where(finite, values, 0.0)
-        return cls(box, footprint, np.where(usable, raw, 0.0), raw, usable, finite, footprint.on(box), config)
-
-    def weights(self, templates: Sequence[Image]) -> tuple[list[Image], NDArray[np.float64]]:
-        """Templates clipped at 0, relative to the largest one of each pixel, and their sum.
-
-        Dividing by the largest first keeps the sum between 1 and the number of templates, so that shares neither
-        underflow nor overflow however faint or bright the templates are.
-        """
-        clipped = [self._clip(t) for t in templates]
-        if len(clipped) == 1 and self.config.single_takes_all:
-            everything = (clipped[0].project(self.box).array > 0) | self.inside
-            clipped = [Image(everything.astype(np.float64), self.box)]
-        largest = np.zeros_like(self.data)
-        for t in clipped:
-            cut = (slice(None), *t.box.slices_in(self.box))
-            np.maximum(largest[cut], t.array, out=largest[cut])
-        total = np.zeros_like(self.data)
-        relative = []
-        for t in clipped:
-            cut = (slice(None), *t.box.slices_in(self.box))
-            weight = np.divide(t.array, largest[cut], out=np.zeros_like(t.array), where=largest[cut] > 0)
-            total[cut] += weight
-            relative.append(Image(weight, t.box))
-        return relative, total
-
-    def _clip(self, template: Image) -> Image:
-        box = template.box & self.box
-        if box.is_empty:
-            return Image(np.zeros((self.data.shape[0], 0, 0)), Box(self.box.origin, (0, 0)))
-        values = template.array[(slice(None), *box.slices_in(template.box))].astype(np.float64)
-        positive = np.where(np.isfinite(values) & (values > 0), values, 0.0)
-        if not self.config.keep_outside:
-            positive *= self.inside[box.slices_in(self.box)]
-        return Image(positive, box)
-
-    def child(self, weight: Image, total: NDArray[np.float64]) -> tuple[Child, FloatArray, FloatArray]:
-        """Return a child in float64, and what it got inside and outside the footprint per band."""
-        cut = (slice(None), *weight.box.slices_in(self.box))
-        claimed = weight.array > 0
-        held = self.usable[cut] & claimed
-        share = np.divide(weight.array, total[cut], out=np.zeros_like(weight.array), where=held)
-        flux = share * self.data[cut]
-        inside = (flux * self.inside[cut[1:]]).sum(axis=(1, 2))
-        outside = (flux * ~self.inside[cut[1:]]).sum(axis=(1, 2))
-        return Child(weight.box, flux, share, claimed & ~self.usable[cut]), inside, outside
-
-    def leftovers(self, total: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Unassigned and masked pixels over the footprint's box (float64)."""
-        cut = (slice(None), *self.footprint.box.slices_in(self.box))
-        inside = self.inside[cut[1:]]
-        unassigned = np.where(inside & (total[cut] == 0), self.data[cut], 0.0)
-        masked = np.where(inside & ~self.usable[cut], self.raw[cut], 0.0)
-        return unassigned, masked
-
-    def row(
-        self,
-        band: int,
-        labels: tuple[int, str | int],
-        got: NDArray[np.float64],
-        rest: tuple[NDArray[np.float64], NDArray[np.float64]],
-    ) -> LedgerRow:
-        """Account of one band; ``got`` is the children's flux inside and outside the footprint."""
-        return LedgerRow(
-            parent_id=labels[0],
-            band=labels[1],
-            data=float(self.raw[band][self.inside].sum()),
-            children=float(got[0]),
-            unassigned=float(rest[0][band].sum()),
-            masked=float(rest[1][band].sum()),
-            outside=float(got[1]),
-            not_finite=int(np.count_nonzero(self.inside & ~self.finite[band])),
-        )

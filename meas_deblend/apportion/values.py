@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,20 +115,24 @@ class Apportioned:
 
     Parameters
     ----------
-    children : tuple of Child
-        In the order of the templates.
+    children : sequence of Child
+        In the order of the templates. Those of a large parent are made anew whenever they are asked for.
     unassigned : Image
         Over the footprint's box: usable pixels of the footprint that no child got, 0 elsewhere.
     masked : Image
         Over the footprint's box: finite values of the footprint's pixels that nobody may have, 0 elsewhere.
     ledger : tuple of LedgerRow
         One row per band.
+    templates : tuple of Image, optional
+        What the pixels were shared out by, where it was drawn from models: at least as far as their PSF carries light
+        out of the footprint's box. Who goes on with it need not draw it again.
     """
 
-    children: tuple[Child, ...]
+    children: Sequence[Child]
     unassigned: Image
     masked: Image
     ledger: tuple[LedgerRow, ...]
+    templates: tuple[Image, ...] | None = None
 
     def total(self) -> Image:
         """Sum of the children's flux over the union of their boxes (float64)."""

@@ -13,8 +13,6 @@ from ._weights import gaussian_weights
 from .pixels import cropped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from ..models import ParentModel, SourceModel
@@ -43,32 +41,40 @@ def model_space(source: SourceModel, bands: int) -> Image | None:
     return Image(cube, box)
 
 
-def model_overlaps(parent: ParentModel, models: Sequence[Image | None]) -> tuple[ModelOverlap, ...]:
-    """How much of each model lies under those that it was fitted with.
+def model_overlaps(parent: ParentModel) -> tuple[ModelOverlap, ...]:
+    """How much of each model lies under those that it was fitted with, in the order of ``parent.sources``.
+
+    Models are those of `model_space`; templates take the place of missing ones. They are drawn when they are needed,
+    and not kept: those of a large parent would take more memory than its image.
 
     Parameters
     ----------
     parent : ParentModel
-    models : sequence of Image or None
-        By `model_space`, in the order of ``parent.sources``; templates take the place of missing ones.
     """
     bands = len(parent.psfs)
-    images = [m if m is not None else _template(s, bands) for s, m in zip(parent.sources, models, strict=True)]
     place = {source.id: k for k, source in enumerate(parent.sources)}
-    out = [ModelOverlap.unknown(bands)] * len(images)
+    out = [ModelOverlap.unknown(bands)] * len(place)
     for blend in parent.blends:
-        members = [place[source.id] for source in blend.sources]
         box = Box(parent.footprint.box.origin, (0, 0))
-        for k in members:
-            box |= images[k].box
+        for source in blend.sources:
+            for component in source.components:
+                box |= component.box
         total = np.zeros((bands, *box.shape))
-        for k in members:
-            if not images[k].box.is_empty:
-                total[(slice(None), *images[k].box.slices_in(box))] += images[k].array
-        for k in members:
-            if not images[k].box.is_empty:
-                out[k] = model_overlap(images[k].array, total[(slice(None), *images[k].box.slices_in(box))])
+        for source in blend.sources:
+            image = _model(source, bands)
+            if not image.box.is_empty:
+                total[(slice(None), *image.box.slices_in(box))] += image.array
+        for source in blend.sources:
+            image = _model(source, bands)
+            if not image.box.is_empty:
+                part = total[(slice(None), *image.box.slices_in(box))]
+                out[place[source.id]] = model_overlap(image.array, part)
     return tuple(out)
+
+
+def _model(source: SourceModel, bands: int) -> Image:
+    image = model_space(source, bands)
+    return image if image is not None else _template(source, bands)
 
 
 def _template(source: SourceModel, bands: int) -> Image:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .shares import box_bounds, overlapping
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from ..geometry import Image
     from .noise import NoiseCorrelation
     from .object_fluxes import ChildFluxes
     from .objects import ParentMeasurer
+    from .shares import TemplateErrors
 
     Float = NDArray[np.float64]
 
@@ -51,43 +53,56 @@ def flux_covariances(measurer: ParentMeasurer, fluxes: Sequence[ChildFluxes]) ->
         One per child, by ``measurer.measure``.
     """
     count, errors = len(fluxes), measurer.errors
-    bands = len(errors.inverse)
-    psf, slopes, overlaps = (np.zeros((bands, count, count)) for _ in range(3))
-    pairs = [(i, j) for i in range(count) for j in range(i, count) if i == j or _touch(fluxes[i], fluxes[j])]
-    for k, one in enumerate(fluxes):
-        if one.terms is not None:
-            slopes[:, k, one.terms.members], overlaps[:, k, one.terms.members] = (
-                one.terms.slopes[0],
-                one.terms.overlaps[0],
-            )
+    psf = np.zeros((len(errors.inverse), count, count))
     if count > 1:
-        cross = slopes @ errors.inverse @ overlaps.swapaxes(1, 2)
-        psf = cross + cross.swapaxes(1, 2) + slopes @ errors.amplitudes @ slopes.swapaxes(1, 2)
-        psf -= measurer.config.share_error**2 * slopes * slopes.swapaxes(1, 2)
-    for i, j in pairs:
-        if i != j:
-            psf[:, i, j] += _shared(fluxes[i].amplitude, fluxes[j].amplitude, measurer.scene.noise)
-            psf[:, j, i] = psf[:, i, j]
+        for band, matrix in enumerate(psf):
+            matrix[:] = _through_templates(fluxes, errors, measurer.config.share_error, band)
+    touching = _touching(fluxes)
+    _add_shared(psf, fluxes, touching, measurer.scene.noise)
     for k, one in enumerate(fluxes):
         psf[:, k, k] = one.variance
-    model = measurer.model_covariance
-    variance = np.einsum("bkk->bk", model)
-    known = (variance[:, :, None] > 0) & (variance[:, None, :] > 0)
-    return FluxCovariances(psf, np.where(known, model, np.nan), tuple(pairs))
+    model = measurer.model_covariance.copy()
+    unknown = ~(np.einsum("bkk->bk", model) > 0)
+    model[unknown[:, :, None] | unknown[:, None, :]] = np.nan
+    pairs = np.argwhere(np.triu(touching)).tolist()
+    return FluxCovariances(psf, model, tuple((i, j) for i, j in pairs))
 
 
-def _touch(first: ChildFluxes, second: ChildFluxes) -> bool:
-    if first.terms is None or second.terms is None:
-        return False
-    return bool(np.intersect1d(first.terms.members, second.terms.members).size)
+def _through_templates(fluxes: Sequence[ChildFluxes], errors: TemplateErrors, share_error: float, band: int) -> Float:
+    """Form the part of the covariances (n, n) that is due to the templates, in one band."""
+    slopes, overlaps = np.zeros((2, len(fluxes), len(fluxes)))
+    for k, one in enumerate(fluxes):
+        if one.terms is not None:
+            slopes[k, one.terms.members] = one.terms.slopes[0, band]
+            overlaps[k, one.terms.members] = one.terms.overlaps[0, band]
+    cross = slopes @ errors.inverse[band] @ overlaps.T
+    fitted = slopes @ errors.amplitudes[band] @ slopes.T
+    return np.asarray(cross + cross.T + fitted - share_error**2 * slopes * slopes.T)
 
 
-def _shared(first: Image, second: Image, noise: NoiseCorrelation) -> Float:
-    """Σ g_i(p) ξ(p − q) g_j(q) per band (B,)."""
-    box = first.box.grow(noise.lag) & second.box
-    if box.is_empty:
-        return np.zeros(len(first.array))
-    wide = first.project(first.box.grow(noise.lag)) if noise.lag else first
-    smooth = noise.smooth(np.asarray(wide.array, dtype=np.float64))
-    part = smooth[(slice(None), *box.slices_in(wide.box))], second.array[(slice(None), *box.slices_in(second.box))]
-    return np.asarray(np.einsum("byx,byx->b", *part))
+def _touching(fluxes: Sequence[ChildFluxes]) -> NDArray[np.bool_]:
+    """Whether two children depend on a template in common (n, n); each touches itself."""
+    members = np.zeros((len(fluxes), len(fluxes)), dtype=np.float32)
+    for k, one in enumerate(fluxes):
+        if one.terms is not None:
+            members[k, one.terms.members] = 1.0
+    return np.asarray((members @ members.T > 0) | np.eye(len(fluxes), dtype=bool))
+
+
+def _add_shared(
+    psf: Float, fluxes: Sequence[ChildFluxes], touching: NDArray[np.bool_], noise: NoiseCorrelation
+) -> None:
+    """Add Σ g_i(p) ξ(p − q) g_j(q) to the covariances (B, n, n) of all pairs that touch."""
+    bounds = box_bounds([one.amplitude.box for one in fluxes])
+    for i, one in enumerate(fluxes):
+        first = one.amplitude
+        wide = first.project(first.box.grow(noise.reach)) if noise.lags else first
+        smooth = noise.smooth(np.asarray(wide.array, dtype=np.float64)) if noise.lags else first.array
+        for j in overlapping(bounds, wide.box):
+            if j > i and touching[i, j]:
+                second = fluxes[j].amplitude
+                here, there = wide.box.overlap_slices(second.box)
+                both = smooth[(slice(None), *here)], second.array[(slice(None), *there)]
+                psf[:, i, j] += np.einsum("byx,byx->b", *both)
+    rows, columns = np.triu_indices(len(fluxes), 1)
+    psf[:, columns, rows] = psf[:, rows, columns]

@@ -78,15 +78,25 @@ class Photometry:
         shared = noise.shared_variance(self.apertures.areas, sigma)
         return np.concatenate([shared, noise.variance(self.own * sigma)])
 
+    def cropped(self, where: tuple[slice, slice]) -> Photometry:
+        """Return the weights on a part of the window."""
+        apertures = Apertures(self.apertures.areas[(slice(None), *where)], self.apertures.cut)
+        return Photometry(apertures, self.own[(..., *where)], self.corrections, self.flags)
+
+    def times(self, images: Float, margin: int = 0) -> Float:
+        """Weights times images (B, h, w), with a margin of zeros [px] around them (F, B, h + 2 m, w + 2 m)."""
+        areas = self.apertures.areas
+        (bands, height, width), count = images.shape, len(areas) + len(self.own)
+        out = np.zeros((count, bands, height + 2 * margin, width + 2 * margin))
+        inner = out[:, :, margin : margin + height, margin : margin + width]
+        np.multiply(areas[:, None], images, out=inner[: len(areas)])
+        np.multiply(self.own, images, out=inner[len(areas) :])
+        return out
+
     def smoothed(self, sigma: Float, noise: NoiseCorrelation) -> Float:
-        """Weights times ``sigma``, convolved with the noise's ξ, on a window grown by its lag (F, B, h, w)."""
-        areas, lag = self.apertures.areas, noise.lag
-        (bands, height, width), count = sigma.shape, len(areas) + len(self.own)
-        out = np.zeros((count, bands, height + 2 * lag, width + 2 * lag))
-        inner = out[:, :, lag : lag + height, lag : lag + width]
-        np.multiply(areas[:, None], sigma, out=inner[: len(areas)])
-        np.multiply(self.own, sigma, out=inner[len(areas) :])
-        return noise.smooth(out)
+        """Weights times ``sigma``, convolved with the noise's ξ, on a window grown by its reach (F, B, h, w)."""
+        out = self.times(sigma, noise.reach)
+        return noise.smooth(out) if noise.lags else out
 
 
 def aperture_stack(center: tuple[float, float], shapes: Sequence[Ellipse | None], box: Box) -> Apertures:

@@ -59,6 +59,11 @@ class NoiseCorrelation:
         """Largest lag L that is kept [px]."""
         return int(self.xi.shape[1] // 2)
 
+    @property
+    def reach(self) -> int:
+        """How far noise is correlated [px]: the largest lag that is kept, or 0 for white noise."""
+        return self.lag if self.lags else 0
+
     @cached_property
     def lags(self) -> tuple[tuple[int, int, Float], ...]:
         """Lags (Δy, Δx) of one half plane at which some band is correlated, with 2 ξ (B,), apart from (0, 0)."""

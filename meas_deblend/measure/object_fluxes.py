@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..geometry import Image
+from ..geometry import Box, Image
 from .ellipses import Ellipse
 from .fluxes import draw_psfs
 from .kron import KronRadius, kron_radius
@@ -124,11 +124,11 @@ def object_fluxes(job: ObjectJob, weights: Sequence[FlavorWeights]) -> tuple[lis
     variance = photometry.variance(np.sqrt(job.own.noise), noise)
     terms = None
     if len(job.parent.shared.children) > 1:
-        shared = SharedFluxes.of(job.child, job.parent, job.own, photometry)
+        shared = SharedFluxes.of(job, photometry)
         extra = shared.variance(job.parent.errors, job.child, job.config.share_error)
         # The expansion is of first order: it may not take away most of the noise.
         variance = np.maximum(variance + extra, 0.1 * variance)
-        terms = SharedFluxes(shared.members, shared.slopes[-2:-1], shared.overlaps[-2:-1])
+        terms = shared.some(slice(-2, -1))
     tables = [_table(photometry, photometry(job.own.flux), np.sqrt(variance))]
     spread = np.sqrt(np.maximum(job.parent.errors.amplitudes[:, job.child, job.child], 0.0))
     for flavor, cube in zip(weights[1:], job.models, strict=True):
@@ -138,7 +138,7 @@ def object_fluxes(job: ObjectJob, weights: Sequence[FlavorWeights]) -> tuple[lis
     whole = np.sqrt(photometry.variance(np.sqrt(job.whole.noise), noise))
     undeblended = _table(photometry, photometry(job.whole.flux), whole)
     amplitude = photometry.own[0] * np.sqrt(np.where(_common(job), job.own.noise, 0.0))
-    return tables, undeblended, ChildFluxes(Image(amplitude, job.own.box), variance[-2], terms)
+    return tables, undeblended, ChildFluxes(_tight(Image(amplitude, job.own.box)), variance[-2], terms)
 
 
 def _common(job: ObjectJob) -> NDArray[np.bool_]:
@@ -146,10 +146,15 @@ def _common(job: ObjectJob) -> NDArray[np.bool_]:
     out = np.zeros(job.own.flux.shape, dtype=bool)
     here, there = job.parent.scene.exposure.box.overlap_slices(job.own.box)
     out[(slice(None), *there)] = ~job.parent.scene.detected[here]
-    child = job.parent.shared.children[job.child]
+    child = job.mine
     mine, at = child.box.overlap_slices(job.own.box)
     out[(slice(None), *at)] |= child.share[(slice(None), *mine)] > 0
     return out
+
+
+def _tight(image: Image) -> Image:
+    """Copy of the pixels around those that are not 0 in all bands: it is kept until all objects are measured."""
+    return image.project(Box.from_mask((image.array != 0).any(axis=0), image.box.origin))
 
 
 def _table(photometry: Photometry, flux: Float, error: Float) -> FluxTable:

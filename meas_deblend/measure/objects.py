@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..apportion import Apportioned, Child, ModelOverlap, render_templates
+from ..apportion import Apportioned, Child, ModelOverlap, child_boxes, render_templates, template_frame
 from ..geometry import Box, Footprint, Image, Peak
 from ..models import BlendModel, ParentModel, SourceModel, model_flux
-from .blendedness import model_overlaps, model_space
+from .blendedness import model_overlaps
 from .object_fluxes import ChildFluxes
 from .one_object import ObjectJob, Target
 from .shapes import PsfShapes
-from .shares import TemplateErrors, template_errors
+from .shares import TemplateErrors, box_bounds, template_errors
 from .values import ModelFluxes, ObjectMeasurement
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from .config import MeasureConfig
@@ -47,14 +49,13 @@ class ParentMeasurer:
         self, scene: Scene, parent: ParentModel, shared: Apportioned, psfs: PsfShapes, config: MeasureConfig
     ) -> None:
         self.scene, self.parent, self.shared, self.psfs, self.config = scene, parent, shared, psfs, config
-        stamp = parent.psfs.shape[1:]
-        frame = parent.footprint.box.grow((stamp[0] // 2, stamp[1] // 2)) & scene.exposure.box
-        self.templates = render_templates(parent, frame)
-        self.models = tuple(model_space(source, len(parent.psfs)) for source in parent.sources)
-        self.overlaps: tuple[ModelOverlap, ...] = model_overlaps(parent, self.models)
-        self.errors: TemplateErrors = template_errors(scene, self.templates, parent.footprint.box)
         if len(shared.children) != len(parent.sources):
             raise ValueError(f"{len(shared.children)} children for {len(parent.sources)} sources of parent {parent.id}")
+        frame = template_frame(parent, scene.exposure.box)
+        self.templates = render_templates(parent, frame) if shared.templates is None else _cut(shared.templates, frame)
+        self.overlaps: tuple[ModelOverlap, ...] = model_overlaps(parent)
+        self.errors: TemplateErrors = template_errors(scene, self.templates, parent.footprint.box)
+        self.bounds = box_bounds(child_boxes(shared.children))
 
     def measure(self, child: int, target: Target | None = None) -> tuple[ObjectMeasurement, ChildFluxes]:
         """Measure one object.
@@ -105,6 +106,11 @@ class ParentMeasurer:
         variance = self.model_covariance[:, child, child]
         error = np.where(variance > 0, np.sqrt(np.maximum(variance, 0.0)), np.nan)
         return ModelFluxes(flux, error, ~(np.isfinite(flux) & np.isfinite(error)))
+
+
+def _cut(templates: Sequence[Image], frame: Box) -> tuple[Image, ...]:
+    """Templates within a frame; those that do not leave it are not copied."""
+    return tuple(t if frame.encloses(t.box) else t.project(t.box & frame) for t in templates)
 
 
 def measure_sky(scene: Scene, target: Target, psfs: PsfShapes, config: MeasureConfig) -> ObjectMeasurement:

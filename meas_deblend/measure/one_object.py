@@ -9,7 +9,7 @@ import numpy as np
 
 from ..geometry import Box
 from ..models import FactorizedComponent
-from .blendedness import gaussian_blendedness
+from .blendedness import gaussian_blendedness, model_space
 from .child import flux_position, joint_centroid
 from .fluxes import draw_psfs
 from .kron import half_light_radii
@@ -60,12 +60,13 @@ class Target:
 class ObjectJob:
     """One object, with the images that it is measured on.
 
-    ``models`` are its cubes in the observed seeing and in that of the model PSF, None without such a model; ``same``
-    says which images repeat another one (see `Window.same`).
+    ``mine`` are its pixels; ``models`` are its cubes in the observed seeing and in that of the model PSF, None without
+    such a model; ``same`` says which images repeat another one (see `Window.same`).
     """
 
     parent: ParentMeasurer
     child: int
+    mine: Child
     target: Target
     whole: Window
     own: Window
@@ -81,14 +82,15 @@ class ObjectJob:
         box = _window_box(target.center, mine.box, config)
         whole = scene.whole(box)
         own = scene.isolated(whole, mine, target.number)
-        template, model = parent.templates[child], parent.models[child]
+        template = parent.templates[child]
+        model = model_space(parent.parent.sources[child], len(own.flux))
         convolved = None if template.box.is_empty else np.asarray(template.project(box).array, np.float64)
         deconvolved = None if model is None else np.asarray(model.project(box).array, np.float64)
         at = target.center if np.isfinite(target.center).all() else (0.0, 0.0)
         observed = parent.psfs.observed(*at)
         sharp = parent.psfs.model(parent.parent.model_psf)
         same = _same(parent.parent.sources[child], len(own.flux))
-        return cls(parent, child, target, whole, own, (convolved, deconvolved), same, (observed, observed, sharp))
+        return cls(parent, child, mine, target, whole, own, (convolved, deconvolved), same, (observed, observed, sharp))
 
     @property
     def config(self) -> MeasureConfig:
@@ -139,7 +141,7 @@ class ObjectJob:
             blendedness=gaussian_blendedness(self.own, self.whole, position, shape, self.psf_shapes[0]),
             model_blendedness=overlap.bands,
             joint_model_blendedness=overlap.joint,
-            masked_fraction=_masked_fraction(self.parent.shared.children[self.child]),
+            masked_fraction=_masked_fraction(self.mine),
             extra=self._extra(position),
         )
 

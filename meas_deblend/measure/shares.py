@@ -27,22 +27,36 @@ import numpy as np
 from ..geometry import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
+    from ..apportion import Child
     from ..geometry import Box
     from .linear import Photometry
-    from .objects import ParentMeasurer
+    from .noise import NoiseCorrelation
+    from .one_object import ObjectJob
     from .pixels import Window
     from .scene import Scene
 
     Float = NDArray[np.float64]
 
-__all__ = ["SharedFluxes", "TemplateErrors", "template_errors"]
+__all__ = ["SharedFluxes", "TemplateErrors", "box_bounds", "overlapping", "template_errors"]
 
 # Eigenvalues of G, with unit diagonal, below this part of the largest are directions that the data do not know.
 _RCOND = 1e-8
+
+
+def box_bounds(boxes: Sequence[Box]) -> NDArray[np.int64]:
+    """First row and column of boxes, and those behind them (n, 4)."""
+    return np.array([(*box.origin, *box.stop) for box in boxes], dtype=np.int64).reshape(-1, 4)
+
+
+def overlapping(bounds: NDArray[np.int64], box: Box) -> list[int]:
+    """Which of the boxes have a pixel in common with one."""
+    first, stop = np.maximum(bounds[:, :2], box.origin), np.minimum(bounds[:, 2:], box.stop)
+    found: list[int] = np.flatnonzero((first < stop).all(axis=1)).tolist()
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,9 +66,11 @@ class TemplateErrors:
     Parameters
     ----------
     templates : tuple of Image
-        Per child T (B, h, w), as seen.
+        Per child T (B, h, w), as seen; below 0 they count as 0.
     sigma : Image
-        √V (B, h, w) on the parent's box; 0 on pixels that are not usable.
+        √V (B, h, w) on a box that holds all templates; 0 beyond the parent's box, and on pixels that are not usable.
+    total : float64 array (B, h, w)
+        Σ T on the same box.
     inverse : float64 array (B, n, n)
         G⁻¹.
     amplitudes : float64 array (B, n, n)
@@ -63,19 +79,30 @@ class TemplateErrors:
 
     templates: tuple[Image, ...]
     sigma: Image
+    total: Float
     inverse: Float
     amplitudes: Float
 
-    def scaled(self, child: int, box: Box) -> Image:
-        """T / √V of a child on the part of ``box`` that it has in common with its parent.
+    def over_sigma(self, values: Float, box: Box) -> Float:
+        """Divide values (..., B, h, w) on ``box`` by √V; 0 where there is none."""
+        root = self.sigma.array[(slice(None), *box.slices_in(self.sigma.box))]
+        return np.asarray(values * np.divide(1.0, root, out=np.zeros(root.shape), where=root > 0))
 
-        It is made when it is asked for: kept for all children of a large parent it would fill the memory.
-        """
-        template = self.templates[child]
-        inner = template.box & self.sigma.box & box
-        values = np.maximum(template.array[(slice(None), *inner.slices_in(template.box))], 0.0)
-        here = np.asarray(self.sigma.array[(slice(None), *inner.slices_in(self.sigma.box))], dtype=np.float64)
-        return Image(np.divide(values, here, out=np.zeros(here.shape), where=here > 0), inner)
+    def over_total(self, values: NDArray[np.floating], box: Box) -> Float:
+        """Divide values (B, h, w) on ``box`` by Σ T; 0 where there is none."""
+        total = self.total[(slice(None), *box.slices_in(self.sigma.box))]
+        return np.asarray(np.divide(values, total, out=np.zeros(total.shape), where=total > 0))
+
+    def sums(self, weights: Float, box: Box, children: Iterable[int]) -> Float:
+        """Σ T w of some children's templates, for weights (B, H, W, G) on ``box``; returns (m, B, G)."""
+        from ._pair_kernels import add_positive_sums  # noqa: PLC0415 - loads the compiler
+
+        chosen = list(children)
+        out = np.zeros((len(chosen), len(weights), weights.shape[3]))
+        for total, k in zip(out, chosen, strict=True):
+            template = self.templates[k]
+            add_positive_sums(template.array, template.box.origin, weights, box.origin, total)
+        return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,36 +127,53 @@ class SharedFluxes:
         """Return what the templates add to the variances (F, B); may be below 0."""
         others = self.slopes[:, :, self.members != child]
         pick = np.ix_(np.arange(len(errors.inverse)), self.members, self.members)
-        inverse, amplitudes = errors.inverse[pick], errors.amplitudes[pick]
-        cross = np.einsum("fbk,bkl,fbl->fb", self.slopes, inverse, self.overlaps)
-        fitted = np.einsum("fbk,bkl,fbl->fb", self.slopes, amplitudes, self.slopes)
-        return np.asarray(2 * cross + fitted + share_error**2 * (others**2).sum(axis=2))
+        slopes, overlaps = self.slopes.swapaxes(0, 1), self.overlaps.swapaxes(0, 1)
+        cross = (slopes @ errors.inverse[pick] * overlaps).sum(axis=2)
+        fitted = (slopes @ errors.amplitudes[pick] * slopes).sum(axis=2)
+        return np.asarray((2 * cross + fitted).T + share_error**2 * (others**2).sum(axis=2))
+
+    def some(self, fluxes: slice) -> SharedFluxes:
+        """Return the sums of some fluxes, without keeping those of the others."""
+        return SharedFluxes(self.members, self.slopes[fluxes].copy(), self.overlaps[fluxes].copy())
 
     @classmethod
-    def of(cls, child: int, parent: ParentMeasurer, window: Window, weights: Photometry) -> SharedFluxes:
-        """Form the sums of one child; ``window`` holds its isolated pixels, ``weights`` those of its fluxes."""
-        shared, errors, noise = parent.shared, parent.errors, parent.scene.noise
-        box = window.box
-        near = [k for k, other in enumerate(shared.children) if k == child or not (other.box & box).is_empty]
-        own = _on(shared.children[child].flux, shared.children[child].box, box)
-        sigma = _share_sigma(shared.children[child].share, shared.children[child].box, window)
-        count = (len(weights.corrections), len(own))
-        slopes, overlaps = np.zeros((*count, len(near))), np.zeros((*count, len(near)))
-        # ξ is symmetric, so it may as well be applied to the weights, once for all templates.
-        wide = box.grow(noise.lag)
-        seen = weights.smoothed(sigma, noise) if noise.lags else None
-        for m, k in enumerate(near):
-            scaled = errors.scaled(k, wide)
-            if seen is None:
-                overlaps[:, :, m] = weights(sigma * _on(scaled.array, scaled.box, box))
-            else:
-                overlaps[:, :, m] = np.einsum("fbyx,byx->fb", seen[(..., *scaled.box.slices_in(wide))], scaled.array)
-            if k != child:
-                other = shared.children[k]
-                slopes[:, :, m] = -weights(own * _on(other.share, other.box, box))
+    def of(cls, job: ObjectJob, weights: Photometry) -> SharedFluxes:
+        """Form the sums of one child; ``weights`` are those of its fluxes on its isolated pixels."""
+        errors, noise, count = job.parent.errors, job.parent.scene.noise, len(weights.corrections)
+        own, window, child = job.mine, job.own, job.child
+        near = sorted({child, *overlapping(job.parent.bounds, window.box)})
+        slopes, overlaps = np.zeros((2, count, len(window.flux), len(near)))
+        inner = own.box & window.box & errors.sigma.box
+        if not inner.is_empty:
+            sums = errors.sums(*_planes(own, inner, (window, weights), errors, noise), near)
+            overlaps, slopes = sums[..., :count].transpose(2, 1, 0), -sums[..., count:].transpose(2, 1, 0)
         # Shares add up to 1 wherever the child has one.
-        slopes[:, :, near.index(child)] = -slopes.sum(axis=2)
+        mine = near.index(child)
+        slopes[:, :, mine] = 0.0
+        slopes[:, :, mine] = -slopes.sum(axis=2)
         return cls(np.array(near), slopes, overlaps)
+
+
+def _planes(
+    own: Child, inner: Box, measured: tuple[Window, Photometry], errors: TemplateErrors, noise: NoiseCorrelation
+) -> tuple[Float, Box]:
+    """Weights (a ρ √V) ξ / √V, whose sums over templates are B, then a ρ D / Σ T, for −J (B, h, w, 2 F); their box.
+
+    ``inner`` are the child's pixels in the window. ξ is symmetric, so it may as well be applied to the weights, once
+    for all templates.
+    """
+    window, weights = measured
+    here, there = (slice(None), *inner.slices_in(own.box)), inner.slices_in(window.box)
+    part, reached = weights.cropped(there), inner.grow(noise.reach)
+    sigma = np.where(own.share[here] > 0, np.sqrt(window.noise[(slice(None), *there)]), 0.0)
+    wide = reached & errors.sigma.box
+    noisy = errors.over_sigma(part.smoothed(sigma, noise)[(..., *wide.slices_in(reached))], wide)
+    count = len(noisy)
+    planes = np.zeros((*noisy.shape[1:], 2 * count))
+    planes[..., :count] = np.moveaxis(noisy, 0, -1)
+    flux = errors.over_total(own.flux[here], inner)
+    planes[(slice(None), *inner.slices_in(wide))][..., count:] = np.moveaxis(part.times(flux), 0, -1)
+    return planes, wide
 
 
 def template_errors(scene: Scene, templates: Sequence[Image], box: Box) -> TemplateErrors:
@@ -144,31 +188,35 @@ def template_errors(scene: Scene, templates: Sequence[Image], box: Box) -> Templ
     box : Box
         The parent's.
     """
-    whole = scene.whole(box)
-    bands, count = len(whole.noise), len(templates)
-    known = TemplateErrors(tuple(templates), Image(np.sqrt(whole.noise), box), *[np.zeros((bands, 0, 0))] * 2)
+    known = _without_errors(scene, templates, box)
+    bands, count = len(known.total), len(templates)
+    bounds = box_bounds([template.box for template in templates])
     gram, noisy = (np.zeros((bands, count, count)) for _ in range(2))
     for m in range(count):
-        one = known.scaled(m, box)
-        wide = one.box.grow(scene.noise.lag)
-        smooth = Image(scene.noise.smooth(np.asarray(one.project(wide).array, np.float64)), wide)
-        for k in range(m + 1):
-            if not (templates[k].box & wide).is_empty:
-                other = known.scaled(k, wide)
-                gram[:, k, m] = gram[:, m, k] = _product(one, other)
-                noisy[:, k, m] = noisy[:, m, k] = _product(smooth, other)
+        wide = templates[m].box.grow(scene.noise.reach) & known.sigma.box
+        scaled = known.over_sigma(np.maximum(templates[m].project(wide).array, 0.0), wide)
+        planes = [scaled, scene.noise.smooth(scaled)] if scene.noise.lags else [scaled]
+        weights = np.moveaxis(known.over_sigma(np.stack(planes), wide), 0, -1)
+        near = [k for k in overlapping(bounds, wide) if k >= m]
+        sums = known.sums(np.ascontiguousarray(weights), wide, near).transpose(2, 1, 0)
+        gram[:, near, m] = gram[:, m, near] = sums[0]
+        noisy[:, near, m] = noisy[:, m, near] = sums[-1]
     inverse = _inverted(gram)
     return replace(known, inverse=inverse, amplitudes=inverse @ noisy @ inverse)
 
 
-def _product(first: Image, second: Image) -> Float:
-    """Σ u v per band (B,)."""
-    inner = first.box & second.box
-    if inner.is_empty:
-        return np.zeros(len(first.array))
-    a = first.array[(slice(None), *inner.slices_in(first.box))]
-    b = second.array[(slice(None), *inner.slices_in(second.box))]
-    return np.asarray(np.einsum("byx,byx->b", a, b))
+def _without_errors(scene: Scene, templates: Sequence[Image], box: Box) -> TemplateErrors:
+    """Sum of the templates, and the noise."""
+    frame = box
+    for template in templates:
+        frame |= template.box
+    whole = scene.whole(box)
+    sigma = Image(np.sqrt(whole.noise), box)
+    total = np.zeros((len(whole.noise), *frame.shape))
+    for template in templates:
+        total[(slice(None), *template.box.slices_in(frame))] += np.maximum(template.array, 0.0)
+    nothing = np.zeros((len(total), 0, 0))
+    return TemplateErrors(tuple(templates), sigma.project(frame), total, nothing, nothing)
 
 
 def _inverted(gram: Float) -> Float:
@@ -178,17 +226,3 @@ def _inverted(gram: Float) -> Float:
     unit = gram * factor[:, :, None] * factor[:, None, :]
     inverse = np.linalg.pinv(unit, rcond=_RCOND, hermitian=True)
     return np.asarray(inverse * factor[:, :, None] * factor[:, None, :])
-
-
-def _on(array: NDArray[np.floating], box: Box, target: Box) -> Float:
-    """Put a cube (B, h, w) onto another box, 0 outside."""
-    out = np.zeros((len(array), *target.shape))
-    here, there = box.overlap_slices(target)
-    out[(slice(None), *there)] = array[(slice(None), *here)]
-    return out
-
-
-def _share_sigma(share: NDArray[np.floating], box: Box, window: Window) -> Float:
-    """ρ √V of a child where it has pixels, 0 elsewhere."""
-    own = _on(share, box, window.box) > 0
-    return np.where(own, np.sqrt(window.noise), 0.0)

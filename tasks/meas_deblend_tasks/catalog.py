@@ -34,7 +34,7 @@ class CatalogInputs:
         The deblended parent.
     footprint_bands : tuple of str
         Bands that detected something in the parent.
-    children : tuple of Child
+    children : sequence of Child
         Re-apportioned pixels of each source.
     quality : ModelQuality
         How well the joint model describes the data, over the parent and for each source.
@@ -44,7 +44,7 @@ class CatalogInputs:
 
     model: ParentModel
     footprint_bands: tuple[str, ...]
-    children: tuple[Child, ...]
+    children: Sequence[Child]
     quality: ModelQuality
     overlaps: tuple[ModelOverlap, ...]
 
@@ -60,7 +60,7 @@ class CatalogInputs:
         footprint_bands : sequence of str
             Bands that detected something in it.
         """
-        scene, children = measurer.scene, tuple(measurer.shared.children)
+        scene, children = measurer.scene, measurer.shared.children
         # The measurer's parent has its points and profiles drawn already.
         quality = model_quality(
             scene.exposure, measurer.parent, children, measurer.templates, (scene.noise.xi**2).sum(axis=(1, 2))

@@ -110,7 +110,7 @@ def measure_parent(work: MeasureWork, place: int) -> MeasuredParent:
         "objects": joined("objects", object_rows(given, coadds), measured, layout),
         "parents": rows_of("parents", [parent_row(given, coadds.bands)], layout),
         "ledger": ledger_columns(shared.ledger),
-        "flux_covariance": rows_of("flux_covariance", covariances, layout),
+        "flux_covariance": covariances,
     }
     return MeasuredParent(model.id, {name: pack_rows(name, values, layout) for name, values in columns.items()})
 

@@ -69,25 +69,20 @@ def on_sky(columns: Mapping[str, Any], exposure: MultibandExposure) -> dict[str,
     return {**columns, **{name: np.array([place[name] for place in sky], dtype=np.float64) for name in _SKY}}
 
 
-def covariance_columns(parent: ParentModel, found: FluxCovariances, exposure: MultibandExposure) -> list[Row]:
-    """Rows of the flux_covariance table of one parent, in catalog units."""
-    ids = [source.id for source in parent.sources]
-    rows = []
-    for k, band in enumerate(exposure.bands):
-        unit = flux_factor(exposure.zeropoints[k]) ** 2
-        for i, j in found.pairs:
-            first, second = sorted((i, j), key=lambda n: ids[n])
-            rows.append(
-                {
-                    "parent": parent.id,
-                    "band": band,
-                    "a": ids[first],
-                    "b": ids[second],
-                    "cov": found.psf[k, i, j] * unit,
-                    "modelCov": found.model[k, i, j] * unit,
-                }
-            )
-    return rows
+def covariance_columns(parent: ParentModel, found: FluxCovariances, exposure: MultibandExposure) -> dict[str, Any]:
+    """Columns of the flux_covariance table of one parent, in catalog units."""
+    ids = np.array([source.id for source in parent.sources], dtype=np.int64)
+    first, second = np.array(found.pairs, dtype=np.int64).reshape(-1, 2).T
+    units = [flux_factor(zeropoint) ** 2 for zeropoint in exposure.zeropoints]
+    count = len(units)
+    return {
+        "parent": np.full(count * first.size, parent.id, dtype=np.int64),
+        "band": np.repeat(np.array(exposure.bands, dtype=object), first.size),
+        "a": np.tile(np.minimum(ids[first], ids[second]), count),
+        "b": np.tile(np.maximum(ids[first], ids[second]), count),
+        "cov": np.concatenate([unit * found.psf[k, first, second] for k, unit in enumerate(units)]),
+        "modelCov": np.concatenate([unit * found.model[k, first, second] for k, unit in enumerate(units)]),
+    }
 
 
 def noise_columns(noise: NoiseCorrelation, bands: Sequence[str]) -> dict[str, Any]:

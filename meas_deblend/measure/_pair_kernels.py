@@ -1,0 +1,51 @@
+"""Compiled sums of templates under the weights of other objects: one for each pair of neighbours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..scarlet._jit import jit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Float = NDArray[np.float64]
+
+__all__ = ["add_positive_sums"]
+
+
+@jit
+def add_positive_sums(
+    values: NDArray[np.floating], corner: tuple[int, int], weights: Float, origin: tuple[int, int], out: Float
+) -> None:
+    """Add Σ max(v, 0) w over the pixels that two images have in common; values that are not finite count as 0.
+
+    Parameters
+    ----------
+    values : float array (B, h, w)
+        v.
+    corner, origin : tuple of int
+        First row and column ``(y, x)`` of the values, and of the weights.
+    weights : float64 array (B, H, W, G)
+        G weights w per pixel, next to each other, so that each value is read once for all of them.
+    out : float64 array (B, G)
+        Is added to.
+    """
+    down, right = corner[0] - origin[0], corner[1] - origin[1]
+    first_y, stop_y = max(0, -down), min(values.shape[1], weights.shape[1] - down)
+    first_x, stop_x = max(0, -right), min(values.shape[2], weights.shape[2] - right)
+    sums = np.zeros(weights.shape[3])
+    for band in range(values.shape[0]):
+        sums[:] = 0.0
+        for y in range(first_y, stop_y):
+            row, along = values[band, y], weights[band, y + down]
+            for x in range(first_x, stop_x):
+                value = np.float64(row[x])
+                if 0.0 < value < np.inf:
+                    weight = along[x + right]
+                    for g in range(sums.size):
+                        sums[g] += value * weight[g]
+        for g in range(sums.size):
+            out[band, g] += sums[g]
