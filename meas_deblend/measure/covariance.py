@@ -97,7 +97,8 @@ def _add_shared(
     for i, one in enumerate(fluxes):
         first = one.amplitude
         wide = first.project(first.box.grow(noise.reach)) if noise.lags else first
-        smooth = noise.smooth(np.asarray(wide.array, dtype=np.float64)) if noise.lags else first.array
+        seen = np.asarray(wide.array, dtype=np.float64)
+        smooth = noise.smooth(seen) if noise.lags else seen
         for j in overlapping(bounds, wide.box):
             if j > i and touching[i, j]:
                 second = fluxes[j].amplitude

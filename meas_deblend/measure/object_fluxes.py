@@ -37,7 +37,7 @@ class ChildFluxes:
     Parameters
     ----------
     amplitude : Image
-        a ρ √V (B, h, w), where pixels are the child's or sky.
+        a ρ √V (B, h, w) in float32, where pixels are the child's or sky.
     variance : float64 array (B,)
         Of the PSF flux.
     terms : SharedFluxes or None
@@ -153,8 +153,9 @@ def _common(job: ObjectJob) -> NDArray[np.bool_]:
 
 
 def _tight(image: Image) -> Image:
-    """Copy of the pixels around those that are not 0 in all bands: it is kept until all objects are measured."""
-    return image.project(Box.from_mask((image.array != 0).any(axis=0), image.box.origin))
+    """Copy in float32 of the pixels around those that are not 0: it is kept until all objects are measured."""
+    tight = image.project(Box.from_mask((image.array != 0).any(axis=0), image.box.origin))
+    return Image(tight.array.astype(np.float32), tight.box)
 
 
 def _table(photometry: Photometry, flux: Float, error: Float) -> FluxTable:

@@ -213,3 +213,18 @@ def test_children_must_be_those_of_the_parent():
     scene = Scene(exposure, detected_pixels([parent.footprint], SHAPE), NoiseCorrelation.white(1))
     with pytest.raises(ValueError, match="1 children for 2 sources of parent 1"):
         ParentMeasurer(scene, parent, other, PsfShapes(exposure.psfs, CONFIG), CONFIG)
+
+
+def test_templates_that_pixels_were_shared_out_by_are_not_drawn_again(monkeypatch):
+    exposure, parent = observe(np.random.default_rng(4).normal(size=SHAPE)), parent_of(FLUXES)
+    shared, config = reapportion_parent(exposure, parent), CONFIG
+    scene = Scene(exposure, detected_pixels([parent.footprint], SHAPE), NoiseCorrelation.white(1))
+    drawn_again = ParentMeasurer(
+        scene, parent, replace(shared, templates=None), PsfShapes(exposure.psfs, config), config
+    ).measure(0)[0]
+    monkeypatch.setattr("meas_deblend.measure.objects.render_templates", None)
+    handed_on = ParentMeasurer(scene, parent, shared, PsfShapes(exposure.psfs, config), config)
+    assert all(one is other for one, other in zip(handed_on.templates, shared.templates, strict=True))
+    for name, flavor in handed_on.measure(0)[0].flavors.items():
+        np.testing.assert_array_equal(flavor.fluxes.flux, drawn_again.flavors[name].fluxes.flux)
+        np.testing.assert_array_equal(flavor.fluxes.error, drawn_again.flavors[name].fluxes.error)
