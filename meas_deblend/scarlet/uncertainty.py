@@ -5,8 +5,8 @@ respect to all of them give a Fisher matrix, and the flux's derivatives pick the
 by a constraint do not count as parameters, see `cells`.
 
 To these errors of noise comes one of another kind: constraints may give light that two sources share to the wrong one,
-see `_division`. On simulated blends of the model's own family, half of the central 68 % of (flux − truth) / error is 0.9
-to 1.15 for S/N from 5 to 3000; one flux in twenty-five above S/N 300 is off by more than 3 errors.
+see `_division`. On simulated blends of the model's own family, half of the central 68 % of (flux − truth) / error is
+0.9 to 1.15 for S/N from 5 to 3000; one flux in twenty-five above S/N 300 is off by more than 3 errors.
 ``tests/benchmarks/pulls.py`` measures this.
 """
 
@@ -45,8 +45,8 @@ BACKGROUND = -1
 
 FAINT_SNR = 16.0
 """Prior widths of free cells grow by 1 + this / (S/N of the component): which cells a constraint holds changes with the
-noise, so that those of faint sources are freer than one realisation shows. Chosen with `DIVISION` such that errors match
-the scatter of simulated fits for S/N from 5 to 3000."""
+noise, so that those of faint sources are freer than one realisation shows. Chosen with `DIVISION` such that errors
+match the scatter of simulated fits for S/N from 5 to 3000."""
 
 DIVISION = 0.03
 """Part of the light shared by two sources, as a standard deviation, that the constraints give to the wrong one,
