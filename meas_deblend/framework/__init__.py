@@ -40,9 +40,9 @@ from .pipeline import Pipeline, build_pipeline, load_pipeline
 from .progress import progress
 from .report import DataId, QuantumReport, RunResult
 from .resolve import ResolvedConfig, resolve_config, survey_layer
-from .runner import SerialExecutor, run_pipeline
+from .runner import SerialExecutor, preparations, run_pipeline
 from .task import PipelineTask, Task, TaskMetadata, TaskOutputs, TaskResult
-from .units import Loop, Resumable, Workplace, map_units, working
+from .units import Loop, Resumable, Workplace, iterate_units, map_units, working
 
 __all__ = [
     "CHECKPOINT",
@@ -86,12 +86,14 @@ __all__ = [
     "find_pipeline",
     "history_rows",
     "known_labels",
+    "iterate_units",
     "layer_from_assignment",
     "layer_from_dict",
     "layer_from_file",
     "load_pipeline",
     "load_task_class",
     "map_units",
+    "preparations",
     "prepare_output",
     "progress",
     "read_definition",

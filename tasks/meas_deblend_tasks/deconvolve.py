@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from meas_deblend.detect import DeconvolveConfig, Detections, HierarchyConfig, deconvolve_exposure, split_parents
-from meas_deblend.framework import Config, Connections, Loop, PipelineTask, map_units
+from meas_deblend.framework import Config, Connections, Loop, PipelineTask, iterate_units
 
 from .datasets import COADDS, DETECTIONS, SPLIT_PARENTS
 
@@ -44,7 +44,7 @@ class DeconvolveTask(PipelineTask[DeconvolveTaskConfig]):
 
     def run(self, coadds: MultibandExposure, detections: Detections) -> DeconvolveOutputs:
         """Split the parents."""
-        each = partial(map_units, description="bands", loop=_of_bands(coadds))
+        each = partial(iterate_units, description="bands", loop=_of_bands(coadds))
         deconvolved = deconvolve_exposure(coadds, detections.parents, self.config.deconvolution, each)
         for told in deconvolved.warnings:
             self.log.warning("%s", told)

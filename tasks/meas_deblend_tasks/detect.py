@@ -20,7 +20,7 @@ from meas_deblend.detect import (
     parents_from_sources,
 )
 from meas_deblend.exceptions import NoWorkFoundError
-from meas_deblend.framework import Config, Connections, PipelineTask
+from meas_deblend.framework import Config, Connections, Loop, PipelineTask, iterate_units
 
 from .datasets import COADDS, DETECTIONS, EDITS, SELECTION, SOURCE_LIST
 from .identifiers import object_places, parent_id
@@ -78,7 +78,8 @@ class DetectAndMergeTask(PipelineTask[DetectTaskConfig]):
         InputError
             If a parent that is selected does not exist, or none is selected; or an edit cannot be made.
         """
-        found = detect_bands(coadds, self.config.detection)
+        each = partial(iterate_units, description="tiles", loop=Loop(ahead=False))
+        found = detect_bands(coadds, self.config.detection, each)
         ids = partial(parent_id, self.config.tract, self.config.patch)
         if source_list is None:
             detections = merge_detections(found, self.config.detection, ids)
