@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 __all__ = ["Each", "in_turn"]
 
 Each: TypeAlias = Callable[[Callable[[Any, int], Any], Sequence[int], Any], Iterable[Any]]
-"""``each(function, places, shared)`` gives ``function(shared, place)`` of every place, in their order. What the function
-changes may be lost: its result is all that counts."""
+"""``each(function, places, shared)`` gives ``function(shared, place)`` of every place, in their order. What
+the function changes may be lost: its result is all that counts."""
 
 
 def in_turn(function: Callable[[Any, int], Any], places: Sequence[int], shared: Any) -> Iterator[Any]:

@@ -36,6 +36,7 @@ def run_identity(
     source_list: SourceList | None = None,
     selection: Selection | None = None,
     edits: Edits | None = None,
+    *,
     each: Each = in_turn,
 ) -> dict[str, str]:
     """Describe inputs, settings and versions.

@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _preparations(options: argparse.Namespace, layers: Sequence[Layer]) -> Iterator[Callable[[], object]]:
-    """What the tasks load, for the time when other processes look at what was read."""
+    """Yield what the tasks load, for the time when other processes look at what was read."""
     yield from preparations(load_pipeline(options.pipeline, survey=options.survey, layers=layers))
 
 

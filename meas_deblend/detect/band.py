@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .band_pixels import BandPixels, with_depth
 from .._each import Each, in_turn
+from .band_pixels import BandPixels, with_depth
 from .filtering import FilteredBand, filter_band
 from .joint import band_peaks, joint_peaks
 
@@ -71,9 +71,7 @@ def detect_band(
     return detect_together([BandPixels.prepare(image, variance, bad, psf_stamp, config)], config)[0]
 
 
-def detect_together(
-    bands: Sequence[BandPixels], config: DetectConfig, each: Each = in_turn
-) -> list[BandDetections]:
+def detect_together(bands: Sequence[BandPixels], config: DetectConfig, each: Each = in_turn) -> list[BandDetections]:
     """Find the sources of several bands: footprints in each of them, peaks in all of them together (`joint_peaks`).
 
     Parameters

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
+from .._each import in_turn
 from ..geometry import Box, Image
 from .band_deconvolution import BandField, deconvolve_band
 from .band_pixels import BandPixels
 from .config import DeconvolveConfig
-from .._each import in_turn
 from .psfs import exposure_psfs
 from .tile_psfs import tile_psfs
 from .tiling import row_strips
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .._each import Each
     from ..geometry import BoolArray, FloatArray, Parent
     from ..image import MultibandExposure
     from ..scarlet import PsfMatch
-    from .._each import Each
     from .psfs import BandPsfs
 
 SPLINE = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)

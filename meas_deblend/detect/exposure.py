@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._each import Each, in_turn
 from .band import BandDetections, detect_together
 from .band_pixels import BandPixels
-from .._each import Each, in_turn
 from .psfs import exposure_psfs
 from .significance import filter_kernel
 from .tile_psfs import TilePsfs, tile_psfs
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["detect_bands"]
 
 
-def detect_bands(
-    exposure: MultibandExposure, config: DetectConfig, each: Each = in_turn
-) -> dict[str, BandDetections]:
+def detect_bands(exposure: MultibandExposure, config: DetectConfig, each: Each = in_turn) -> dict[str, BandDetections]:
     """Detect in all bands of an exposure: footprints in each of them, peaks in all of them together.
 
     Parameters

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
+from .._each import in_turn
 from ..geometry import Box
 from .dilation import dilate_disc
-from .._each import in_turn
 from .filtered_contrast import contrast_noise, contrast_on, stencils_on
 from .noise import combined_significance, gaussian_deviation
 from .peaks import find_peaks, prominent_peaks, thin_peaks
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .._each import Each
     from ..geometry import BoolArray, Peak
     from .config import DetectConfig
     from .contrast import ContrastStencils
-    from .._each import Each
     from .filtering import FilteredBand
 
 __all__ = ["band_peaks", "joint_peaks"]

@@ -180,7 +180,7 @@ class Crew:
         names: Sequence[str],
         jobs: int,
         memory: Memory,
-        preparations: Iterator[Callable[[], object]] = iter(()),
+        preparations: Iterator[Callable[[], object]],
     ) -> None:
         self._call, self._names, self._jobs, self._memory = call, names, jobs, memory
         self._aside = Aside(preparations)

@@ -113,7 +113,7 @@ def run_pipeline(
 
 
 def preparations(pipeline: Pipeline) -> Iterator[Callable[[], object]]:
-    """What the tasks of a pipeline load, in their order, for `Workplace`; what is loaded already is left out."""
+    """Yield what the tasks of a pipeline load, in their order, for `Workplace`; not what is loaded already."""
     for task in pipeline.tasks:
         if task.task_class not in _prepared:
             _prepared.add(task.task_class)

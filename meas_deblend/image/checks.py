@@ -173,7 +173,7 @@ def check_exposure(
 
 
 def _check_band(shared: tuple[MultibandExposure, SanityLimits | None], k: int) -> tuple[str, ...]:
-    """Findings about band number ``k``."""
+    """Return the findings about band number ``k``."""
     exposure, limits = shared
     label = f"band {exposure.bands[k]}"
     check_image(exposure.images[k], label)

@@ -161,9 +161,7 @@ def measure_noise(
     return NoiseCorrelation(np.stack(xi), np.array(ratio), np.array(pixels, dtype=np.int64))
 
 
-def _band_noise(
-    shared: tuple[MultibandExposure, tuple[BoolArray, BoolArray], int], k: int
-) -> tuple[Float, float, int]:
+def _band_noise(shared: tuple[MultibandExposure, tuple[BoolArray, BoolArray], int], k: int) -> tuple[Float, float, int]:
     """ξ of band number ``k``, the variance of its sky over what the plane says, and on how many pixels."""
     exposure, excluded, max_lag = shared
     rows = _rows(exposure.box.shape)
