@@ -42,7 +42,7 @@ from .report import DataId, QuantumReport, RunResult
 from .resolve import ResolvedConfig, resolve_config, survey_layer
 from .runner import SerialExecutor, preparations, run_pipeline
 from .task import PipelineTask, Task, TaskMetadata, TaskOutputs, TaskResult
-from .units import Loop, Resumable, Workplace, iterate_units, map_units, working
+from .units import Loop, Resumable, Workplace, iterate_units, map_units, once, working
 
 __all__ = [
     "CHECKPOINT",
@@ -93,6 +93,7 @@ __all__ = [
     "load_pipeline",
     "load_task_class",
     "map_units",
+    "once",
     "preparations",
     "prepare_output",
     "progress",

@@ -20,7 +20,7 @@ from ._workers import Answer, Crew, Memory, check_jobs
 from .checkpoint import Batches, Checkpoint, Codec
 from .progress import reporter
 
-__all__ = ["Loop", "Resumable", "Workplace", "iterate_units", "map_units", "working"]
+__all__ = ["Loop", "Resumable", "Workplace", "iterate_units", "map_units", "once", "working"]
 
 SharedT = TypeVar("SharedT")
 U = TypeVar("U")
@@ -205,6 +205,34 @@ def iterate_units(
         # After an error or an interrupt too: whoever mends what was wrong goes on from here.
         if keep is not None:
             keep.flush()
+
+
+def once(function: Callable[[], R], codec: Codec[R]) -> R:
+    """Call a function, unless a run that is resumed has done so: then its result is read.
+
+    Parameters
+    ----------
+    function : callable
+        Its result depends on nothing but what the checkpoint is bound to.  A task may have one of them, and then no
+        loop whose units are kept.
+    codec : Codec
+        Writes and reads a file with one result, by the key 0.
+
+    Returns
+    -------
+    object
+    """
+    place = _workplace.get()
+    if place.checkpoint is None:
+        return function()
+    keep = place.checkpoint.batches(place.label, codec)
+    known = keep.stored()
+    if 0 in known:
+        return known[0]
+    made = function()
+    keep.add(made)
+    keep.flush()
+    return made
 
 
 @dataclass(frozen=True, slots=True, eq=False)
