@@ -5,13 +5,26 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..api import deblend
 from ..detect import Selection, parse_bbox
 from ..edit_file import read_edits
 from ..exceptions import InputError, PipelineError
-from ..framework import CHECKPOINT, Checkpoint, prepare_output, resume_output, watching
+from ..framework import (
+    CHECKPOINT,
+    Checkpoint,
+    Loop,
+    Workplace,
+    load_pipeline,
+    map_units,
+    preparations,
+    prepare_output,
+    resume_output,
+    watching,
+    working,
+)
 from ..image import read_coadds
 from ..output import RunContext, write_run
 from ._coadds import planes_of, read_options_of, sources_of
@@ -20,7 +33,7 @@ from ._summary import outcome_lines
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ..api import DeblendResult
@@ -53,7 +66,8 @@ def run(options: argparse.Namespace) -> int:
         prepare = resume_output if options.resume else prepare_output
         if not options.overwrite:
             prepare(options.out)  # a folder in use is told before the coadds are read
-        coadds = read_coadds(planes, **read_options)
+        with working(Workplace(options.jobs, preparations=_preparations(options, layers))):
+            coadds = read_coadds(planes, **read_options, each=partial(map_units, loop=Loop(ahead=False)))
         selection.check_box(coadds.box)
         if edits is not None:
             edits.check_positions(coadds.box)
@@ -64,6 +78,11 @@ def run(options: argparse.Namespace) -> int:
         folder = resume_output(options.out) if options.resume else prepare_output(options.out, options.overwrite)
         context = RunContext(options.command_line, planes, read_options, figures=not options.no_figures)
         return deblend_and_write(coadds, folder, context, settings)[0]
+
+
+def _preparations(options: argparse.Namespace, layers: Sequence[Layer]) -> Iterator[Callable[[], object]]:
+    """Yield what the tasks load, for the time when other processes look at what was read."""
+    yield from preparations(load_pipeline(options.pipeline, survey=options.survey, layers=layers))
 
 
 @dataclass(frozen=True, slots=True)

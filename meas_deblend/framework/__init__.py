@@ -40,9 +40,9 @@ from .pipeline import Pipeline, build_pipeline, load_pipeline
 from .progress import progress
 from .report import DataId, QuantumReport, RunResult
 from .resolve import ResolvedConfig, resolve_config, survey_layer
-from .runner import SerialExecutor, run_pipeline
+from .runner import SerialExecutor, preparations, run_pipeline
 from .task import PipelineTask, Task, TaskMetadata, TaskOutputs, TaskResult
-from .units import Loop, Resumable, Workplace, map_units, working
+from .units import Loop, Resumable, Workplace, iterate_units, map_units, once, working
 
 __all__ = [
     "CHECKPOINT",
@@ -85,6 +85,7 @@ __all__ = [
     "dump_yaml",
     "find_pipeline",
     "history_rows",
+    "iterate_units",
     "known_labels",
     "layer_from_assignment",
     "layer_from_dict",
@@ -92,6 +93,8 @@ __all__ = [
     "load_pipeline",
     "load_task_class",
     "map_units",
+    "once",
+    "preparations",
     "prepare_output",
     "progress",
     "read_definition",
