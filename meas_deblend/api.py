@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DeblendResult", "deblend"]
 
-_MADE = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation")
+_MADE = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation", "merged_peaks")
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class DeblendResult:
 
     Parameters
     ----------
-    objects, parents, ledger, patch_ledger, flux_covariance, noise_correlation, timings : astropy.table.Table
-        Catalogs with units; their columns are described in the reference.
+    objects, parents, ledger, patch_ledger, flux_covariance, noise_correlation, merged_peaks, timings : Table
+        Catalogs (astropy) with units; their columns are described in the reference.
     models : access.Models
         Every model: ``.source(id)``, ``.blend(id)``, ``.write(path)``.
     parent_models : tuple of ParentModel
@@ -69,6 +69,7 @@ class DeblendResult:
     patch_ledger: Any
     flux_covariance: Any
     noise_correlation: Any
+    merged_peaks: Any
     timings: Any
     models: Models | None
     parent_models: tuple[ParentModel, ...]

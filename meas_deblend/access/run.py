@@ -37,6 +37,7 @@ _CATALOGS = (
     "timings",
     "flux_covariance",
     "noise_correlation",
+    "merged_peaks",
     "forced",
 )
 
@@ -83,7 +84,7 @@ class Run:
         ----------
         name : str
             Which one: "objects", "parents", "ledger", "patch_ledger", "timings", "flux_covariance",
-            "noise_correlation" or "forced".
+            "noise_correlation", "merged_peaks" or "forced".
 
         Raises
         ------
@@ -116,6 +117,17 @@ class Run:
             If the run has none.
         """
         return self._measured("patch_ledger", "an earlier version of the run wrote none")
+
+    @cached_property
+    def merged_peaks(self) -> Table:
+        """One row per detected peak that is part of a large source.
+
+        Raises
+        ------
+        ModelError
+            If the run has none.
+        """
+        return self._measured("merged_peaks", "an earlier version of the run wrote none")
 
     @cached_property
     def timings(self) -> Table:

@@ -13,10 +13,13 @@ from meas_deblend.detect import (
     DetectConfig,
     Detections,
     SkyObjectsConfig,
+    StructureConfig,
     add_sky_objects,
     apply_edits,
     detect_bands,
+    find_structure,
     merge_detections,
+    merge_structure,
     parents_from_sources,
 )
 from meas_deblend.exceptions import NoWorkFoundError
@@ -39,6 +42,7 @@ class DetectTaskConfig(Config):
     """How sources are found."""
 
     detection: DetectConfig = Field(DetectConfig(), description="Thresholds, growing and merging of bands.")
+    structure: StructureConfig = Field(StructureConfig(), description="Peaks that are parts of large sources.")
     sky_objects: SkyObjectsConfig = Field(SkyObjectsConfig(), description="Apertures on empty sky, for statistics.")
     tract: int = Field(0, ge=0, description="Tract that the identifiers are made from.")
     patch: int = Field(0, ge=0, description="Patch that the identifiers are made from.")
@@ -53,6 +57,8 @@ class DetectOutputs:
 
 class DetectAndMergeTask(PipelineTask[DetectTaskConfig]):
     """Detect in every band, merge the bands' peaks, and join footprints into parents.
+
+    Peaks that the structure of a large source explains are merged into it, and listed.
 
     With a list of sources the peaks are the given positions, on the detected footprints. With a selection all parents
     are found, and those that are not to be deblended are marked: identifiers are those of the whole patch. On
@@ -81,6 +87,8 @@ class DetectAndMergeTask(PipelineTask[DetectTaskConfig]):
         """
         detections = once(partial(self._found, coadds, source_list), DetectionFiles())
         ids = partial(parent_id, self.config.tract, self.config.patch)
+        if source_list is None:
+            detections = self._with_whole_sources(detections, coadds)
         for peak in detections.rejected:
             self.log.warning("given source %s at (x, y) = %s is off the image", peak.name or peak.id, peak.center[::-1])
         if not detections.parents:
@@ -108,6 +116,14 @@ class DetectAndMergeTask(PipelineTask[DetectTaskConfig]):
             return merge_detections(found, self.config.detection, ids)
         positions = np.stack([source_list.y, source_list.x], axis=1)
         return parents_from_sources(positions, source_list.names, found, ids)
+
+    def _with_whole_sources(self, detections: Detections, coadds: MultibandExposure) -> Detections:
+        """Merge the pieces of large sources into them."""
+        merged = find_structure(coadds, detections.parents, self.config.structure)
+        if merged:
+            sources = len({(one.parent, one.into) for one in merged})
+            self.log.info("%d peaks are the structure of %d large sources, and merged into them", len(merged), sources)
+        return merge_structure(detections, merged)
 
     def _with_sky_objects(
         self, detections: Detections, coadds: MultibandExposure, ids: Callable[[int], int]

@@ -20,12 +20,14 @@ from .datasets import (
     DETECTIONS,
     FLUX_COVARIANCE,
     LEDGER,
+    MERGED_PEAKS,
     NOISE,
     OBJECTS,
     PARENT_MODELS,
     PARENTS,
     PATCH_LEDGER,
 )
+from .merged import merged_columns, merged_into
 from .measured_parent import PER_PARENT, MeasureWork, measure_parent
 from .measured_tables import catalog_layout, forced_table, noise_columns, on_sky
 from .patch_account import patch_ledger_columns
@@ -58,7 +60,7 @@ class MeasureTaskConfig(Config):
 
 @dataclass(frozen=True)
 class MeasureOutputs:
-    """What `MeasureTask` returns; the account of the patch is None where only some of its parents were measured."""
+    """What `MeasureTask` returns; what tells of the whole patch is None where only some of its parents were measured."""
 
     objects: Any
     parents: Any
@@ -66,6 +68,7 @@ class MeasureOutputs:
     flux_covariance: Any
     noise_correlation: Any
     patch_ledger: Any = None
+    merged_peaks: Any = None
 
 
 class MeasureTask(PipelineTask[MeasureTaskConfig]):
@@ -76,7 +79,7 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
 
     connections: ClassVar[Connections] = Connections(
         inputs=(COADDS, DETECTIONS, PARENT_MODELS, CHILDREN),
-        outputs=(OBJECTS, PARENTS, LEDGER, PATCH_LEDGER, FLUX_COVARIANCE, NOISE),
+        outputs=(OBJECTS, PARENTS, LEDGER, PATCH_LEDGER, FLUX_COVARIANCE, NOISE, MERGED_PEAKS),
     )
 
     def prepare(self) -> None:
@@ -104,10 +107,17 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
         MeasDeblendError
             If the ledger of the patch does not close.
         """
+        merged = merged_columns(detections.merged, parent_models, coadds.bands)
         made = self.measure(coadds, parent_models, children, detections.footprint_bands)
+        made.objects["deblend_hasMergedPeaks"] = merged_into(made.objects["objectId"], merged["objectId"])
         footprints = {model.id: model.footprint for model in parent_models}
         columns = patch_ledger_columns(coadds, footprints, made.ledger, self.config.patch_tolerance)
-        return replace(made, patch_ledger=to_table("patch_ledger", columns, made.ledger.meta["layout"]))
+        layout = made.ledger.meta["layout"]
+        return replace(
+            made,
+            patch_ledger=to_table("patch_ledger", columns, layout),
+            merged_peaks=to_table("merged_peaks", merged, layout),
+        )
 
     def measure(
         self,
