@@ -299,6 +299,6 @@ def _check_units(tables: list[Table], names: list[str]) -> None:
             unit, first = known.setdefault(name, (table[name].unit, patch))
             if unit != table[name].unit:
                 raise ModelError(
-                    f"{name} is in {unit} in patch {first}, and in {table[name].unit} in {patch}: their zero points are "
-                    "not known alike; say --zeropoint for all, or read the tables patch by patch"
+                    f"{name} is in {unit} in patch {first}, and in {table[name].unit} in {patch}: their zero points "
+                    "are not known alike; say --zeropoint for all, or read the tables patch by patch"
                 )

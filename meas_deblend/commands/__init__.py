@@ -7,6 +7,7 @@ from .explain import explain
 from .inject import inject
 from .measure import measure
 from .models import models_convert, models_extract, models_info, models_merge, models_verify
+from .patches import status, tile
 from .plan import plan
 from .run import run
 from .show import show_config, show_pipeline, show_run, show_tasks
@@ -33,5 +34,7 @@ __all__ = [
     "show_run",
     "show_tasks",
     "simulate",
+    "status",
+    "tile",
     "warmup",
 ]

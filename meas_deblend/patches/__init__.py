@@ -3,6 +3,7 @@
 A patch is deblended as a run on one patch is, into a folder of the same layout; this package adds what is around it.
 """
 
+from .cutting import Cut, cut_tiles
 from .executors import open_workers, work_through
 from .inputs import PatchFiles, patch_number, read_patches
 from .job import PatchJob, PatchResult, RunSettings
@@ -10,9 +11,11 @@ from .many import ManyResult, Running, run_patches
 from .one_patch import deblend_patch
 from .overlaps import PatchFrame, Sky
 from .status import PatchState, RunStatus, outcome_table, read_status
+from .tiling import Tile, tile_grid
 from .where import parse_where
 
 __all__ = [
+    "Cut",
     "ManyResult",
     "PatchFiles",
     "PatchFrame",
@@ -23,6 +26,8 @@ __all__ = [
     "RunStatus",
     "Running",
     "Sky",
+    "Tile",
+    "cut_tiles",
     "deblend_patch",
     "open_workers",
     "outcome_table",
@@ -31,5 +36,6 @@ __all__ = [
     "read_patches",
     "read_status",
     "run_patches",
+    "tile_grid",
     "work_through",
 ]

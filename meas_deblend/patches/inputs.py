@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -240,7 +241,7 @@ def _patches(rows: Iterable[_Row]) -> tuple[PatchFiles, ...]:
         of_patch[row.band] = row
     patches = [_patch(tract, patch, of_patch) for (tract, patch), of_patch in bands.items()]
     patches.sort(key=lambda one: (one.tract, one.number))
-    for first, second in zip(patches, patches[1:], strict=False):
+    for first, second in pairwise(patches):
         if (first.tract, first.number) == (second.tract, second.number):
             raise InputError(
                 f"patches {first.name} and {second.name} have one number, {first.number}, so their objects would have "

@@ -150,15 +150,16 @@ def run_patches(
                 remove_stages(folder / entry.folder)
             before = read_results(folder, index)
             jobs = _jobs(folder, index, before, settings, condition)
-            results = dict(before)
-            stopped = False
-            for done in work_through(deblend_patch, jobs, workers, lambda: not stopped):
-                result = _settled(done)
-                results[result.entry.name] = result
-                stopped = stopped or (how.fail_fast and result.outcome is Outcome.FAILED)
+            made: list[PatchResult] = []
+
+            def wanted() -> bool:
+                return not (how.fail_fast and any(one.outcome is Outcome.FAILED for one in made))
+
+            for done in work_through(deblend_patch, jobs, workers, wanted):
+                made.append(_settled(done))
                 if tell is not None:
-                    tell(result, len(results) - len(before), len(jobs))
-            return _finished(folder, index, results)
+                    tell(made[-1], len(made), len(jobs))
+            return _finished(folder, index, before | {one.entry.name: one for one in made})
 
 
 def _index(patches: Sequence[PatchFiles], settings: RunSettings) -> PatchIndex:
@@ -292,7 +293,7 @@ def _row(manifest: Any) -> dict[str, Any]:
 
 
 def _settled(done: Done[PatchJob, PatchResult]) -> PatchResult:
-    """Result of a patch, also of one whose process is gone."""
+    """Return what became of a patch, also of one whose process is gone."""
     if done.result is not None:
         remove_stages(done.job.folder)
         return done.result

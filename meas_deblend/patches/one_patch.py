@@ -164,7 +164,7 @@ def _pipeline(settings: RunSettings) -> Pipeline:
 
 
 def _layers(job: PatchJob, pipeline: Pipeline) -> tuple[Layer, ...]:
-    """Settings with the data ID, in every task that has fields for it."""
+    """Add the data ID to the settings, in every task that has fields for it."""
     values = {"tract": job.entry.tract, "patch": job.entry.number}
     asking = [task.label for task in pipeline.tasks if set(_DATA_ID) <= set(type(task.resolved.config).model_fields)]
     return (*job.settings.layers, layer_from_dict({label: dict(values) for label in asking}, "data ID"))

@@ -47,34 +47,20 @@ def ownership_of(root: Path, patches: Sequence[tuple[PatchEntry, Frame]], bands:
             continue
         objects = read_table(file)
         y, x = (np.asarray(objects[f"deblend_peak_center_{axis}"], dtype=np.float64) for axis in "yx")
-        parts.append(
-            _rows(objects, sky.owners(index, y, x), sky.owners(index, y, x, entry.tract), index, names, tracts)
-        )
+        owner, in_tract = sky.owners(index, y, x), sky.owners(index, y, x, entry.tract)
+        rows = {
+            "objectId": np.asarray(objects["objectId"]),
+            "tract": np.full(len(objects), entry.tract),
+            "patch": np.full(len(objects), entry.patch, dtype=object),
+            # Of an owner that is not there, only the tract is known.
+            "ownerTract": np.where(owner >= 0, tracts[owner], entry.tract),
+            "ownerPatch": np.where(owner >= 0, names[owner], "").astype(object),
+            "detect_isPatchInner": in_tract == index,
+            "detect_isTractInner": (owner < 0) | (tracts[owner] == entry.tract),
+            "detect_isPrimary": (owner == index) & ~np.asarray(objects["merge_peak_sky"], dtype=bool),
+        }
+        parts.append(rows)
     return to_table("ownership", _joined(parts), CatalogLayout(tuple(bands)))
-
-
-def _rows(
-    objects: Any,
-    owner: Any,
-    in_tract: Any,
-    index: int,
-    names: Any,
-    tracts: Any,
-) -> dict[str, Any]:
-    """Columns of the objects of one patch; who is owned by a patch that is not there has its own tract and no name."""
-    known = owner >= 0
-    patch_inner = in_tract == index
-    count = len(objects)
-    return {
-        "objectId": np.asarray(objects["objectId"]),
-        "tract": np.full(count, tracts[index]),
-        "patch": np.full(count, names[index], dtype=object),
-        "ownerTract": np.where(known, tracts[owner], tracts[index]),
-        "ownerPatch": np.where(known, names[owner], "").astype(object),
-        "detect_isPatchInner": patch_inner,
-        "detect_isTractInner": known & (tracts[owner] == tracts[index]),
-        "detect_isPrimary": (owner == index) & ~np.asarray(objects["merge_peak_sky"], dtype=bool),
-    }
 
 
 def _joined(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

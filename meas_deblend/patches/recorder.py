@@ -11,7 +11,7 @@ import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._interrupt import raise_interrupt
 from ..exceptions import ConfigError, InputError, InputWarning, NoWorkFoundError, WorkerDiedError
@@ -152,10 +152,17 @@ class Recorder:
 
     def task_finished(self, report: QuantumReport) -> None:
         """Write the manifest of a task."""
-        numbers = {"seconds": report.seconds, "cpu_seconds": report.cpu_seconds, "counts": dict(report.counts)}
         log = logging.getLogger("meas_deblend.progress")
         log.log(logging.INFO if report.outcome is Outcome.OK else logging.WARNING, "%s", report.summary())
-        self.write(report.label, report.outcome, _reason_of_report(report), report.error or "", **numbers)
+        self.write(
+            report.label,
+            report.outcome,
+            _reason_of_report(report),
+            report.error or "",
+            seconds=report.seconds,
+            cpu_seconds=report.cpu_seconds,
+            counts=report.counts,
+        )
 
     @property
     def failed(self) -> bool:
@@ -163,7 +170,7 @@ class Recorder:
         return any(manifest.outcome == Outcome.FAILED for manifest in self.manifests)
 
     @contextmanager
-    def quantum(self, label: str) -> Iterator[dict[str, object]]:
+    def quantum(self, label: str) -> Iterator[dict[str, Any]]:
         """Write a manifest of what is done in the block, of its error too.
 
         Yields
@@ -177,7 +184,7 @@ class Recorder:
             Instead of any error of the block.
         """
         start, cpu_start = time.perf_counter(), time.process_time()
-        about: dict[str, object] = {}
+        about: dict[str, Any] = {}
         try:
             yield about
         except Exception as error:

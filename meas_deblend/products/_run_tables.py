@@ -55,9 +55,7 @@ QUANTA = TableDeclaration(
         Column("tract", "int64", "", "Tract.", "run", since=_NEW),
         Column("patch", "string", "", "Name of the patch.", "run", since=_NEW),
         Column("label", "string", "", "Label of the task; read and write for what is around them.", "run", since=_NEW),
-        Column(
-            "outcome", "string", "", "What became of it: ok, no_work, degraded, partial or failed.", "run", since=_NEW
-        ),
+        Column("outcome", "string", "", "ok, no_work, degraded, partial or failed.", "run", since=_NEW),
         Column("reason", "string", "", "Why, in one word: see QUANTUM_REASONS.", "run", since=_NEW),
         Column("error", "string", "", "What went wrong, in words.", "run", since=_NEW),
         Column("seconds", "float64", "s", "Elapsed time.", "run", since=_NEW),
