@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .geometry import Box
     from .image import MultibandExposure, Psf, SourceList
 
-__all__ = ["run_identity"]
+__all__ = ["run_identity", "settings_identity"]
 
 _PSF_PLACES = 5
 """PSFs are compared at so many places along each side."""
@@ -61,14 +61,7 @@ def run_identity(
     dict of str to str
         Values by names such as ``"setting multi_band:fit.max_iter"`` or ``"images of band g"``.
     """
-    found = {"pipeline": pipeline.name}
-    for task in pipeline.tasks:
-        found[f"class of {task.label}"] = f"{task.task_class.__module__}.{task.task_class.__qualname__}"
-        for name, value in _leaves(task.resolved.config.model_dump(mode="json")):
-            found[f"setting {task.label}:{name}"] = value
-        for name, value in sorted(task.resolved.connections.items()):
-            found[f"setting {task.label}:connections.{name}"] = str(value)
-    found |= _of_coadds(coadds, each)
+    found = settings_identity(pipeline) | _of_coadds(coadds, each)
     if source_list is not None:
         found["list of sources"] = _digest(source_list.y, source_list.x, np.array(source_list.names, dtype=str))
     if selection is not None:
@@ -78,6 +71,18 @@ def run_identity(
                    [(one.id, one.radius) for one in edits.protect]]  # fmt: skip
         found["edits"] = json.dumps(changes)
     return found | {f"version of {name}": version for name, version in versions().items()}
+
+
+def settings_identity(pipeline: Pipeline) -> dict[str, str]:
+    """Describe the tasks of a pipeline and their settings: values by names such as ``"setting detect:tract"``."""
+    found = {"pipeline": pipeline.name}
+    for task in pipeline.tasks:
+        found[f"class of {task.label}"] = f"{task.task_class.__module__}.{task.task_class.__qualname__}"
+        for name, value in _leaves(task.resolved.config.model_dump(mode="json")):
+            found[f"setting {task.label}:{name}"] = value
+        for name, value in sorted(task.resolved.connections.items()):
+            found[f"setting {task.label}:connections.{name}"] = str(value)
+    return found
 
 
 def _of_coadds(coadds: MultibandExposure, each: Each) -> dict[str, str]:

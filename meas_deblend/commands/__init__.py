@@ -34,6 +34,8 @@ MODULES = {
     "show_run": "show",
     "show_tasks": "show",
     "simulate": "simulate",
+    "status": "patches",
+    "tile": "patches",
     "warmup": "warmup",
 }
 """Which module holds the function of which name."""

@@ -30,6 +30,7 @@ from ..output import RunContext, write_run
 from ._coadds import planes_of, read_options_of, sources_of
 from ._settings import checked_layers, say, shown_warnings, start_log
 from ._summary import outcome_lines
+from .patches import run_many
 
 if TYPE_CHECKING:
     import argparse
@@ -53,8 +54,14 @@ def run(options: argparse.Namespace) -> int:
     Returns
     -------
     int
-        0 if there are objects, or there was nothing to detect; else 1.
+        0 if there are objects, or there was nothing to detect; else 1. Of many patches: 1 if one failed.
     """
+    if options.inputs is not None:
+        return run_many(options)
+    many_only = {"--executor": options.executor, "--rerun": options.rerun, "--where": options.where,
+                 "--fail-fast": options.fail_fast}  # fmt: skip
+    if any(many_only.values()):
+        raise InputError(f"{next(name for name, value in many_only.items() if value)} is for many patches: --inputs")
     start_log()
     with shown_warnings():
         planes, read_options = planes_of(options), read_options_of(options)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from .. import framework
 from .._phrases import counted
-from ..access import open_run
+from ..access import PatchRun, open_run
 from ..access.summary import RunSummary
 from ._settings import layers_of, say
 from ._summary import outcome_lines
@@ -51,11 +52,15 @@ def show_run(options: argparse.Namespace) -> int:
         for parent in sorted({parent for row in rows for parent in row.parents}):
             say(str(parent))
         return 0
-    counts = run.record.counts
+    runs = list(run.patches.values()) if isinstance(run, PatchRun) else [run]
+    counts = Counter[str]()
+    for one in runs:
+        counts.update(one.record.counts)
+    last = max(one.record.created for one in runs)
+    what = f"{len(runs)} patches were done" if isinstance(run, PatchRun) else f"the run was {runs[0].record.outcome}"
     say(
         f"{counted(counts['objects'], 'object')} ({counts['isolated']} isolated) in "
-        f"{counted(counts['parents'], 'parent')}; the run was {run.record.outcome}, finished "
-        f"{run.record.created:%Y-%m-%d %H:%M} UTC"
+        f"{counted(counts['parents'], 'parent')}; {what}, finished {last:%Y-%m-%d %H:%M} UTC"
     )
     for line in outcome_lines(run.objects, counts):
         say(line)

@@ -4,6 +4,7 @@ Only the standard library is imported, so that ``--help`` answers at once. What 
 the name that the parser's default ``function`` gives.
 """
 
+from ._patches import add_status, add_tile
 from .evaluating import SIMULATE_PRESETS, add_compare, add_evaluate, add_simulate
 from .injecting import add_inject
 from .machine import add_calibrate, add_warmup
@@ -16,6 +17,8 @@ __all__ = ["ADD_COMMANDS", "SIMULATE_PRESETS"]
 ADD_COMMANDS = (
     add_run,
     add_plan,
+    add_status,
+    add_tile,
     add_demo,
     add_measure,
     add_explain,
