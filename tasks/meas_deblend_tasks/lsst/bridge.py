@@ -94,13 +94,13 @@ def config_from(model: BaseModel) -> pex.Config:
 
 
 def set_values(config: pex.Config, model: BaseModel) -> None:
-    """Give a config the values of a model, section by section."""
+    """Give a config the values of a model, section by section; what it has already is not set again."""
     for name, value in model:
         if isinstance(value, RegistryChoice):
             _set_choice(getattr(config, name), value)
         elif model_of(type(value)) is not None:
             set_values(getattr(config, name), value)
-        else:
+        elif _plain(getattr(config, name)) != plain(value):
             setattr(config, name, plain(value))
 
 
@@ -125,7 +125,8 @@ def _named(name: str, base: type[pex.Config], body: dict[str, Any]) -> type[pex.
 
 
 def _set_choice(field: Any, choice: RegistryChoice) -> None:
-    field.name = choice.name
+    if field.name != choice.name:
+        field.name = choice.name
     for name, options in choice:
         if name != "name":
             set_values(field[name], options)
