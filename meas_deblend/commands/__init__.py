@@ -5,6 +5,7 @@ from .demo import demo
 from .evaluate import compare, evaluate
 from .explain import explain
 from .inject import inject
+from .lsst import lsst_init, lsst_pipeline
 from .measure import measure
 from .models import models_convert, models_extract, models_info, models_merge, models_verify
 from .plan import plan
@@ -20,6 +21,8 @@ __all__ = [
     "evaluate",
     "explain",
     "inject",
+    "lsst_init",
+    "lsst_pipeline",
     "measure",
     "models_convert",
     "models_extract",

@@ -87,7 +87,7 @@ def planes_of_exposure(exposure: Any) -> BandPlanes:
         wcs=wcs,
         zeropoint=zeropoint,
         units="nJy" if abs(zeropoint - _NANOJANSKY) < 1e-6 else "count",
-        pixel_scale=None if wcs is None else pixel_scale_of(wcs),
+        pixel_scale=None if wcs is None else pixel_scale_of(wcs, masked.image.array.shape),
         origin=origin,
         psf=None if psf is None else AfwPsf(psf, origin),
     )
@@ -136,7 +136,9 @@ def parents_of_catalog(
     origin : tuple of int
         Position ``(y, x)`` of our first pixel on the catalog's grid.
     """
-    parents, bands, records = [], {}, {}
+    parents: list[Parent] = []
+    bands: dict[int, tuple[str, ...]] = {}
+    records: dict[int, int] = {}
     for record in catalog:
         if record.getParent() != 0:
             continue

@@ -176,7 +176,7 @@ def _validator(model: type[BaseModel]) -> Any:
             name = str(first["loc"][0]) if first["loc"] else next(iter(model.model_fields))
             path = ".".join(map(str, first["loc"]))
             raise pex.FieldValidationError(
-                type(self)._fields[name],  # noqa: SLF001 - how lsst.pex.config names its fields to validate methods
+                type(self)._fields[name],
                 self,
                 f"{path}: {first['msg']}" if path else first["msg"],
             ) from error
@@ -186,11 +186,14 @@ def _validator(model: type[BaseModel]) -> Any:
 
 def _field(info: FieldInfo, place: str) -> pex.Field:
     below = model_of(info.annotation)
-    common = {"doc": info.description, "deprecated": info.deprecated if isinstance(info.deprecated, str) else None}
+    common: dict[str, Any] = {
+        "doc": info.description,
+        "deprecated": info.deprecated if isinstance(info.deprecated, str) else None,
+    }
     default = info.get_default(call_default_factory=True)
     if below is not None:
         if issubclass(below, RegistryChoice):
-            choice = below() if default is PydanticUndefined else default
+            choice: Any = below.model_validate({}) if default is PydanticUndefined else default
             return pex.ConfigChoiceField(typemap=_Choices(below), default=choice.name, **common)
         section = below() if default is PydanticUndefined else default
         return pex.ConfigField(dtype=_with_defaults(config_class(below), below, section), **common)
@@ -255,7 +258,8 @@ def _check(shape: _Shape) -> Any:
     """Make a check of what the metadata of a value allow, or None where they allow everything."""
     if not shape.metadata:
         return None
-    adapter = TypeAdapter(Annotated[shape.kind, *shape.metadata])
+    annotation: Any = Annotated[shape.kind, *shape.metadata]
+    adapter: TypeAdapter[Any] = TypeAdapter(annotation)
 
     def allowed(value: Any) -> bool:
         try:

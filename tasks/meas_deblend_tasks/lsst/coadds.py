@@ -61,8 +61,8 @@ def to_masked_image(exposure: MultibandExposure, band: str) -> Any:
 
     Zero point, pixel scale and unusable planes go into its metadata; the PSF is a dataset of its own.
     """
-    import lsst.images as images  # noqa: PLC0415 - loads AST; only who converts needs it
     from astropy.units import Unit  # noqa: PLC0415
+    from lsst import images  # noqa: PLC0415 - loads AST; only who converts needs it
 
     k = exposure.band_index(band)
     projection = _projection(exposure.wcs)
@@ -115,7 +115,7 @@ def from_band_images(images: Mapping[str, Any], psfs: Mapping[str, Psf]) -> Mult
         if psfs.get(band, one.psf) is None:
             raise InputError(f"band {band} has no PSF: neither a dataset of its own nor in the image")
     if len({one.units for one in planes.values()}) > 1:
-        raise InputError(f"bands have different units: {({band: one.units for band, one in planes.items()})}")
+        raise InputError(f"bands have different units: { ({band: one.units for band, one in planes.items()}) }")
     named = MaskPlanes()
     for one in planes.values():
         named = named.union(one.mask_planes)
@@ -153,7 +153,7 @@ def _planes(image: Any) -> BandPlanes:
         wcs=wcs,
         zeropoint=given if given is not None or units != "nJy" else _NANOJANSKY,
         units=units,
-        pixel_scale=metadata.get(_SCALE) or (None if wcs is None else pixel_scale_of(wcs)),
+        pixel_scale=metadata.get(_SCALE) or (None if wcs is None else pixel_scale_of(wcs, bits.shape)),
         origin=tuple(image.yx0),
         psf=None if getattr(image, "psf", None) is None else CellPsf(image.psf, (int(image.yx0[0]), int(image.yx0[1]))),
     )
@@ -168,15 +168,15 @@ def _bad_planes(metadata: Mapping[str, Any]) -> tuple[str, ...]:
 def _projection(wcs: Any) -> Any:
     if wcs is None:
         return None
-    import lsst.images as images  # noqa: PLC0415
     from astropy.units import pix  # noqa: PLC0415
+    from lsst import images  # noqa: PLC0415
 
     return images.SkyProjection.from_fits_wcs(wcs, pixel_frame=images.GeneralFrame(unit=pix))
 
 
 def _mask(planes: MaskPlanes, values: Any, projection: Any = None) -> Any:
     """Return a mask whose planes have the same numbers."""
-    import lsst.images as images  # noqa: PLC0415
+    from lsst import images  # noqa: PLC0415
 
     schema: list[Any] = [None] * (max(planes.bits.values(), default=0) + 1)
     for name, bit in planes.bits.items():

@@ -86,13 +86,13 @@ def read_catalog(table: Table) -> Table:
             "the catalog has lost its metadata: read it with "
             'butler.get(..., parameters={"strip_astropy_meta_yaml": False})'
         )
-    given = {key: tuple(v) if isinstance(v, list) else v for key, v in table.meta["meas_deblend_layout"].items()}
+    about = table.meta["meas_deblend_layout"].items()
+    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in about}
     columns = {name: table[name].data for name in table.colnames}
     return to_table(table.meta["meas_deblend_table"], columns, CatalogLayout(**given))
 
 
-def _write_catalog(table: Table, made: Made) -> Table:
-    del made
+def _write_catalog(table: Table, _made: Made) -> Table:
     kept = table.copy(copy_data=False)
     layout = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(table.meta["layout"]).items()}
     kept.meta = {"meas_deblend_table": table.meta["table"], "meas_deblend_layout": layout}
@@ -120,7 +120,9 @@ def write_model_file(table: pa.Table, path: str | Path) -> Path:
         If the table holds no models.
     """
     if table.column_names != _PIECES.names:
-        raise ModelError(f"a table of models has the columns {_PIECES.names}; those of this one are {table.column_names}")
+        raise ModelError(
+            f"a table of models has the columns {_PIECES.names}; those of this one are {table.column_names}"
+        )
     with atomic_write(Path(path)) as stream:
         for piece in table["bytes"]:
             stream.write(piece.as_buffer())
@@ -157,8 +159,7 @@ def _read_parents(table: pa.Table, inputs: Mapping[str, Any]) -> Any:
     return _read_recipe(table, inputs) if is_records(table) else tuple(read_models(table).parents())
 
 
-def _write_recipe(value: Any, made: Made) -> pa.Table:
-    del value
+def _write_recipe(_value: Any, made: Made) -> pa.Table:
     # Whoever reads it has the images, and the models where they are needed.
     kept = {name: one for name, one in made.inputs.items() if name not in ("coadds", "parent_models")}
     settings = made.config.model_dump(mode="json")
@@ -170,7 +171,7 @@ def _read_recipe(table: pa.Table, inputs: Mapping[str, Any]) -> Any:
     from meas_deblend_tasks.seeds import SingleBandSeedsTask  # noqa: PLC0415
 
     recipe = read_records(table)
-    known = {cls.__name__: cls for cls in (ApportionTask, SingleBandSeedsTask)}
+    known: dict[str, type[PipelineTask[Any]]] = {cls.__name__: cls for cls in (ApportionTask, SingleBandSeedsTask)}
     if not isinstance(recipe, Recipe) or recipe.task not in known:
         raise ModelError(f"this is no dataset that is made on demand by one of {', '.join(known)}")
     task = known[recipe.task]
@@ -185,11 +186,11 @@ def _write_marks(value: MultibandExposure, made: Made) -> Any:
     return to_mask(value, [name for name in names if name is not None and name in value.mask_planes.bits])
 
 
-def _no_reader(value: Any, inputs: Mapping[str, Any]) -> Any:
+def _no_reader(_value: Any, _inputs: Mapping[str, Any]) -> Any:
     raise ModelError("marks are for people, and for other pipelines: no task reads them")
 
 
-_RECORDS = Codec("ArrowTable", lambda value, made: to_records(value), lambda table, inputs: read_records(table))
+_RECORDS = Codec("ArrowTable", lambda value, _: to_records(value), lambda table, _: read_records(table))
 
 CODECS: Mapping[str, Codec] = {
     "Detections": _RECORDS,
@@ -197,8 +198,8 @@ CODECS: Mapping[str, Codec] = {
     "ApportionConfig": _RECORDS,
     "tuple[ParentModel, ...]": Codec("ArrowTable", _write_models, _read_parents),
     "tuple[Apportioned, ...]": Codec("ArrowTable", _write_recipe, _read_recipe),
-    "MemoryStore": Codec("ArrowTable", _write_models, lambda table, inputs: read_models(table)),
-    "Table": Codec("ArrowAstropy", _write_catalog, lambda table, inputs: read_catalog(table)),
+    "MemoryStore": Codec("ArrowTable", _write_models, lambda table, _: read_models(table)),
+    "Table": Codec("ArrowAstropy", _write_catalog, lambda table, _: read_catalog(table)),
     "MultibandExposure": Codec("MaskV2", _write_marks, _no_reader),
 }
 """By what a connection says that it is."""

@@ -24,6 +24,6 @@ class CoaddInstrument(Instrument):
         record = {"name": INSTRUMENT, "class_name": f"{type(self).__module__}.{type(self).__name__}"}
         registry.syncDimensionData("instrument", record, update=update)
 
-    def getRawFormatter(self, dataId: Any) -> Any:  # noqa: N802, N803 - Rubin's names
+    def getRawFormatter(self, dataId: Any) -> Any:  # noqa: N802 - Rubin's names
         """There are no raw images."""
         raise NotImplementedError(f"{INSTRUMENT} has no raw images: {dataId}")

@@ -129,17 +129,21 @@ class _Writer:
             return value
         if isinstance(value, np.ndarray | np.generic):
             return _put_array(value, pixels)
-        if isinstance(value, tuple | list | frozenset):
-            items = sorted(value) if isinstance(value, frozenset) else value
-            return {"$": type(value).__name__, "items": [self._tree(item, pixels) for item in items]}
+        items = self._items(value, pixels)
+        if items is not None:
+            return items
+        if isinstance(value, BaseModel):
+            return {"$": _known(value), "values": plain(value)}
+        return {"$": "row", "at": self.row(value)} if _known(value) == "Parent" else self._dataclass(value, pixels)
+
+    def _items(self, value: Any, pixels: bytearray) -> dict[str, Any] | None:
         if isinstance(value, Mapping):
             pairs = [[self._tree(key, pixels), self._tree(item, pixels)] for key, item in value.items()]
             return {"$": "mapping", "items": pairs}
-        if isinstance(value, BaseModel):
-            return {"$": _known(value), "values": plain(value)}
-        if _known(value) == "Parent":
-            return {"$": "row", "at": self.row(value)}
-        return self._dataclass(value, pixels)
+        if type(value).__name__ not in _SEQUENCES:
+            return None
+        items = sorted(value) if isinstance(value, frozenset) else value
+        return {"$": type(value).__name__, "items": [self._tree(item, pixels) for item in items]}
 
     def _dataclass(self, value: Any, pixels: bytearray) -> Any:
         given = {one.name: self._tree(getattr(value, one.name), pixels) for one in fields(value) if one.init}
@@ -179,11 +183,15 @@ class _Reader:
         if kind in ("array", "scalar"):
             found = _get_array(tree, pixels)
             return found[()] if kind == "scalar" else found
-        if kind == "mapping":
+        return self._items(tree, pixels) if "items" in tree else self._object(tree, pixels)
+
+    def _items(self, tree: Mapping[str, Any], pixels: bytes) -> Any:
+        if tree["$"] == "mapping":
             return {self._value(key, pixels): self._value(item, pixels) for key, item in tree["items"]}
-        if kind in _SEQUENCES:
-            return _SEQUENCES[kind](self._value(item, pixels) for item in tree["items"])
-        cls = _classes()[kind]
+        return _SEQUENCES[tree["$"]](self._value(item, pixels) for item in tree["items"])
+
+    def _object(self, tree: Mapping[str, Any], pixels: bytes) -> Any:
+        cls = _classes()[tree["$"]]
         if issubclass(cls, BaseModel):
             return validate_strictly(cls, tree["values"])
         return cls(**{name: self._value(item, pixels) for name, item in tree["fields"].items()})

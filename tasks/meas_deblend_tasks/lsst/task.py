@@ -78,7 +78,7 @@ class RubinTask(pipe.PipelineTask):
         made = self._execute(self.settings(), inputs)
         return pipe.Struct(**{one.name: getattr(made, one.name) for one in self.light.connections.outputs})
 
-    def runQuantum(self, butlerQC: Any, inputRefs: Any, outputRefs: Any) -> None:  # noqa: N802, N803 - Rubin's names
+    def runQuantum(self, butlerQC: Any, inputRefs: Any, outputRefs: Any) -> None:  # noqa: N802 - Rubin's names
         """Read a patch's datasets, run, and write what was made."""
         settings = self.settings(butlerQC.quantum.dataId)
         inputs = self._read(butlerQC, inputRefs)
@@ -92,7 +92,7 @@ class RubinTask(pipe.PipelineTask):
 
     def _execute(self, settings: Config, inputs: Mapping[str, Any]) -> Any:
         try:
-            with _logged_by(self.log):
+            with _logged_as(self.getName()):
                 result = self.light(settings, label=self.getName()).execute(inputs)
         except NoWorkFoundError as error:
             raise pipe.NoWorkFound(str(error)) from error
@@ -122,13 +122,12 @@ class RubinTask(pipe.PipelineTask):
 
 
 @contextmanager
-def _logged_by(log: Any) -> Iterator[None]:
-    """Send our log to Rubin's: loggers that are not below ``lsst`` are silent there."""
-    ours, handler = logging.getLogger("meas_deblend"), _Forwarder(log)
-    level = ours.level
+def _logged_as(label: str) -> Iterator[None]:
+    """Send our log to a logger of Rubin's: those that are not below ``lsst`` are silent there."""
+    ours, theirs = logging.getLogger("meas_deblend"), logging.getLogger(f"lsst.meas_deblend.{label}")
+    handler, level = _Forwarder(theirs), ours.level
     ours.addHandler(handler)
-    if log.isEnabledFor(logging.INFO):
-        ours.setLevel(logging.INFO)
+    ours.setLevel(theirs.getEffectiveLevel())
     try:
         yield
     finally:
@@ -139,21 +138,34 @@ def _logged_by(log: Any) -> Iterator[None]:
 class _Forwarder(logging.Handler):
     """Hands messages on to another logger."""
 
-    def __init__(self, log: Any) -> None:
+    def __init__(self, log: logging.Logger) -> None:
         super().__init__()
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Hand a message on, with its level."""
         self._log.log(record.levelno, "%s", record.getMessage())
 
 
 def _config_class(name: str, module: str, light: type[PipelineTask[Any]]) -> Any:
     """Make the config of a task: our settings, the connections, and what only a repository has."""
-    made = f"{name.removesuffix('Task')}Config"
-    body: dict[str, Any] = {"__doc__": light.ConfigClass.__doc__, "__module__": module, **config_body(light.ConfigClass)}
+    model, made = light.ConfigClass, f"{name.removesuffix('Task')}Config"
+
+    def apply_survey(self: Any, survey: str, label: str) -> None:
+        """Apply what a survey changes: ``config/<survey>/<label>.yaml``, or a folder of one's own."""
+        set_values(self, survey_settings(survey, label, model))
+
+    body: dict[str, Any] = {"__doc__": model.__doc__, "__module__": module, "apply_survey": apply_survey}
+    connections = _connections_class(made.replace("Config", "Connections"), module, light)
+    fields = {**config_body(model), **_repository_fields(light)}
+    return pex.ConfigMeta(made, (pipe.PipelineTaskConfig,), {**body, **fields}, pipelineConnections=connections)
+
+
+def _repository_fields(light: type[PipelineTask[Any]]) -> dict[str, Any]:
     names = {one.name for one in light.connections.inputs}
+    fields: dict[str, Any] = {}
     if _COADDS in names:
-        body["coadd_storage_class"] = pex.ChoiceField(
+        fields["coadd_storage_class"] = pex.ChoiceField(
             doc="Storage class of the coadds. Those of MaskedImageV2 have PSFs in datasets of their own.",
             dtype=str,
             allowed={
@@ -165,19 +177,12 @@ def _config_class(name: str, module: str, light: type[PipelineTask[Any]]) -> Any
             optional=False,
         )
     if _SOURCES in names:
-        body["use_source_list"] = pex.Field(
+        fields["use_source_list"] = pex.Field(
             doc="Whether positions are read from the dataset source_list (columns x y, or ra dec) in place of peaks.",
             dtype=bool,
             default=False,
         )
-
-    def apply_survey(self: Any, survey: str, label: str) -> None:
-        """Apply what a survey changes: ``config/<survey>/<label>.yaml``, or a folder of one's own."""
-        set_values(self, survey_settings(survey, label, light.ConfigClass))
-
-    body["apply_survey"] = apply_survey
-    connections = _connections_class(made.replace("Config", "Connections"), module, light)
-    return pex.ConfigMeta(made, (pipe.PipelineTaskConfig,), body, pipelineConnections=connections)
+    return fields
 
 
 def _connections_class(name: str, module: str, light: type[PipelineTask[Any]]) -> Any:
@@ -198,7 +203,7 @@ def _connections_class(name: str, module: str, light: type[PipelineTask[Any]]) -
         body[one.name] = connectionTypes.Output(**_common(one))
 
     def __init__(self: Any, *, config: Any = None) -> None:  # noqa: N807 - of the class that is made
-        super(made, self).__init__(config=config)
+        pipe.PipelineTaskConnections.__init__(self, config=config)
         if hasattr(self, _COADDS):
             self.coadds = replace(self.coadds, storageClass=config.coadd_storage_class)
             if config.coadd_storage_class != "MaskedImageV2":
@@ -208,8 +213,7 @@ def _connections_class(name: str, module: str, light: type[PipelineTask[Any]]) -
 
     body["__init__"] = __init__
     options = {"dimensions": DIMENSIONS, "defaultTemplates": _TEMPLATES}
-    made = new_class(name, (pipe.PipelineTaskConnections,), options, lambda namespace: namespace.update(body))
-    return made
+    return new_class(name, (pipe.PipelineTaskConnections,), options, lambda namespace: namespace.update(body))
 
 
 def _input(one: Connection) -> Any:

@@ -158,8 +158,8 @@ class TestKinds:
 
     def test_fixed_lengths(self):
         config = bridge.config_class(Outer)()
+        config.pair = [1, 2, 3]
         with pytest.raises(pex.FieldValidationError, match="length"):
-            config.pair = [1, 2, 3]
             config.validate()
 
     def test_optional(self):
