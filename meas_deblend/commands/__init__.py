@@ -21,6 +21,8 @@ MODULES = {
     "evaluate": "evaluate",
     "explain": "explain",
     "inject": "inject",
+    "lsst_init": "lsst",
+    "lsst_pipeline": "lsst",
     "measure": "measure",
     "models_convert": "models",
     "models_extract": "models",

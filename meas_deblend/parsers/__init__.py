@@ -7,6 +7,7 @@ the name that the parser's default ``function`` gives.
 from ._patches import add_status, add_tile
 from .evaluating import SIMULATE_PRESETS, add_compare, add_evaluate, add_simulate
 from .injecting import add_inject
+from .lsst import add_lsst
 from .machine import add_calibrate, add_warmup
 from .models import add_models
 from .running import add_demo, add_measure, add_plan, add_run
@@ -28,6 +29,7 @@ ADD_COMMANDS = (
     add_compare,
     add_inject,
     add_models,
+    add_lsst,
     add_warmup,
     add_calibrate,
 )
