@@ -9,7 +9,7 @@ from .measure import measure
 from .models import models_convert, models_extract, models_info, models_merge, models_verify
 from .plan import plan
 from .run import run
-from .show import show_config, show_pipeline, show_run, show_tasks
+from .show import show_config, show_pipeline, show_run, show_survey, show_tasks
 from .simulate import simulate
 from .warmup import warmup
 
@@ -31,6 +31,7 @@ __all__ = [
     "show_config",
     "show_pipeline",
     "show_run",
+    "show_survey",
     "show_tasks",
     "simulate",
     "warmup",

@@ -23,6 +23,7 @@ from .describe import (
     history_rows,
     render_table,
     show_config,
+    show_differences,
     show_history,
     show_pipeline,
     show_tasks,
@@ -41,6 +42,7 @@ from .progress import progress
 from .report import DataId, QuantumReport, RunResult
 from .resolve import ResolvedConfig, resolve_config, survey_layer
 from .runner import SerialExecutor, run_pipeline
+from .schema import model_schema, settings_schema
 from .task import PipelineTask, Task, TaskMetadata, TaskOutputs, TaskResult
 from .units import Loop, Resumable, Workplace, map_units, working
 
@@ -92,6 +94,7 @@ __all__ = [
     "load_pipeline",
     "load_task_class",
     "map_units",
+    "model_schema",
     "prepare_output",
     "progress",
     "read_definition",
@@ -99,8 +102,10 @@ __all__ = [
     "resolve_config",
     "resume_output",
     "run_pipeline",
+    "settings_schema",
     "shipped_pipelines",
     "show_config",
+    "show_differences",
     "show_history",
     "show_pipeline",
     "show_tasks",
