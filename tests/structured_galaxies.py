@@ -61,7 +61,10 @@ def structured_field(seed, *, radius=None, neighbours=12, structure=1.0, magnitu
     fluxes = 10 ** (-0.4 * (total + np.linspace(0.7, 0, len(BANDS)) - config.zeropoint))
     model = np.array([f * m for f, m in zip(fluxes, _galaxy(rng, middle, (radius, q, angle), structure), strict=True)])
     model = np.array(
-        [signal.fftconvolve(plane, psf.image(90.0, 90.0).stamp, mode="same") for plane, psf in zip(model, psfs, strict=True)]
+        [
+            signal.fftconvolve(plane, psf.image(90.0, 90.0).stamp, mode="same")
+            for plane, psf in zip(model, psfs, strict=True)
+        ]
     )
     rows = []
     for k in range(neighbours):
@@ -73,7 +76,12 @@ def structured_field(seed, *, radius=None, neighbours=12, structure=1.0, magnitu
             continue  # on the nucleus nobody could tell
         m = 20 + 4.5 * np.sqrt(rng.random()) + np.linspace(rng.uniform(-0.2, 1.6), 0, len(BANDS))
         flux = 10 ** (-0.4 * (m - config.zeropoint))
-        shape = Sersic(float(rng.uniform(0.7, 4)), float(rng.choice([1.0, 2.5])), float(rng.uniform(0.4, 1)), float(rng.uniform(0, 180)))
+        shape = Sersic(
+            float(rng.uniform(0.7, 4)),
+            float(rng.choice([1.0, 2.5])),
+            float(rng.uniform(0.4, 1)),
+            float(rng.uniform(0, 180)),
+        )
         source = SimulatedSource(k + 1, y, x, (SimulatedComponent(shape, tuple(map(float, flux))),), is_star=False)
         image = draw_source(source, psfs, stamp_radius(source, np.sqrt(sky), config.cut_level, config.max_radius))
         here, there = image.box.overlap_slices(_frame())

@@ -34,6 +34,7 @@ MODULES = {
     "show_config": "show",
     "show_pipeline": "show",
     "show_run": "show",
+    "show_survey": "show",
     "show_tasks": "show",
     "simulate": "simulate",
     "status": "patches",

@@ -152,7 +152,9 @@ def _without_structure(
     parents = list(detections.parents)
     exempt = {
         (parents[k].id, peak.y, peak.x)
-        for k, peak in ((k, parents[k].footprint.peaks[n]) for k, n in (places[p.id] for p in protect if p.id in places))
+        for k, peak in (
+            (k, parents[k].footprint.peaks[n]) for k, n in (places[p.id] for p in protect if p.id in places)
+        )
     }
     back: dict[int, list[Peak]] = {}
     for one in detections.merged:

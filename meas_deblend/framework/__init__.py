@@ -23,6 +23,7 @@ from .describe import (
     history_rows,
     render_table,
     show_config,
+    show_differences,
     show_history,
     show_pipeline,
     show_tasks,
@@ -41,6 +42,7 @@ from .progress import progress
 from .report import DataId, QuantumReport, RunResult
 from .resolve import ResolvedConfig, resolve_config, survey_layer
 from .runner import SerialExecutor, preparations, run_pipeline
+from .schema import model_schema, settings_schema
 from .task import PipelineTask, Task, TaskMetadata, TaskOutputs, TaskResult
 from .units import Loop, Resumable, Workplace, iterate_units, map_units, once, working
 
@@ -93,6 +95,7 @@ __all__ = [
     "load_pipeline",
     "load_task_class",
     "map_units",
+    "model_schema",
     "once",
     "preparations",
     "prepare_output",
@@ -102,8 +105,10 @@ __all__ = [
     "resolve_config",
     "resume_output",
     "run_pipeline",
+    "settings_schema",
     "shipped_pipelines",
     "show_config",
+    "show_differences",
     "show_history",
     "show_pipeline",
     "show_tasks",

@@ -27,9 +27,9 @@ from .datasets import (
     PARENTS,
     PATCH_LEDGER,
 )
-from .merged import merged_columns, merged_into
 from .measured_parent import PER_PARENT, MeasureWork, measure_parent
 from .measured_tables import catalog_layout, forced_table, noise_columns, on_sky
+from .merged import merged_columns, merged_into
 from .patch_account import patch_ledger_columns
 from .sample import sample_blend
 

@@ -8,8 +8,8 @@ import pytest
 from structured_galaxies import structured_field
 
 from meas_deblend.detect import (
-    Detections,
     DetectConfig,
+    Detections,
     DroppedPeak,
     Edits,
     MergedPeaks,
@@ -22,9 +22,9 @@ from meas_deblend.detect import (
     merge_detections,
     merge_structure,
 )
-from meas_deblend.geometry import Box, Footprint, Parent, Peak
 from meas_deblend.detect.smooth_model import Stamp, smooth_model
 from meas_deblend.detect.structure import MergedPeak, structure_of
+from meas_deblend.geometry import Box, Footprint, Parent, Peak
 
 CONFIG = StructureConfig()
 
