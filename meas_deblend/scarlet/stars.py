@@ -17,7 +17,7 @@ from .profiles import Resolution, point_images
 from .proximal import floor_spectrum
 from .render import MorphRenderer
 
-__all__ = ["with_points"]
+__all__ = ["good_points", "possible_points", "with_points"]
 
 Source = tuple[Component, ...]
 Solve = Callable[[tuple[Source, ...]], tuple[Source, ...]]
@@ -58,6 +58,11 @@ WIDER = 0.1
 BROADENING = 3.0
 """Standard deviations by which a source may be broader than the PSF: χ² alone, of hundreds of pixels, would not notice
 a galaxy that is so slightly."""
+
+
+CLEAR = 100.0
+"""S/N above which that can be told of all galaxies that matter. Fainter sources may not be broader than what would be
+noticed at this S/N: a galaxy that passes for a star loses more light than a star that is fitted as a galaxy gains."""
 
 
 def with_points(
@@ -107,6 +112,43 @@ def with_points(
     return now
 
 
+def possible_points(
+    observation: Observation, sources: tuple[Source, ...], render: MorphRenderer, limit: float
+) -> dict[int, PointComponent]:
+    """Find fitted sources that may be point sources, once what they took of their neighbours' light is given back.
+
+    Parameters
+    ----------
+    observation, render
+        As for `with_points`.
+    sources : tuple of tuples of Component
+        Fitted together.
+    limit : float
+        Least S/N of a point source.
+
+    Returns
+    -------
+    dict of int to PointComponent
+        By the places of the sources; those that are point sources already are left out.
+    """
+    search = _Search.of(observation, sources, render, SETTLED)
+    out = {}
+    for k, source in enumerate(sources):
+        if isinstance(source[0], PointComponent) or search.snr(source[0].center) < limit:
+            continue
+        match = search.match(source, source[0].center)
+        if match.snr >= limit and match.is_possible():
+            out[k] = search.component(match)
+    return out
+
+
+def good_points(observation: Observation, sources: tuple[Source, ...], render: MorphRenderer) -> set[int]:
+    """Places of the point sources among fitted sources that nothing speaks against; parameters as above."""
+    search = _Search.of(observation, sources, render, SETTLED)
+    points = [k for k, source in enumerate(sources) if isinstance(source[0], PointComponent)]
+    return {k for k in points if search.match(sources[k], sources[k][0].center).is_good()}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Match:
     """The PSF at a position, fitted to the pixels around a source: fluxes (band,), S/N, χ², degrees of freedom.
@@ -132,7 +174,8 @@ class _Match:
     def is_good(self) -> bool:
         """Whether χ² and width are what noise makes, and there is no halo."""
         halo = _by_chance(3 * len(self.flux)) + (BACKGROUND * self.snr) ** 2
-        return self.chi2 <= _by_chance(self.freedom) and self.width <= BROADENING and self.background <= halo
+        width = BROADENING * min(1.0, self.snr / CLEAR)
+        return self.chi2 <= _by_chance(self.freedom) and self.width <= width and self.background <= halo
 
 
 def _radius(observation: Observation) -> int:
@@ -163,6 +206,11 @@ class _Search:
     def of(cls, observation: Observation, sources: Sequence[Source], render: MorphRenderer, settled: float) -> _Search:
         resolution = Resolution.of(observation.convolver.kernels.model_psf)
         return cls(observation, sources, render, resolution, _radius(observation), settled)
+
+    def snr(self, center: tuple[int, int]) -> float:
+        """S/N of a point source at ``center``, all light that is seen there its own."""
+        seen = self.observation
+        return point_source_snr(seen.images, seen.variance, seen.convolver.kernels.psfs, center)
 
     def match(self, source: Source, center: tuple[int, int]) -> _Match:
         """Fit the PSF to what the other sources leave around ``center``; one that walks away does not match."""
