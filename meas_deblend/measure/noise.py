@@ -84,30 +84,33 @@ class NoiseCorrelation:
         -------
         float64 array (..., B)
         """
-        total = np.einsum("...yx,...yx->...", amplitude, amplitude)
-        for dy, dx, twice in self.lags:
-            first, second = shifted(amplitude, dy, dx)
-            total = total + twice * np.einsum("...yx,...yx->...", first, second)
+        if not self.lags:
+            return np.asarray(np.einsum("...yx,...yx->...", amplitude, amplitude))
+        from ._noise_kernels import weights_variance  # noqa: PLC0415 - loads the compiler
+
+        images = np.ascontiguousarray(amplitude).reshape(-1, *amplitude.shape[-2:])
         # Thresholded correlations need not be positive definite: a variance never falls below nothing.
-        return np.asarray(np.maximum(total, 0.0))
+        return np.asarray(np.maximum(weights_variance(images, self.xi), 0.0).reshape(amplitude.shape[:-2]))
 
     def shared_variance(self, weights: Float, sigma: Float) -> Float:
         """`variance` of weights that all bands share: g = a σ, with a (F, h, w) and σ (B, h, w); returns (F, B)."""
-        total = _product(weights**2, sigma**2)
-        for dy, dx, twice in self.lags:
-            (a, b), (s, t) = shifted(weights, dy, dx), shifted(sigma, dy, dx)
-            total += twice * _product(a * b, s * t)
-        return np.maximum(total, 0.0)
+        if not self.lags:
+            return _product(weights**2, sigma**2)
+        from ._noise_kernels import products_variance  # noqa: PLC0415 - loads the compiler
+
+        found = products_variance(np.ascontiguousarray(weights), np.ascontiguousarray(sigma), self.xi)
+        return np.asarray(np.maximum(found, 0.0))
 
     def smooth(self, cube: Float) -> Float:
-        """Convolve each band's image (B, h, w) with ξ; what leaves the box is lost."""
-        out = cube.copy()
-        for dy, dx, twice in self.lags:
-            half = twice[:, None, None] / 2
-            to, source = _slices(dy, dx)
-            out[(..., *to)] += half * cube[(..., *source)]
-            out[(..., *source)] += half * cube[(..., *to)]
-        return out
+        """Convolve each band's image (..., B, h, w) with ξ; what leaves the box is lost."""
+        if not self.lags:
+            return cube.copy()
+        from ._noise_kernels import smooth_images  # noqa: PLC0415 - loads the compiler
+
+        images = np.ascontiguousarray(cube).reshape(-1, *cube.shape[-2:])
+        out = np.empty_like(images)
+        smooth_images(images, self.xi, out)
+        return out.reshape(cube.shape)
 
 
 def _slices(dy: int, dx: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
