@@ -7,17 +7,17 @@ shape, which is not known to the fit, tells them apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import cast
 
-from .component import Component
+from .component import Component, PointComponent
 from .config import FitConfig
 from .fit import FitResult, fit
 from .initialize import joint_spectra
 from .observation import Observation
 from .render import MorphRenderer
-from .stars import good_points, possible_points
+from .stars import judged_points, possible_points
 
 __all__ = ["with_late_points"]
 
@@ -31,7 +31,7 @@ def with_late_points(
 
     Sources that the PSF may explain become point sources, and all are fitted from where they are, which gives the
     neighbours back the light beneath them. Those that the PSF does not explain after that have their fitted
-    morphologies again, beside the point sources that are right.
+    morphologies again, first those that are too broad, and the fit goes on with the others.
 
     Parameters
     ----------
@@ -54,26 +54,45 @@ def with_late_points(
     limit, kinds = config.point_source_snr, result.components
     if limit is None or len(sources) < 2 or not all(isinstance(component, Component) for component in kinds):
         return sources, result
-    fitted = _grouped(result, sources)
-    render = MorphRenderer(observation.convolver.kernels, observation.frame)
-    found = possible_points(observation, fitted, render, limit)
+    trial = _Trial(observation, _grouped(result, sources), result, config)
+    found = possible_points(observation, trial.fitted, trial.render, limit)
     if not found:
         return sources, result
-    pointed = tuple((found[k],) if k in found else source for k, source in enumerate(fitted))
-    again = _refit(observation, joint_spectra(pointed, observation, config, render), result, config)
-    points = _grouped(again, pointed)
-    good = good_points(observation, points, render) & found.keys()
-    if not good:
+    points, again = trial.of(found)
+    narrow, good = judged_points(observation, points, trial.render)
+    if found.keys() & narrow < found.keys():
+        # A galaxy that was taken for a point leaves a halo about its neighbours.
+        points, again = trial.of({k: found[k] for k in sorted(found.keys() & narrow)}, again)
+        _, good = judged_points(observation, points, trial.render)
+    right = {k: found[k] for k in sorted(found.keys() & narrow & good)}
+    if not right:
         return sources, result
-    if good == found.keys():
-        return points, again
-    mixed = tuple(fitted[k] if k in found.keys() - good else source for k, source in enumerate(points))
-    return mixed, _refit(observation, mixed, again, config)
+    return (points, again) if right.keys() == found.keys() & narrow else trial.of(right, again)
 
 
-def _refit(observation: Observation, sources: Iterable[Source], last: FitResult, config: FitConfig) -> FitResult:
-    result = fit(observation, [component for source in sources for component in source], config)
-    return replace(result, loss=(*last.loss, *result.loss))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trial:
+    """Fits that go on from fitted sources, some of them point sources instead."""
+
+    observation: Observation
+    fitted: tuple[Source, ...]
+    result: FitResult
+    config: FitConfig
+
+    @property
+    def render(self) -> MorphRenderer:
+        """How their morphologies are rendered."""
+        return MorphRenderer(self.observation.convolver.kernels, self.observation.frame)
+
+    def of(
+        self, points: Mapping[int, PointComponent], last: FitResult | None = None
+    ) -> tuple[tuple[Source, ...], FitResult]:
+        """Fit with ``points`` in the places of the sources that they stand for; losses go on from those of ``last``."""
+        start = tuple((points[k],) if k in points else source for k, source in enumerate(self.fitted))
+        solved = joint_spectra(start, self.observation, self.config, self.render)
+        found = fit(self.observation, [component for source in solved for component in source], self.config)
+        before = self.result if last is None else last
+        return _grouped(found, solved), replace(found, loss=(*before.loss, *found.loss))
 
 
 def _grouped(result: FitResult, sources: tuple[Source, ...]) -> tuple[Source, ...]:

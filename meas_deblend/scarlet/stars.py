@@ -17,7 +17,7 @@ from .profiles import Resolution, point_images
 from .proximal import floor_spectrum
 from .render import MorphRenderer
 
-__all__ = ["good_points", "possible_points", "with_points"]
+__all__ = ["judged_points", "possible_points", "with_points"]
 
 Source = tuple[Component, ...]
 Solve = Callable[[tuple[Source, ...]], tuple[Source, ...]]
@@ -142,11 +142,22 @@ def possible_points(
     return out
 
 
-def good_points(observation: Observation, sources: tuple[Source, ...], render: MorphRenderer) -> set[int]:
-    """Places of the point sources among fitted sources that nothing speaks against; parameters as above."""
+def judged_points(
+    observation: Observation, sources: tuple[Source, ...], render: MorphRenderer
+) -> tuple[set[int], set[int]]:
+    """Judge the point sources among fitted sources; parameters as for `possible_points`.
+
+    Returns
+    -------
+    narrow : set of int
+        Places of those that have the shape of the PSF.
+    good : set of int
+        Those of them that have no halo either, which a neighbour that is drawn too narrow may feign.
+    """
     search = _Search.of(observation, sources, render, SETTLED)
     points = [k for k, source in enumerate(sources) if isinstance(source[0], PointComponent)]
-    return {k for k in points if search.match(sources[k], sources[k][0].center).is_good()}
+    matches = {k: search.match(sources[k], sources[k][0].center) for k in points}
+    return {k for k in points if matches[k].is_narrow()}, {k for k in points if matches[k].is_good()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,11 +182,14 @@ class _Match:
             return True
         return self.chi2 <= self.freedom + (UNEXPLAINED * self.snr) ** 2 and self.width <= BROADENING + BROAD * self.snr
 
+    def is_narrow(self) -> bool:
+        """Whether χ² and width are what noise makes."""
+        return self.chi2 <= _by_chance(self.freedom) and self.width <= BROADENING * min(1.0, self.snr / CLEAR)
+
     def is_good(self) -> bool:
-        """Whether χ² and width are what noise makes, and there is no halo."""
+        """Whether it is narrow, and there is no halo."""
         halo = _by_chance(3 * len(self.flux)) + (BACKGROUND * self.snr) ** 2
-        width = BROADENING * min(1.0, self.snr / CLEAR)
-        return self.chi2 <= _by_chance(self.freedom) and self.width <= width and self.background <= halo
+        return self.is_narrow() and self.background <= halo
 
 
 def _radius(observation: Observation) -> int:
