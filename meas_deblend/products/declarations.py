@@ -180,7 +180,9 @@ _MERGED = TableDeclaration(
             "detect",
             since=_NEW,
         ),
-        Column("parentObjectId", "int64", "", "Identifier of the parent, an isolated object's own.", "detect", since=_NEW),
+        Column(
+            "parentObjectId", "int64", "", "Identifier of the parent, an isolated object's own.", "detect", since=_NEW
+        ),
         Column("x", "float64", "pix", "Column of the peak.", "detect", since=_NEW),
         Column("y", "float64", "pix", "Row of the peak.", "detect", since=_NEW),
         Column("deblend_peak_center_x", "int32", "pix", "Column of its pixel.", "detect", since=_NEW),
@@ -311,7 +313,8 @@ _NOISE = TableDeclaration(
 )
 
 TABLES: dict[str, TableDeclaration] = {
-    table.name: table for table in (_OBJECTS, _PARENTS, _LEDGER, _PATCH_LEDGER, _TIMINGS, _FORCED, _COVARIANCE, _NOISE, _MERGED)
+    table.name: table
+    for table in (_OBJECTS, _PARENTS, _LEDGER, _PATCH_LEDGER, _TIMINGS, _FORCED, _COVARIANCE, _NOISE, _MERGED)
 }
 
 OBJECT_FLAGS: frozenset[str] = frozenset(

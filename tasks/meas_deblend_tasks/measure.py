@@ -24,9 +24,9 @@ from .datasets import (
     PARENTS,
     PATCH_LEDGER,
 )
-from .merged import merged_columns, merged_into
 from .measured_parent import PER_PARENT, MeasureWork, measure_parent
 from .measured_tables import catalog_layout, forced_table, noise_columns, on_sky
+from .merged import merged_columns, merged_into
 from .patch_account import patch_ledger_columns
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class MeasureTaskConfig(Config):
 
 @dataclass(frozen=True)
 class MeasureOutputs:
-    """What `MeasureTask` returns; what tells of the whole patch is None where only some of its parents were measured."""
+    """What `MeasureTask` returns; tables of the whole patch are None where only some of its parents were measured."""
 
     objects: Any
     parents: Any
