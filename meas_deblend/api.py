@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arguments import datasets_of, layers_of, selection_of
 from .framework import (
     Checkpoint,
+    Loop,
     Observer,
     Outcome,
     Pipeline,
     QuantumReport,
     Workplace,
     load_pipeline,
+    map_units,
     run_pipeline,
+    working,
 )
 from .run_identity import run_identity
 
@@ -160,7 +164,9 @@ def deblend(
     kept = None
     if checkpoint is not None:
         given: tuple[Any, Any, Any] = (inputs.get("source_list"), inputs.get("selection"), inputs.get("edits"))
-        kept = Checkpoint.open(Path(checkpoint), run_identity(coadds, loaded, *given), resume=resume)
+        with working(Workplace(jobs)):
+            identity = run_identity(coadds, loaded, *given, each=partial(map_units, loop=Loop(ahead=False)))
+        kept = Checkpoint.open(Path(checkpoint), identity, resume=resume)
     result = run_pipeline(loaded, inputs, observer=observer, workplace=Workplace(jobs, kept))
     result.raise_failures()
     return _collect(coadds, loaded, result.datasets, result.reports)

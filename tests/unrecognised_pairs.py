@@ -45,7 +45,8 @@ def _galaxy(rng, center, magnitude, number):
     size, angle = np.exp(rng.normal(np.log(2.5), 0.5)), rng.uniform(0, 180)
     shares = np.array([0.0, rng.uniform(0, 0.6), rng.uniform(0.03, 0.12) if rng.random() < 1 / 3 else 0.0])
     shares[0] = 1 - shares.sum()
-    slopes = np.linspace(1, 0, len(BANDS))[:, None] * (rng.uniform(0, 1.2) + np.array([0.0, rng.normal(0.5, 0.3), -0.8]))
+    color = rng.uniform(0, 1.2) + np.array([0.0, rng.normal(0.5, 0.3), -0.8])
+    slopes = np.linspace(1, 0, len(BANDS))[:, None] * color
     flux = 10 ** (-0.4 * (magnitude + slopes - SkyConfig().zeropoint)) * shares
     disc = Sersic(size, 1.0, rng.uniform(0.3, 1), angle)
     bulge = Sersic(size * rng.uniform(0.2, 0.6), 2.5, rng.uniform(0.6, 1), angle)

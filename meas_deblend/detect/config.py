@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..scarlet.config import DeconvolveConfig as IterationConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["DeconvolveConfig", "DetectConfig", "HierarchyConfig", "StructureConfig"]
 
@@ -169,6 +172,12 @@ class HierarchyConfig(BaseModel):
     """How parents are split into blends on their deconvolved image."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    former_names: ClassVar[Mapping[str, str]] = {
+        "threshold": "footprint_snr_thresh",
+        "min_area": "min_deconvolved_area",
+        "grow": "grow_size",
+    }
 
     footprint_snr_thresh: float = Field(
         2.5, gt=0, description="Cut on the smoothed sum over bands of deconvolved image / noise (σ of one band)."

@@ -39,10 +39,13 @@ class Box:
     shape: tuple[int, int]
 
     def __post_init__(self) -> None:
+        (y0, x0), (h, w) = self.origin, self.shape
         # numpy integers are turned into Python's, so that boxes can be written as JSON.
-        object.__setattr__(self, "origin", (int(self.origin[0]), int(self.origin[1])))
-        object.__setattr__(self, "shape", (int(self.shape[0]), int(self.shape[1])))
-        if min(self.shape) < 0:
+        plain = type(y0) is type(x0) is type(h) is type(w) is int and type(self.origin) is type(self.shape) is tuple
+        if not plain:
+            object.__setattr__(self, "origin", (int(y0), int(x0)))
+            object.__setattr__(self, "shape", (int(h), int(w)))
+        if h < 0 or w < 0:
             raise ValueError(f"box sides must be at least 0, got shape {self.shape}")
 
     @classmethod
@@ -53,11 +56,14 @@ class Box:
     @classmethod
     def from_mask(cls, mask: BoolArray, origin: tuple[int, int] = (0, 0)) -> Box:
         """Tightest box around the true pixels of ``mask`` (y, x) whose first pixel is ``origin``; empty if none."""
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        if rows.size == 0:
+        rows = np.logical_or.reduce(mask, axis=1)
+        first = int(rows.argmax()) if rows.size else 0
+        if not rows.size or not rows[first]:
             return cls(origin, (0, 0))
+        columns = np.logical_or.reduce(mask, axis=0)
         y0, x0 = origin
-        return cls.from_bounds(y0 + rows[0], y0 + rows[-1] + 1, x0 + columns[0], x0 + columns[-1] + 1)
+        bottom, right = len(rows) - int(rows[::-1].argmax()), len(columns) - int(columns[::-1].argmax())
+        return cls.from_bounds(y0 + first, y0 + bottom, x0 + int(columns.argmax()), x0 + right)
 
     @property
     def stop(self) -> tuple[int, int]:

@@ -7,6 +7,7 @@ the first pixel being (0, 0). A flag's meaning is what ``True`` says.
 from __future__ import annotations
 
 from ._object_columns import FORCED_COLUMNS, OBJECT_COLUMNS, outcome_columns
+from ._run_tables import OWNERSHIP, QUANTA
 from .columns import Column, TableDeclaration
 from .vocabulary import REASON_FLAGS, REASONS
 
@@ -314,7 +315,19 @@ _NOISE = TableDeclaration(
 
 TABLES: dict[str, TableDeclaration] = {
     table.name: table
-    for table in (_OBJECTS, _PARENTS, _LEDGER, _PATCH_LEDGER, _TIMINGS, _FORCED, _COVARIANCE, _NOISE, _MERGED)
+    for table in (
+        _OBJECTS,
+        _PARENTS,
+        _LEDGER,
+        _PATCH_LEDGER,
+        _TIMINGS,
+        _FORCED,
+        _COVARIANCE,
+        _NOISE,
+        _MERGED,
+        OWNERSHIP,
+        QUANTA,
+    )
 }
 
 OBJECT_FLAGS: frozenset[str] = frozenset(

@@ -49,7 +49,7 @@ def _shape(s: float, p: float, q: float) -> NDArray[np.float64]:
 
 
 @jit
-def _interpolate(table: NDArray[np.float64], u: float, out: NDArray[np.float64]) -> None:
+def _radial(table: NDArray[np.float64], u: float, out: NDArray[np.float64]) -> None:
     """Transform, its derivative by u, and its derivative by ν, at u: cubic Hermite between nodes."""
     position = (u - U_FIRST) / U_STEP
     if position <= 0:
@@ -60,60 +60,63 @@ def _interpolate(table: NDArray[np.float64], u: float, out: NDArray[np.float64])
     y = 1 - x
     a, b = (1 + 2 * x) * y * y, x * y * y * U_STEP
     c, d = x * x * (3 - 2 * x), -x * x * y * U_STEP
-    out[0] = a * table[j, 0] + b * table[j, 1] + c * table[j + 1, 0] + d * table[j + 1, 1]
-    out[2] = a * table[j, 2] + b * table[j, 3] + c * table[j + 1, 2] + d * table[j + 1, 3]
     e = 6 * x * y / U_STEP
+    out[0] = a * table[j, 0] + b * table[j, 1] + c * table[j + 1, 0] + d * table[j + 1, 1]
     out[1] = e * (table[j + 1, 0] - table[j, 0]) + y * (1 - 3 * x) * table[j, 1] + x * (3 * x - 2) * table[j + 1, 1]
+    out[2] = a * table[j, 2] + b * table[j, 3] + c * table[j + 1, 2] + d * table[j + 1, 3]
 
 
 @jit
-def _disc(
+def _row(
     shape: NDArray[np.float64],
-    k: tuple[float, float, float],
+    step: float,
+    ky: float,
     table: NDArray[np.float64],
     exponential: bool,
-    value: NDArray[np.float64],
-    factors: NDArray[np.float64],
+    out: NDArray[np.float64],
 ) -> None:
-    """Transform of the disc at one k, and its derivatives by s, p, q and ν."""
-    d = shape[0, 0] * k[0] + shape[0, 1] * k[1] + shape[0, 2] * k[2]
-    if exponential:
-        # Without a table: (1 + k² r_s²)^(−3/2).
-        below = 1 / (1 + d * _EXPONENTIAL)
-        value[0] = below * math.sqrt(below)
-        value[1] = -1.5 * value[0] * below * d * _EXPONENTIAL
-    else:
-        _interpolate(table, math.log(d), value)
-    steep = value[1] / d
-    factors[2] = value[1]
-    factors[3] = steep * (shape[1, 0] * k[0] + shape[1, 1] * k[1] + shape[1, 2] * k[2])
-    factors[4] = steep * (shape[2, 0] * k[0] + shape[2, 1] * k[1] + shape[2, 2] * k[2])
-    factors[7] = value[2]
+    """Transform of a profile along a row of k, and its derivatives by s, p, q and ν (5, k)."""
+    values = np.empty(3)
+    for i in range(out.shape[1]):
+        kx = step * i
+        square, cross, product = kx * kx + ky * ky, kx * kx - ky * ky, 2 * kx * ky
+        if square == 0:
+            out[0, i] = 1.0
+            out[1:, i] = 0.0
+            continue
+        d = shape[0, 0] * square + shape[0, 1] * cross + shape[0, 2] * product
+        if exponential:
+            # Without a table: (1 + k² r_s²)^(−3/2).
+            below = 1 / (1 + d * _EXPONENTIAL)
+            values[0] = below * math.sqrt(below)
+            values[1] = -1.5 * values[0] * below * d * _EXPONENTIAL
+            values[2] = 0.0
+        else:
+            _radial(table, math.log(d), values)
+        steep = values[1] / d
+        out[0, i], out[1, i], out[4, i] = values[0], values[1], values[2]
+        out[2, i] = steep * (shape[1, 0] * square + shape[1, 1] * cross + shape[1, 2] * product)
+        out[3, i] = steep * (shape[2, 0] * square + shape[2, 1] * cross + shape[2, 2] * product)
 
 
 @jit
-def _bulge(
-    shape: NDArray[np.float64],
-    k: tuple[float, float, float],
-    table: NDArray[np.float64],
-    share: float,
-    other: NDArray[np.float64],
-    value: NDArray[np.float64],
-    factors: NDArray[np.float64],
-) -> None:
-    """Add the bulge to the transform of the disc at one k, and to its derivatives; ``other`` is overwritten."""
-    d = shape[0, 0] * k[0] + shape[0, 1] * k[1] + shape[0, 2] * k[2]
-    _interpolate(table, math.log(d), other)
-    steep = BULGE_ROUNDNESS * other[1] / d
-    by_p = steep * (shape[1, 0] * k[0] + shape[1, 1] * k[1] + shape[1, 2] * k[2])
-    by_q = steep * (shape[2, 0] * k[0] + shape[2, 1] * k[1] + shape[2, 2] * k[2])
-    factors[2] *= 1 - share
-    factors[3] = (1 - share) * factors[3] + share * by_p
-    factors[4] = (1 - share) * factors[4] + share * by_q
-    factors[5] = share * (1 - share) * (other[0] - value[0])
-    factors[6] = share * other[1]
-    factors[7] *= 1 - share
-    value[0] = (1 - share) * value[0] + share * other[0]
+def _joined(disc: NDArray[np.float64], bulge: NDArray[np.float64], share: float, out: NDArray[np.float64]) -> None:
+    """Transforms (9, k) of disc and bulge together, by all parameters but the centre; the transform itself is last."""
+    for i in range(out.shape[1]):
+        out[8, i] = (1 - share) * disc[0, i] + share * bulge[0, i]
+        out[2, i] = (1 - share) * disc[1, i]
+        out[3, i] = (1 - share) * disc[2, i] + share * BULGE_ROUNDNESS * bulge[2, i]
+        out[4, i] = (1 - share) * disc[3, i] + share * BULGE_ROUNDNESS * bulge[3, i]
+        out[5, i] = share * (1 - share) * (bulge[0, i] - disc[0, i])
+        out[6, i] = share * bulge[1, i]
+        out[7, i] = (1 - share) * disc[4, i]
+
+
+@jit
+def _multiply(first: NDArray[np.complex64], second: NDArray[np.complex64], out: NDArray[np.complex64]) -> None:
+    for i in range(len(out)):
+        a, b = first[i], second[i]
+        out[i] = complex(a.real * b.real - a.imag * b.imag, a.real * b.imag + a.imag * b.real)
 
 
 @jit
@@ -145,29 +148,30 @@ def fill_planes(
     exponential = parameters[7] == 0 and not (which == 7).any()
     share = 1 / (1 + math.exp(-logit))
     disc, bulge = _shape(0.0 if point else s, p, q), _shape(t, BULGE_ROUNDNESS * p, BULGE_ROUNDNESS * q)
-    value, other, factors = np.zeros(3), np.zeros(3), np.empty(9)
     step = 2 * math.pi / size
     along_x = np.empty(half, np.complex128)
     for i in range(half):
         along_x[i] = complex(math.cos(step * i * x0), -math.sin(step * i * x0))
+    of_disc, of_bulge = np.zeros((5, half)), np.zeros((5, half))
+    of_disc[0] = of_bulge[0] = 1.0
+    factors, rows = np.empty((9, half)), np.empty((n, half), np.complex64)
     for j in range(size):
         ky = step * (j if j < (size + 1) // 2 else j - size)
         along_y = complex(math.cos(ky * y0), -math.sin(ky * y0))
-        for i in range(half):
-            kx = step * i
-            square, cross, product = kx * kx + ky * ky, kx * kx - ky * ky, 2 * kx * ky
-            value[:] = 1.0, 0.0, 0.0
-            factors[2:8] = 0.0
-            if not point and square > 0:
-                _disc(disc, (square, cross, product), tables[0], exponential, value, factors)
-                if share > 0:
-                    _bulge(bulge, (square, cross, product), tables[1], share, other, value, factors)
-            factors[0], factors[1], factors[8] = -ky * value[0], -kx * value[0], value[0]
-            phase = along_y * along_x[i]
+        if not point:
+            _row(disc, step, ky, tables[0], exponential, of_disc)
+            if share > 0:
+                _row(bulge, step, ky, tables[1], False, of_bulge)
+        _joined(of_disc, of_bulge, share, factors)
+        for m in range(n):
+            a = which[m]
+            for i in range(half):
+                phase = along_y * along_x[i]
+                if a == 0 or a == 1:
+                    rows[m, i] = -(ky if a == 0 else step * i) * factors[8, i] * 1j * phase
+                else:
+                    rows[m, i] = factors[a, i] * phase
+        # Plane by plane, so that memory is written in its order.
+        for band in range(bands):
             for m in range(n):
-                a = which[m]
-                factor = factors[a] * phase
-                if a < 2 and a >= 0:
-                    factor *= 1j
-                for band in range(bands):
-                    out[band, m, j, i] = factor * psf[band, j, i]
+                _multiply(rows[m], psf[band, j], out[band, m, j])

@@ -10,6 +10,8 @@ import numpy as np
 from scipy.fft import fht, fhtoffset
 from scipy.special import gammaincinv, gammaln
 
+from ._jit import jit
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -55,25 +57,38 @@ def radial_table(log_index: float) -> RadialTable:
     RadialTable
     """
     values, slopes, starts = _grid()
-    position = (float(np.clip(log_index, np.log(INDEX_RANGE[0]), np.log(INDEX_RANGE[1]))) - starts) / _NU_STEP
+    nu = min(max(log_index, float(np.log(INDEX_RANGE[0]))), float(np.log(INDEX_RANGE[1])))
+    return RadialTable(_columns((nu - starts) / _NU_STEP, values, slopes))
+
+
+@jit
+def _columns(position: float, values: NDArray[np.float64], slopes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Interpolate between profiles, and differentiate by u at the nodes."""
     j = min(int(position), len(values) - 2)
     x = position - j
     # Hermite's basis, and its derivatives for the slope in ν.
-    basis = np.array([1 + x * x * (2 * x - 3), x * (1 - x) ** 2, x * x * (3 - 2 * x), x * x * (x - 1)])
-    steep = np.array([6 * x * (x - 1), (1 - x) * (1 - 3 * x), 6 * x * (1 - x), x * (3 * x - 2)]) / _NU_STEP
-    four = np.stack([values[j], _NU_STEP * slopes[j], values[j + 1], _NU_STEP * slopes[j + 1]])
-    transform, by_index = np.tensordot(np.stack([basis, steep]), four, axes=1)
-    columns = np.stack([transform, _slope(transform), by_index, _slope(by_index)], axis=1)
-    return RadialTable(np.ascontiguousarray(columns))
+    a, b = 1 + x * x * (2 * x - 3), x * (1 - x) ** 2 * _NU_STEP
+    c, d = x * x * (3 - 2 * x), x * x * (x - 1) * _NU_STEP
+    e, f, g = 6 * x * (x - 1) / _NU_STEP, (1 - x) * (1 - 3 * x), x * (3 * x - 2)
+    out = np.empty((values.shape[1], 4))
+    for k in range(len(out)):
+        out[k, 0] = a * values[j, k] + b * slopes[j, k] + c * values[j + 1, k] + d * slopes[j + 1, k]
+        out[k, 2] = e * (values[j, k] - values[j + 1, k]) + f * slopes[j, k] + g * slopes[j + 1, k]
+    for column in (0, 2):
+        _slope(out[:, column], out[:, column + 1])
+    return out
 
 
-def _slope(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Differentiate by u values at the nodes: central differences of fourth order."""
-    out = np.gradient(values, U_STEP, axis=-1)
-    out[..., 2:-2] = (values[..., :-4] - 8 * values[..., 1:-3] + 8 * values[..., 3:-1] - values[..., 4:]) / (
-        12 * U_STEP
-    )
-    return np.asarray(out)
+@jit
+def _slope(values: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """Differentiate by u values at the nodes: central differences, of fourth order but at the ends."""
+    last = len(values) - 1
+    out[0], out[last] = (values[1] - values[0]) / U_STEP, (values[last] - values[last - 1]) / U_STEP
+    for k in range(1, last):
+        if 2 <= k <= last - 2:
+            out[k] = (values[k - 2] - 8 * values[k - 1] + 8 * values[k + 1] - values[k + 2]) / (12 * U_STEP)
+        else:
+            out[k] = (values[k + 1] - values[k - 1]) / (2 * U_STEP)
 
 
 @lru_cache(maxsize=1)

@@ -123,7 +123,7 @@ def local_convolution(image: FloatArray, box: Box, target: Box, kernels: Kernels
 
 def _coarse_length(n: int) -> int:
     """Length of a transform, at least ``n``: 8, 10, 12 or 14 times a power of two where that is fast."""
-    step = max(1 << max(n.bit_length() - 3, 0), 8)
+    step = max(1 << max(n.bit_length() - 3, 0), 16)
     return fft.next_fast_len(-(-n // step) * step, real=True)
 
 

@@ -149,8 +149,9 @@ class KernelMaker:
 
 def usable_stamps(psfs: FloatArray) -> BoolArray:
     """Which stamps (band, h, w) are PSFs: finite, with a positive sum."""
-    finite = np.asarray(np.isfinite(psfs).all(axis=(1, 2)))
-    return np.asarray(finite & (np.where(finite[:, None, None], psfs, 0).sum(axis=(1, 2)) > 0))
+    with np.errstate(invalid="ignore"):  # infinities of both signs
+        total = psfs.sum(axis=(1, 2))
+    return np.asarray(np.isfinite(total) & (total > 0))
 
 
 def _odd_stamps(stamps: FloatArray) -> FloatArray:

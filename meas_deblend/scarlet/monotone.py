@@ -98,7 +98,7 @@ def monotonic(
 
 def weights_for(image: FloatArray, kind: MonotoneKind = "angle") -> FloatArray:
     """Weights large enough for any peak in ``image``; the radius is a power of two, so that few tables are made."""
-    return monotone_weights(1 << max(image.shape).bit_length(), image.dtype.name, kind)
+    return monotone_weights(1 << max(image.shape).bit_length(), image.dtype.str, kind)
 
 
 @jit

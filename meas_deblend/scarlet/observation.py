@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,8 +104,20 @@ def point_source_snr(images: FloatArray, variance: FloatArray, psfs: FloatArray,
     h, w = psfs.shape[-2:]
     stamp = Box((center[0] - h // 2, center[1] - w // 2), (h, w))
     here, there = stamp.overlap_slices(Box((0, 0), (images.shape[1], images.shape[2])))
-    psf, data, var = psfs[:, *here], images[:, *there], variance[:, *there]
-    usable = np.isfinite(var) & (var > 0)
-    psf, data, var = (a[usable].astype(np.float64) for a in (psf, data, var))
-    noise = np.sqrt(np.sum(psf**2 * var))
-    return float(np.sum(data * psf) / noise) if noise > 0 else 0.0
+    signal, power = matched_sums(images[:, *there], variance[:, *there], psfs[:, *here])
+    return signal / math.sqrt(power) if power > 0 else 0.0
+
+
+@jit
+def matched_sums(images: FloatArray, variance: FloatArray, psfs: FloatArray) -> tuple[float, float]:
+    """Σ D P and Σ P² V over pixels with positive, finite variance, in double precision."""
+    signal, power = 0.0, 0.0
+    for b in range(images.shape[0]):
+        for y in range(images.shape[1]):
+            data, var, psf = images[b, y], variance[b, y], psfs[b, y]
+            for x in range(len(data)):
+                if 0 < var[x] < np.inf:
+                    value = float(psf[x])
+                    signal += value * data[x]
+                    power += value * value * var[x]
+    return signal, power

@@ -158,7 +158,7 @@ class Pool:
 def _weights(boxes: IntArray, dtype: np.dtype[np.floating], config: FitConfig) -> FloatArray:
     """Weights of the monotonicity for the largest box; few sizes, so that few tables are made."""
     radius = max(1 << int(boxes[:, 2:].max()).bit_length(), 64)
-    return monotone_weights(radius, dtype.name, config.monotonic_weights)
+    return monotone_weights(radius, dtype.str, config.monotonic_weights)
 
 
 def _starts(boxes: IntArray) -> IntArray:

@@ -23,10 +23,11 @@ from meas_deblend.detect import (
     parents_from_sources,
 )
 from meas_deblend.exceptions import NoWorkFoundError
-from meas_deblend.framework import Config, Connections, PipelineTask
+from meas_deblend.framework import Config, Connections, Loop, PipelineTask, iterate_units, once
 
 from .datasets import COADDS, DETECTIONS, EDITS, SELECTION, SOURCE_LIST
 from .identifiers import object_places, parent_id
+from .parent_files import DetectionFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,13 +85,10 @@ class DetectAndMergeTask(PipelineTask[DetectTaskConfig]):
         InputError
             If a parent that is selected does not exist, or none is selected; or an edit cannot be made.
         """
-        found = detect_bands(coadds, self.config.detection)
+        detections = once(partial(self._found, coadds, source_list), DetectionFiles())
         ids = partial(parent_id, self.config.tract, self.config.patch)
         if source_list is None:
-            detections = self._with_whole_sources(merge_detections(found, self.config.detection, ids), coadds)
-        else:
-            positions = np.stack([source_list.y, source_list.x], axis=1)
-            detections = parents_from_sources(positions, source_list.names, found, ids)
+            detections = self._with_whole_sources(detections, coadds)
         for peak in detections.rejected:
             self.log.warning("given source %s at (x, y) = %s is off the image", peak.name or peak.id, peak.center[::-1])
         if not detections.parents:
@@ -108,6 +106,16 @@ class DetectAndMergeTask(PipelineTask[DetectTaskConfig]):
             detections = replace(detections, parents=selection.mark(detections.parents, coadds.box))
             self.log.info("%d of them are to be deblended", sum(parent.selected for parent in detections.parents))
         return DetectOutputs(detections)
+
+    def _found(self, coadds: MultibandExposure, source_list: SourceList | None) -> Detections:
+        """Detect, or look for what was detected at the given positions."""
+        each = partial(iterate_units, description="tiles", loop=Loop(ahead=False))
+        found = detect_bands(coadds, self.config.detection, each)
+        ids = partial(parent_id, self.config.tract, self.config.patch)
+        if source_list is None:
+            return merge_detections(found, self.config.detection, ids)
+        positions = np.stack([source_list.y, source_list.x], axis=1)
+        return parents_from_sources(positions, source_list.names, found, ids)
 
     def _with_whole_sources(self, detections: Detections, coadds: MultibandExposure) -> Detections:
         """Merge the pieces of large sources into them."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from meas_deblend.framework import Config, Connections, PipelineTask, map_units
-from meas_deblend.measure import MeasureConfig, PsfShapes, Scene, detected_pixels, measure_noise
+from meas_deblend.apportion import reapportion_parent
+from meas_deblend.deblenders import MultiBandOptions, get_deblender
+from meas_deblend.framework import Config, Connections, Loop, PipelineTask, map_units
+from meas_deblend.measure import MeasureConfig, NoiseCorrelation, PsfShapes, Scene, detected_pixels, measure_noise
 from meas_deblend.products import to_table, unpack_rows
 
 from .datasets import (
@@ -28,6 +31,7 @@ from .measured_parent import PER_PARENT, MeasureWork, measure_parent
 from .measured_tables import catalog_layout, forced_table, noise_columns, on_sky
 from .merged import merged_columns, merged_into
 from .patch_account import patch_ledger_columns
+from .sample import sample_blend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,6 +81,17 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
         inputs=(COADDS, DETECTIONS, PARENT_MODELS, CHILDREN),
         outputs=(OBJECTS, PARENTS, LEDGER, PATCH_LEDGER, FLUX_COVARIANCE, NOISE, MERGED_PEAKS),
     )
+
+    def prepare(self) -> None:
+        """Load the measurements and the tables."""
+        exposure, parent = sample_blend()
+        model = get_deblender("multi_band")(exposure, parent, MultiBandOptions())
+        config = MeasureConfig()
+        scene = Scene(exposure, parent.footprint.on(exposure.box), NoiseCorrelation.white(2), config.noise_seed)
+        layout, children = catalog_layout(exposure, config), [reapportion_parent(exposure, model)]
+        psfs = PsfShapes(exposure.psfs, config)
+        made = measure_parent(MeasureWork(scene, psfs, config, layout, [model], children, {}), 0)
+        to_table("objects", unpack_rows("objects", [made.rows["objects"]], layout), layout)
 
     def run(
         self,
@@ -174,7 +189,8 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
         config = self.config.measurement
         given = [model.footprint for model in parent_models] if footprints is None else footprints
         detected = detected_pixels(given, coadds.box.shape)
-        noise = measure_noise(coadds, detected, config.noise_lag)
+        each = partial(map_units, description="bands", loop=Loop(ahead=False))
+        noise = measure_noise(coadds, detected, config.noise_lag, each)
         for k, band in enumerate(coadds.bands):
             self.log.info(
                 "band %s: Σξ = %.3f, sky / plane variance %.3f", band, noise.xi[k].sum(), noise.variance_ratio[k]
