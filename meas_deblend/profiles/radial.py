@@ -62,9 +62,7 @@ def radial_table(log_index: float) -> RadialTable:
 
 
 @jit
-def _columns(
-    position: float, values: NDArray[np.float64], slopes: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _columns(position: float, values: NDArray[np.float64], slopes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Interpolate between profiles, and differentiate by u at the nodes."""
     j = min(int(position), len(values) - 2)
     x = position - j
