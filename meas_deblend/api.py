@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arguments import datasets_of, layers_of, selection_of
 from .framework import (
     Checkpoint,
+    Loop,
     Observer,
     Outcome,
     Pipeline,
     QuantumReport,
     Workplace,
     load_pipeline,
+    map_units,
     run_pipeline,
+    working,
 )
 from .run_identity import run_identity
 
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DeblendResult", "deblend"]
 
-_MADE = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation")
+_MADE = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation", "merged_peaks")
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,8 @@ class DeblendResult:
 
     Parameters
     ----------
-    objects, parents, ledger, patch_ledger, flux_covariance, noise_correlation, timings : astropy.table.Table
-        Catalogs with units; their columns are described in the reference.
+    objects, parents, ledger, patch_ledger, flux_covariance, noise_correlation, merged_peaks, timings : Table
+        Catalogs (astropy) with units; their columns are described in the reference.
     models : access.Models
         Every model: ``.source(id)``, ``.blend(id)``, ``.write(path)``.
     parent_models : tuple of ParentModel
@@ -65,6 +69,7 @@ class DeblendResult:
     patch_ledger: Any
     flux_covariance: Any
     noise_correlation: Any
+    merged_peaks: Any
     timings: Any
     models: Models | None
     parent_models: tuple[ParentModel, ...]
@@ -159,7 +164,9 @@ def deblend(
     kept = None
     if checkpoint is not None:
         given: tuple[Any, Any, Any] = (inputs.get("source_list"), inputs.get("selection"), inputs.get("edits"))
-        kept = Checkpoint.open(Path(checkpoint), run_identity(coadds, loaded, *given), resume=resume)
+        with working(Workplace(jobs)):
+            identity = run_identity(coadds, loaded, *given, each=partial(map_units, loop=Loop(ahead=False)))
+        kept = Checkpoint.open(Path(checkpoint), identity, resume=resume)
     result = run_pipeline(loaded, inputs, observer=observer, workplace=Workplace(jobs, kept))
     result.raise_failures()
     return _collect(coadds, loaded, result.datasets, result.reports)

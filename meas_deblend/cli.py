@@ -16,7 +16,7 @@ from .exceptions import MeasDeblendError
 from .parsers import ADD_COMMANDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["build_parser", "main"]
 
@@ -52,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log = logging.getLogger("meas_deblend")
     before = log.handlers, log.level, log.propagate
     try:
-        return _load(options.function)(options)
+        from .commands import command  # noqa: PLC0415 - keeps --help fast
+
+        return command(options.function)(options)
     except MeasDeblendError as error:
         sys.stderr.write(f"meas-deblend: {error}\n")
         return 2
@@ -66,13 +68,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         # A command sends the log to the terminal; whoever calls this from Python gets theirs back.
         log.handlers, log.level, log.propagate = before
-
-
-def _load(name: str) -> Callable[[argparse.Namespace], int]:
-    from . import commands  # noqa: PLC0415  (keeps --help fast)
-
-    function: Callable[[argparse.Namespace], int] = getattr(commands, name)
-    return function
 
 
 if __name__ == "__main__":

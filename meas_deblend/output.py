@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["RunContext", "write_run"]
 
-_TABLES = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation", "timings")
+_TABLES = (
+    *("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation", "merged_peaks"),
+    "timings",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,6 +168,7 @@ def remeasure(
         return Remeasured(tables, wired, whole=False)
     made = task.measure(exposure, chosen, children, _footprint_bands(run, found.bands), footprints)
     tables = {name: getattr(made, name) for name in ("objects", "flux_covariance", "noise_correlation")}
+    tables["objects"]["deblend_hasMergedPeaks"] = np.isin(tables["objects"]["objectId"], _with_merged_peaks(run))
     if ids:
         tables["objects"] = tables["objects"][np.isin(tables["objects"]["objectId"], list(ids))]
     return Remeasured(tables, wired, whole=not ids and found.bands == metadata.bands and not found.differences)
@@ -251,6 +252,13 @@ def _footprint_bands(run: Run, bands: Sequence[str]) -> dict[int, tuple[str, ...
     owners = np.where(table["parentObjectId"] == 0, table["objectId"], table["parentObjectId"])
     seen = {band: np.asarray(table[f"merge_footprint_{band}"]) for band in bands}
     return {int(owner): tuple(b for b in bands if seen[b][row]) for row, owner in enumerate(owners)}
+
+
+def _with_merged_peaks(run: Run) -> list[int]:
+    """Objects that took in other peaks: the models do not know them; none for runs of earlier versions."""
+    if not (run.folder / "merged_peaks.parquet").is_file():
+        return []
+    return [int(number) for number in run.merged_peaks["objectId"]]
 
 
 def _in_bands(parent: ParentModel, bands: tuple[str, ...], wanted: tuple[str, ...]) -> ParentModel:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._each import in_turn
 from .exceptions import MeasDeblendError
 from .framework import versions
 
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ._each import Each
     from .detect import Edits, Selection
     from .framework import Pipeline
     from .geometry import Box
     from .image import MultibandExposure, Psf, SourceList
 
-__all__ = ["run_identity"]
+__all__ = ["run_identity", "settings_identity"]
 
 _PSF_PLACES = 5
 """PSFs are compared at so many places along each side."""
@@ -34,6 +36,8 @@ def run_identity(
     source_list: SourceList | None = None,
     selection: Selection | None = None,
     edits: Edits | None = None,
+    *,
+    each: Each = in_turn,
 ) -> dict[str, str]:
     """Describe inputs, settings and versions.
 
@@ -49,20 +53,15 @@ def run_identity(
         Parents that are deblended.
     edits : Edits, optional
         What is changed by hand.
+    each : callable
+        Does bands one after the other or several at a time.
 
     Returns
     -------
     dict of str to str
         Values by names such as ``"setting multi_band:fit.max_iter"`` or ``"images of band g"``.
     """
-    found = {"pipeline": pipeline.name}
-    for task in pipeline.tasks:
-        found[f"class of {task.label}"] = f"{task.task_class.__module__}.{task.task_class.__qualname__}"
-        for name, value in _leaves(task.resolved.config.model_dump(mode="json")):
-            found[f"setting {task.label}:{name}"] = value
-        for name, value in sorted(task.resolved.connections.items()):
-            found[f"setting {task.label}:connections.{name}"] = str(value)
-    found |= _of_coadds(coadds)
+    found = settings_identity(pipeline) | _of_coadds(coadds, each)
     if source_list is not None:
         found["list of sources"] = _digest(source_list.y, source_list.x, np.array(source_list.names, dtype=str))
     if selection is not None:
@@ -74,7 +73,19 @@ def run_identity(
     return found | {f"version of {name}": version for name, version in versions().items()}
 
 
-def _of_coadds(coadds: MultibandExposure) -> dict[str, str]:
+def settings_identity(pipeline: Pipeline) -> dict[str, str]:
+    """Describe the tasks of a pipeline and their settings: values by names such as ``"setting detect:tract"``."""
+    found = {"pipeline": pipeline.name}
+    for task in pipeline.tasks:
+        found[f"class of {task.label}"] = f"{task.task_class.__module__}.{task.task_class.__qualname__}"
+        for name, value in _leaves(task.resolved.config.model_dump(mode="json")):
+            found[f"setting {task.label}:{name}"] = value
+        for name, value in sorted(task.resolved.connections.items()):
+            found[f"setting {task.label}:connections.{name}"] = str(value)
+    return found
+
+
+def _of_coadds(coadds: MultibandExposure, each: Each) -> dict[str, str]:
     found = {
         "bands": ", ".join(coadds.bands),
         "shape of the images": f"{coadds.box.shape}",
@@ -83,12 +94,19 @@ def _of_coadds(coadds: MultibandExposure) -> dict[str, str]:
         "mask planes": json.dumps([dict(coadds.mask_planes.bits), coadds.mask_planes.bad]),
         "world coordinates": "none" if coadds.wcs is None else _digest_of_text(coadds.wcs.to_header_string(relax=True)),
     }
-    for k, band in enumerate(coadds.bands):
-        for name, cube in (("images", coadds.images), ("variances", coadds.variance), ("masks", coadds.mask)):
-            found[f"{name} of band {band}"] = _digest(cube[k])
-        found[f"zero point of band {band}"] = f"{coadds.zeropoints[k]}"
-        found[f"PSF of band {band}"] = _psf_digest(coadds.psfs[k], coadds.box)
+    for of_band in each(_of_band, range(len(coadds.bands)), coadds):
+        found |= of_band
     return found
+
+
+def _of_band(coadds: MultibandExposure, k: int) -> dict[str, str]:
+    band = coadds.bands[k]
+    cubes = {"images": coadds.images, "variances": coadds.variance, "masks": coadds.mask}
+    return {
+        **{f"{name} of band {band}": _digest(cube[k]) for name, cube in cubes.items()},
+        f"zero point of band {band}": f"{coadds.zeropoints[k]}",
+        f"PSF of band {band}": _psf_digest(coadds.psfs[k], coadds.box),
+    }
 
 
 def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:

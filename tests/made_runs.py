@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from meas_deblend.apportion import ApportionConfig
 from meas_deblend.deblenders import BlendLimits, profile
 from meas_deblend.deblenders.blend_fit import BlendFitter
-from meas_deblend.detect import DetectConfig, HierarchyConfig, SkyObjectsConfig
+from meas_deblend.detect import DetectConfig, HierarchyConfig, SkyObjectsConfig, StructureConfig
 from meas_deblend.framework import load_pipeline, shipped_pipelines
 from meas_deblend.image import SourceList
 from meas_deblend.measure import MeasureConfig
@@ -37,7 +37,7 @@ from meas_deblend_tasks.measure import MeasureTask, MeasureTaskConfig
 from meas_deblend_tasks.persist import PersistTask
 from meas_deblend_tasks.profile import JointProfilesConfig, JointProfilesTask
 
-TABLES = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation")
+TABLES = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation", "merged_peaks")
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,15 @@ def _made():
     found = DetectTask().run(damaged).detections
     yield "damaged", made(NoDeblendingTask(), found, damaged, found)
     yield "masked", made(SingleBandTask(SingleBandConfig(mask_limits={"BAD": 0.01})), found, damaged, found)
+    # Whatever lies near something brighter is taken for a part of it.
+    whole = StructureConfig(
+        min_radius=0.1, min_significance=5, max_contrast=1e9, max_color_chi2=1e9, max_distance=1e3, color_scatter=0.5
+    )
+    unseen = coadds.mask.copy()
+    unseen[(0, *(detections.parents[2].footprint.box.grow(3) & coadds.box).slices_in(coadds.box))] = 1
+    for name, exposure in (("merged", coadds), ("merged in i", replace(coadds, mask=unseen))):
+        found = DetectTask(DetectTaskConfig(structure=whole)).run(exposure).detections
+        yield name, made(NoDeblendingTask(), found, exposure, found)
     # Nothing to see where the four were detected.
     mask = coadds.mask.copy()
     mask[(slice(None), *(detections.parents[2].footprint.box.grow(3) & coadds.box).slices_in(coadds.box))] = 1

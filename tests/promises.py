@@ -4,7 +4,16 @@ import numpy as np
 
 from meas_deblend.products import OUTCOMES, REASONS, check_table
 
-TABLES = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation", "timings")
+TABLES = (
+    "objects",
+    "parents",
+    "ledger",
+    "patch_ledger",
+    "flux_covariance",
+    "noise_correlation",
+    "merged_peaks",
+    "timings",
+)
 
 
 def assert_nobody_is_lost(result):

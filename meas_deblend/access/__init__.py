@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .cutouts import write_cutout
     from .explanation import Explanation
     from .models import Models, load_models
+    from .patch_run import PatchModels, PatchRun
     from .run import Run, open_run
     from .run_source import RunSource
     from .segmentation import Segmentation
@@ -22,6 +23,8 @@ __all__ = [
     "Blend",
     "Explanation",
     "Models",
+    "PatchModels",
+    "PatchRun",
     "Run",
     "RunSource",
     "Segmentation",
@@ -37,6 +40,8 @@ _LAZY = {
     "Blend": "blend",
     "Explanation": "explanation",
     "Models": "models",
+    "PatchModels": "patch_run",
+    "PatchRun": "patch_run",
     "Run": "run",
     "RunSource": "run_source",
     "Segmentation": "segmentation",

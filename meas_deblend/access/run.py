@@ -11,7 +11,7 @@ import yaml
 
 from ..exceptions import ModelError
 from ..image import MultibandExposure
-from ..products import ModelStore, read_run_record, read_table
+from ..products import PATCH_INDEX, ModelStore, read_run_record, read_table
 from .blend import Blend
 from .coadds import reread_coadds
 from .models import Models
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from ..products import RunRecord
     from .explanation import Explanation
+    from .patch_run import PatchRun
 
 __all__ = ["Run", "open_run"]
 
@@ -37,6 +38,7 @@ _CATALOGS = (
     "timings",
     "flux_covariance",
     "noise_correlation",
+    "merged_peaks",
     "forced",
 )
 
@@ -83,7 +85,7 @@ class Run:
         ----------
         name : str
             Which one: "objects", "parents", "ledger", "patch_ledger", "timings", "flux_covariance",
-            "noise_correlation" or "forced".
+            "noise_correlation", "merged_peaks" or "forced".
 
         Raises
         ------
@@ -116,6 +118,17 @@ class Run:
             If the run has none.
         """
         return self._measured("patch_ledger", "an earlier version of the run wrote none")
+
+    @cached_property
+    def merged_peaks(self) -> Table:
+        """One row per detected peak that is part of a large source.
+
+        Raises
+        ------
+        ModelError
+            If the run has none.
+        """
+        return self._measured("merged_peaks", "an earlier version of the run wrote none")
 
     @cached_property
     def timings(self) -> Table:
@@ -292,19 +305,27 @@ class Run:
         return f"<Run {self.folder}: {self.record.outcome}, {self.record.created:%Y-%m-%d}, bands {bands}>"
 
 
-def open_run(folder: str | Path, coadds: MultibandExposure | Mapping[str, str | Path] | None = None) -> Run:
-    """Open the folder that a run wrote.
+def open_run(folder: str | Path, coadds: MultibandExposure | Mapping[str, str | Path] | None = None) -> Run | PatchRun:
+    """Open the folder that a run wrote, on one patch or on many.
 
     Parameters
     ----------
     folder : path
-        It holds ``run.json``.
+        It holds ``run.json``, or ``patches.json``.
     coadds : MultibandExposure or mapping of str to path, optional
-        The exposure, or where the image files of some bands are now. By default the files of the record.
+        The exposure, or where the image files of some bands are now. By default the files of the record. For a run on
+        one patch.
 
     Raises
     ------
     ModelError
-        If the folder holds no readable ``run.json``.
+        If the folder holds neither, or it cannot be read; or there are many patches, and coadds are given.
     """
-    return Run(Path(folder), coadds)
+    path = Path(folder)
+    if not (path / PATCH_INDEX).is_file():
+        return Run(path, coadds)
+    from .patch_run import PatchRun  # noqa: PLC0415 - it is made of runs
+
+    if coadds is not None:
+        raise ModelError(f"{path} is a run of many patches: give the coadds of one, open_run(folder / patch, coadds)")
+    return PatchRun(path)

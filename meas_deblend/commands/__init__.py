@@ -1,37 +1,50 @@
-"""What the commands of ``meas-deblend`` do; each takes the parsed arguments and returns an exit code."""
+"""What the commands of ``meas-deblend`` do; each takes the parsed arguments and returns an exit code.
 
-from .calibrate import calibrate
-from .demo import demo
-from .evaluate import compare, evaluate
-from .explain import explain
-from .inject import inject
-from .measure import measure
-from .models import models_convert, models_extract, models_info, models_merge, models_verify
-from .plan import plan
-from .run import run
-from .show import show_config, show_pipeline, show_run, show_tasks
-from .simulate import simulate
-from .warmup import warmup
+A command is imported when it is called: one that reads a store need not wait for what fits blends.
+"""
 
-__all__ = [
-    "calibrate",
-    "compare",
-    "demo",
-    "evaluate",
-    "explain",
-    "inject",
-    "measure",
-    "models_convert",
-    "models_extract",
-    "models_info",
-    "models_merge",
-    "models_verify",
-    "plan",
-    "run",
-    "show_config",
-    "show_pipeline",
-    "show_run",
-    "show_tasks",
-    "simulate",
-    "warmup",
-]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+__all__ = ["MODULES", "command"]
+
+MODULES = {
+    "calibrate": "calibrate",
+    "compare": "evaluate",
+    "demo": "demo",
+    "evaluate": "evaluate",
+    "explain": "explain",
+    "inject": "inject",
+    "lsst_init": "lsst",
+    "lsst_pipeline": "lsst",
+    "measure": "measure",
+    "models_convert": "models",
+    "models_extract": "models",
+    "models_info": "models",
+    "models_merge": "models",
+    "models_verify": "models",
+    "plan": "plan",
+    "run": "run",
+    "show_config": "show",
+    "show_pipeline": "show",
+    "show_run": "show",
+    "show_survey": "show",
+    "show_tasks": "show",
+    "simulate": "simulate",
+    "status": "patches",
+    "tile": "patches",
+    "warmup": "warmup",
+}
+"""Which module holds the function of which name."""
+
+
+def command(name: str) -> Callable[[argparse.Namespace], int]:
+    """Return the function of a command, by the name that its parser gives."""
+    function: Callable[[argparse.Namespace], int] = getattr(import_module(f".{MODULES[name]}", __name__), name)
+    return function

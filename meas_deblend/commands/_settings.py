@@ -55,11 +55,15 @@ def start_log() -> None:
 
 @contextmanager
 def shown_warnings() -> Iterator[None]:
-    """Print the package's warnings about the input as lines of their own, without Python's source lines."""
+    """Print warnings about input and settings as lines of their own, each once, without Python's source lines."""
+    said: set[str] = set()
 
     def _show(message: Warning | str, *_: object, **__: object) -> None:
-        for line in str(message).splitlines():
-            sys.stderr.write(f"warning: {line}\n")
+        text = str(message)
+        if text not in said:
+            said.add(text)
+            for line in text.splitlines():
+                sys.stderr.write(f"warning: {line}\n")
 
     with warnings.catch_warnings():
         warnings.simplefilter("always")

@@ -5,22 +5,36 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..api import deblend
 from ..detect import Selection, parse_bbox
 from ..edit_file import read_edits
 from ..exceptions import InputError, PipelineError
-from ..framework import CHECKPOINT, Checkpoint, prepare_output, resume_output, watching
+from ..framework import (
+    CHECKPOINT,
+    Checkpoint,
+    Loop,
+    Workplace,
+    load_pipeline,
+    map_units,
+    preparations,
+    prepare_output,
+    resume_output,
+    watching,
+    working,
+)
 from ..image import read_coadds
 from ..output import RunContext, write_run
 from ._coadds import planes_of, read_options_of, sources_of
 from ._settings import checked_layers, say, shown_warnings, start_log
 from ._summary import outcome_lines
+from .patches import run_many
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ..api import DeblendResult
@@ -40,8 +54,14 @@ def run(options: argparse.Namespace) -> int:
     Returns
     -------
     int
-        0 if there are objects, or there was nothing to detect; else 1.
+        0 if there are objects, or there was nothing to detect; else 1. Of many patches: 1 if one failed.
     """
+    if options.inputs is not None:
+        return run_many(options)
+    many_only = {"--executor": options.executor, "--rerun": options.rerun, "--where": options.where,
+                 "--fail-fast": options.fail_fast}  # fmt: skip
+    if any(many_only.values()):
+        raise InputError(f"{next(name for name, value in many_only.items() if value)} is for many patches: --inputs")
     start_log()
     with shown_warnings():
         planes, read_options = planes_of(options), read_options_of(options)
@@ -53,7 +73,8 @@ def run(options: argparse.Namespace) -> int:
         prepare = resume_output if options.resume else prepare_output
         if not options.overwrite:
             prepare(options.out)  # a folder in use is told before the coadds are read
-        coadds = read_coadds(planes, **read_options)
+        with working(Workplace(options.jobs, preparations=_preparations(options, layers))):
+            coadds = read_coadds(planes, **read_options, each=partial(map_units, loop=Loop(ahead=False)))
         selection.check_box(coadds.box)
         if edits is not None:
             edits.check_positions(coadds.box)
@@ -64,6 +85,11 @@ def run(options: argparse.Namespace) -> int:
         folder = resume_output(options.out) if options.resume else prepare_output(options.out, options.overwrite)
         context = RunContext(options.command_line, planes, read_options, figures=not options.no_figures)
         return deblend_and_write(coadds, folder, context, settings)[0]
+
+
+def _preparations(options: argparse.Namespace, layers: Sequence[Layer]) -> Iterator[Callable[[], object]]:
+    """Yield what the tasks load, for the time when other processes look at what was read."""
+    yield from preparations(load_pipeline(options.pipeline, survey=options.survey, layers=layers))
 
 
 @dataclass(frozen=True, slots=True)

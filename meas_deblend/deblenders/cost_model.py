@@ -70,33 +70,34 @@ def _cost(seconds: tuple[float, ...], memory: tuple[float, ...]) -> RungCost:
     )
 
 
-_FULL = _cost((0.0404, 4.44e-3, 7.85e-4, 1.32e-4, 6.32e-7), (3.83e6, 6.7e5, 0.0, 0.0, 104.0))
+_FULL = _cost((0.0342, 7.5e-3, 5.12e-4, 4.95e-5, 5.34e-7), (4.15e6, 9.23e5, 0.0, 0.0, 117.0))
 
 
 class CostModel(BaseModel):
     """Coefficients per rung; `calibrate` measures them for a machine, and the defaults were measured so.
 
     Time grows with the pixels of every band that are transformed in each iteration, and with the sources; the joint
-    solution of their spectra, and their covariance, grow with the pairs.
+    solution of their spectra, and their covariance, grow with the pairs. Coefficients of memory hold a reserve
+    (`calibration.MEMORY_RESERVE`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     full_multi_band: RungCost = Field(_FULL, description="The joint fit, bulges and disks apart.")
     joint_profiles: RungCost = Field(
-        _cost((0.0386, 4.87e-3, 1.69e-3, 3.18e-4, 4.98e-7), (3e6, 0.0, 2.61e5, 0.0, 122.0)),
+        _cost((0.049, 9.24e-3, 1.03e-3, 2.32e-4, 5e-7), (3.68e6, 0.0, 3.08e5, 0.0, 152.0)),
         description="The joint fit of profiles.",
     )
     one_component: RungCost = Field(
-        _cost((0.0339, 5.48e-3, 5.16e-4, 6.53e-5, 5.3e-7), (2.67e6, 4.56e5, 0.0, 0.0, 80.6)),
+        _cost((0.0183, 6.79e-3, 5.94e-4, 3.46e-5, 5.19e-7), (4.15e6, 6.92e5, 2.02e4, 0.0, 79.3)),
         description="The joint fit with one component per source.",
     )
     symmetric_templates: RungCost = Field(
-        _cost((0.0177, 9.28e-4, 0.0, 3.81e-5, 1.25e-8), (2.63e6, 0.0, 5790.0, 0.0, 47.5)),
+        _cost((0.018, 1.31e-3, 0.0, 1.48e-5, 3.97e-8), (3.16e6, 0.0, 6850.0, 0.0, 56.9)),
         description="Symmetric templates, shapes shared.",
     )
     psf_templates: RungCost = Field(
-        _cost((8.65e-3, 0.0, 1.32e-4, 4.44e-8, 4.85e-8), (2.96e6, 3.43e4, 8400.0, 2330.0, 12.9)),
+        _cost((0.0114, 0.0, 1.63e-4, 0.0, 7.44e-8), (3.55e6, 4.12e4, 1.01e4, 2800.0, 15.5)),
         description="The PSF for every peak.",
     )
     parent_only: RungCost = Field(

@@ -1,7 +1,7 @@
 """Detection: thresholds per band, peaks, parents over all bands, and their split on deconvolved images."""
 
 from .band import BandDetections, detect_band
-from .config import DeconvolveConfig, DetectConfig, HierarchyConfig
+from .config import DeconvolveConfig, DetectConfig, HierarchyConfig, StructureConfig
 from .deconvolved import Deconvolved, deconvolve_exposure, detection_significance
 from .dilation import dilate_disc
 from .edits import AddedPeak, DroppedPeak, Edits, MergedPeaks, ProtectedPeak, apply_edits
@@ -15,6 +15,7 @@ from .psfs import BandPsfs, evaluate_psfs, exposure_psfs
 from .selection import Selection, parse_bbox
 from .significance import gaussian_kernel, psf_sigma
 from .sky import SKY, SkyObjectsConfig, add_sky_objects, is_sky
+from .structure import MergedPeak, Structure, find_structure, merge_structure
 
 __all__ = [
     "SKY",
@@ -29,10 +30,13 @@ __all__ = [
     "Edits",
     "FoundPsf",
     "HierarchyConfig",
+    "MergedPeak",
     "MergedPeaks",
     "ProtectedPeak",
     "Selection",
     "SkyObjectsConfig",
+    "Structure",
+    "StructureConfig",
     "add_sky_objects",
     "apply_edits",
     "deconvolve_exposure",
@@ -42,10 +46,12 @@ __all__ = [
     "dilate_disc",
     "evaluate_psfs",
     "exposure_psfs",
+    "find_structure",
     "gaussian_kernel",
     "is_sky",
     "mend",
     "merge_detections",
+    "merge_structure",
     "nearest_psf",
     "parents_from_sources",
     "parents_of_mask",

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .band_pixels import BandPixels
-from .filtering import filter_band
+from .._each import Each, in_turn
+from .band_pixels import BandPixels, with_depth
+from .filtering import FilteredBand, filter_band
 from .joint import band_peaks, joint_peaks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from ..geometry import BoolArray, FloatArray, Peak
     from .config import DetectConfig
@@ -70,7 +71,7 @@ def detect_band(
     return detect_together([BandPixels.prepare(image, variance, bad, psf_stamp, config)], config)[0]
 
 
-def detect_together(bands: Sequence[BandPixels], config: DetectConfig) -> list[BandDetections]:
+def detect_together(bands: Sequence[BandPixels], config: DetectConfig, each: Each = in_turn) -> list[BandDetections]:
     """Find the sources of several bands: footprints in each of them, peaks in all of them together (`joint_peaks`).
 
     Parameters
@@ -78,6 +79,8 @@ def detect_together(bands: Sequence[BandPixels], config: DetectConfig) -> list[B
     bands : sequence of BandPixels
         At least one, all on one frame.
     config : DetectConfig
+    each : callable
+        Does bands, and tiles, one after the other or several at a time.
 
     Returns
     -------
@@ -88,11 +91,22 @@ def detect_together(bands: Sequence[BandPixels], config: DetectConfig) -> list[B
     # Of each band's significance only this sum of squares outlives the band.
     total = np.zeros(shape, dtype=np.float32)
     filtered = []
-    for pixels in bands:
-        band, significance = filter_band(pixels, config)
-        filtered.append(band)
-        np.maximum(significance, 0, out=significance)
-        total += np.square(significance, out=significance)
-        del significance
-    peaks = joint_peaks(filtered, total, config)
+    found = each(_filtered, range(len(bands)), (bands, config))
+    for pixels, (depth, band, squares) in zip(bands, found, strict=True):
+        # Pixels do not come back with what was found on them.
+        filtered.append(replace(band, pixels=replace(pixels, depth=depth)))
+        total += squares
+        del squares
+    peaks = joint_peaks(filtered, total, config, each)
     return [BandDetections(band.footprint, band_peaks(peaks, band), band.pixels.fwhm) for band in filtered]
+
+
+def _filtered(
+    shared: tuple[Sequence[BandPixels], DetectConfig], k: int
+) -> tuple[float, FilteredBand, NDArray[np.float32]]:
+    """Depth of band number ``k``, what is detected in it, apart from its pixels, and squares of its significance."""
+    bands, config = shared
+    pixels = with_depth(bands[k])
+    band, significance = filter_band(pixels, config)
+    np.maximum(significance, 0, out=significance)
+    return pixels.depth, replace(band, pixels=pixels.without_planes()), np.square(significance, out=significance)

@@ -75,6 +75,11 @@ class BandPixels:
         cubes = exposure.images[k], exposure.variance[k], exposure.mask[k]
         return cls(*cubes, bad=bad, kernel=psfs.middle, depth=1.0, kernels=psfs.others)
 
+    def without_planes(self) -> BandPixels:
+        """Return the same of an empty frame, which can be sent to where the planes are."""
+        empty = np.zeros((0, 0))
+        return replace(self, image=empty, variance=empty, mask=np.zeros((0, 0), dtype=bool))
+
     @property
     def shape(self) -> tuple[int, int]:
         """Of the image (y, x)."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..scarlet.config import DeconvolveConfig as IterationConfig
 
-__all__ = ["DeconvolveConfig", "DetectConfig", "HierarchyConfig"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["DeconvolveConfig", "DetectConfig", "HierarchyConfig", "StructureConfig"]
 
 
 class DetectConfig(BaseModel):
@@ -86,6 +89,36 @@ class DetectConfig(BaseModel):
     )
 
 
+class StructureConfig(BaseModel):
+    """Which peaks are parts of a large source, and are merged into it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = Field(
+        True, description="Merge peaks that arms, clumps or noise of a large source explain; they are listed."
+    )
+    min_significance: float = Field(
+        50.0, gt=0, description="Signal-to-noise ratio of the peak of a source that may take in others."
+    )
+    min_radius: float = Field(
+        2.0, gt=0, description="Half-light radius of a source that may take in others (FWHM of the broadest PSF)."
+    )
+    max_distance: float = Field(
+        2.5, gt=0, description="Distance along isophotes up to which peaks are parts (half-light radii of the source)."
+    )
+    max_contrast: float = Field(
+        0.4,
+        ge=0,
+        description="Light of a peak above the smooth light of the source, over that light, up to which it is a part.",
+    )
+    max_color_chi2: float = Field(
+        3.0, ge=0, description="Reduced χ² up to which what is above the smooth light counts as having its colour."
+    )
+    color_scatter: float = Field(
+        0.2, ge=0, description="Relative differences between bands that parts of one galaxy are allowed."
+    )
+
+
 class DeconvolveConfig(IterationConfig):
     """How an exposure is deconvolved: the iteration, and the resolution that it aims at."""
 
@@ -139,6 +172,12 @@ class HierarchyConfig(BaseModel):
     """How parents are split into blends on their deconvolved image."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    former_names: ClassVar[Mapping[str, str]] = {
+        "threshold": "footprint_snr_thresh",
+        "min_area": "min_deconvolved_area",
+        "grow": "grow_size",
+    }
 
     footprint_snr_thresh: float = Field(
         2.5, gt=0, description="Cut on the smoothed sum over bands of deconvolved image / noise (σ of one band)."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
+from .._each import in_turn
 from ..geometry import Box, Image
 from .band_deconvolution import BandField, deconvolve_band
 from .band_pixels import BandPixels
@@ -18,22 +19,20 @@ from .tile_psfs import tile_psfs
 from .tiling import row_strips
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from typing import Any, TypeAlias
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from .._each import Each
     from ..geometry import BoolArray, FloatArray, Parent
     from ..image import MultibandExposure
     from ..scarlet import PsfMatch
     from .psfs import BandPsfs
 
-    Each: TypeAlias = Callable[[Callable[[Any, int], Any], Sequence[int], Any], Iterable[Any]]
-
 SPLINE = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 """Cubic B-spline of the starlet transform (Starck, Fadili & Murtagh 2007, IEEE TIP 16, 297)."""
 
-__all__ = ["Deconvolved", "deconvolve_exposure", "detection_significance", "in_turn"]
+__all__ = ["Deconvolved", "deconvolve_exposure", "detection_significance"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,11 +62,6 @@ class Deconvolved:
     match: PsfMatch
     iterations: Mapping[str, int]
     warnings: tuple[str, ...] = ()
-
-
-def in_turn(function: Callable[[Any, int], Any], places: Sequence[int], shared: Any) -> Iterator[Any]:
-    """Do one place after the other."""
-    return (function(shared, place) for place in places)
 
 
 def deconvolve_exposure(

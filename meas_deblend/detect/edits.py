@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ..geometry import Box, Parent
     from .merge import Detections
+    from .structure import MergedPeak
 
 __all__ = ["AddedPeak", "DroppedPeak", "Edits", "MergedPeaks", "ProtectedPeak", "apply_edits"]
 
@@ -97,7 +98,8 @@ def apply_edits(detections: Detections, edits: Edits, places: Mapping[int, Place
     """Merge, drop and add peaks.
 
     Of peaks that are merged the first of their parent, the highest, stays with the bands of all. A parent whose last
-    peak is dropped is left out; its pixels count as sky.
+    peak is dropped is left out; its pixels count as sky. A protected object keeps nothing that was merged into it as
+    its structure but what lies within the radius given: the others are objects again.
 
     Parameters
     ----------
@@ -120,6 +122,7 @@ def apply_edits(detections: Detections, edits: Edits, places: Mapping[int, Place
         once, or an added peak lies on no footprint; the message names file and line.
     """
     edits.check_positions(frame)
+    detections, places = _without_structure(detections, edits.protect, places)
     work = _Work(detections.parents, places)
     for merged in edits.merge:
         work.join([work.place(number, merged.where) for number in merged.ids], merged.where)
@@ -138,7 +141,37 @@ def apply_edits(detections: Detections, edits: Edits, places: Mapping[int, Place
     ]
     kept = tuple(parent for parent in parents if parent.footprint.peaks)
     bands = {parent.id: detections.footprint_bands[parent.id] for parent in kept}
-    return replace(detections, parents=kept, footprint_bands=MappingProxyType(bands))
+    merged = tuple(work.following(one, set(dropped)) for one in detections.merged)
+    return replace(detections, parents=kept, footprint_bands=MappingProxyType(bands), merged=merged)
+
+
+def _without_structure(
+    detections: Detections, protect: tuple[ProtectedPeak, ...], places: Mapping[int, Place]
+) -> tuple[Detections, Mapping[int, Place]]:
+    """Make peaks again of what was merged into protected objects, in the order of detection; and where objects are."""
+    parents = list(detections.parents)
+    exempt = {
+        (parents[k].id, peak.y, peak.x)
+        for k, peak in (
+            (k, parents[k].footprint.peaks[n]) for k, n in (places[p.id] for p in protect if p.id in places)
+        )
+    }
+    back: dict[int, list[Peak]] = {}
+    for one in detections.merged:
+        if one.into is not None and (one.parent, one.into.y, one.into.x) in exempt:
+            back.setdefault(one.parent, []).append(one.peak)
+    moved: dict[Place, Place] = {}
+    for k, parent in enumerate(parents):
+        if parent.id in back:
+            before = parent.footprint.peaks
+            peaks = sorted([*before, *back[parent.id]], key=lambda peak: (-peak.value, peak.x, peak.y))
+            at = {(peak.y, peak.x): n for n, peak in enumerate(peaks)}
+            moved |= {(k, n): (k, at[peak.y, peak.x]) for n, peak in enumerate(before)}
+            numbered = tuple(replace(peak, id=n) for n, peak in enumerate(peaks))
+            parents[k] = replace(parent, footprint=parent.footprint.with_peaks(numbered))
+    merged = tuple(one for one in detections.merged if one.peak not in back.get(one.parent, ()))
+    restored = replace(detections, parents=tuple(parents), merged=merged)
+    return restored, {number: moved.get(place, place) for number, place in places.items()}
 
 
 def _pixel(center: tuple[float, float]) -> tuple[int, int]:
@@ -207,6 +240,15 @@ class _Work:
             if (k, n) not in self.joined and (k, n) not in dropped
         ]
         return tuple(replace(peak, id=n) for n, peak in enumerate([*kept, *added]))
+
+    def following(self, one: MergedPeak, dropped: set[Place]) -> MergedPeak:
+        """Say into what a merged peak is merged now."""
+        for k, parent in enumerate(self._parents):
+            if parent.id == one.parent and one.into is not None:
+                at = next((n for n, p in enumerate(parent.footprint.peaks) if (p.y, p.x) == (one.into.y, one.into.x)))
+                head = self._head((k, at))
+                return replace(one, into=None if head in dropped else parent.footprint.peaks[head[1]])
+        return one
 
     def _head(self, place: Place) -> Place:
         while place in self.joined:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._each import Each, in_turn
 from .band import BandDetections, detect_together
-from .band_pixels import BandPixels, with_depth
+from .band_pixels import BandPixels
 from .psfs import exposure_psfs
 from .significance import filter_kernel
 from .tile_psfs import TilePsfs, tile_psfs
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["detect_bands"]
 
 
-def detect_bands(exposure: MultibandExposure, config: DetectConfig) -> dict[str, BandDetections]:
+def detect_bands(exposure: MultibandExposure, config: DetectConfig, each: Each = in_turn) -> dict[str, BandDetections]:
     """Detect in all bands of an exposure: footprints in each of them, peaks in all of them together.
 
     Parameters
@@ -27,6 +28,8 @@ def detect_bands(exposure: MultibandExposure, config: DetectConfig) -> dict[str,
         Each tile is filtered with the PSF in its middle (`tile_psfs`); a band without a PSF, with a Gaussian of
         ``config.default_fwhm``.
     config : DetectConfig
+    each : callable
+        Does bands, and tiles, one after the other or several at a time.
 
     Returns
     -------
@@ -35,7 +38,7 @@ def detect_bands(exposure: MultibandExposure, config: DetectConfig) -> dict[str,
     """
     psfs = exposure_psfs(exposure)
     pixels = [_pixels(exposure, k, psfs.stamp(k), config) for k in range(len(exposure.bands))]
-    return dict(zip(exposure.bands, detect_together(pixels, config), strict=True))
+    return dict(zip(exposure.bands, detect_together(pixels, config, each), strict=True))
 
 
 def _pixels(exposure: MultibandExposure, k: int, stamp: FloatArray | None, config: DetectConfig) -> BandPixels:
@@ -46,4 +49,4 @@ def _pixels(exposure: MultibandExposure, k: int, stamp: FloatArray | None, confi
         # Equal stamps stay the same object, whose transform is then made once.
         made = {id(other): filter_kernel(other, config) for other in local.others.values()}
         kernels = {origin: made[id(other)] for origin, other in local.others.items()}
-    return with_depth(BandPixels.of_exposure(exposure, k, TilePsfs(filter_kernel(stamp, config), kernels)))
+    return BandPixels.of_exposure(exposure, k, TilePsfs(filter_kernel(stamp, config), kernels))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import deque
+from dataclasses import dataclass, field, replace
 from functools import reduce
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
+from .._each import in_turn
 from ..geometry import Box
 from .dilation import dilate_disc
 from .filtered_contrast import contrast_noise, contrast_on, stencils_on
@@ -18,10 +21,11 @@ from .significance import EIGHT
 from .tiling import padded, row_strips, tiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from .._each import Each
     from ..geometry import BoolArray, Peak
     from .config import DetectConfig
     from .contrast import ContrastStencils
@@ -33,7 +37,9 @@ RIM = 2
 """Width in pixels of the rim of an unseen region: a maximum within is not surrounded by what is seen."""
 
 
-def joint_peaks(bands: Sequence[FilteredBand], squares: NDArray[np.float32], config: DetectConfig) -> list[Peak]:
+def joint_peaks(
+    bands: Sequence[FilteredBand], squares: NDArray[np.float32], config: DetectConfig, each: Each = in_turn
+) -> list[Peak]:
     """Find the peaks of all bands together, on what any of them detects.
 
     A peak is a local maximum of the significance over its surroundings (`local_contrast`), combined over bands
@@ -51,6 +57,8 @@ def joint_peaks(bands: Sequence[FilteredBand], squares: NDArray[np.float32], con
     squares : float32 array (y, x)
         Sum over bands of the squares of positive significances; it is overwritten.
     config : DetectConfig
+    each : callable
+        Does tiles one after the other or several at a time.
 
     Returns
     -------
@@ -65,8 +73,7 @@ def joint_peaks(bands: Sequence[FilteredBand], squares: NDArray[np.float32], con
     fallback = [p for p in _peaks_of_squares(squares, nearby, len(bands), config) if detected[p.y, p.x]]
     peaks: list[Peak] = []
     known = np.zeros(detected.shape, dtype=bool)
-    for scale in config.peak_scales:
-        contrast, certain = _contrast(bands, scale, nearby, config, squares)
+    for contrast, certain in _contrasts(bands, nearby, config, each, squares):
         found = prominent_peaks(find_peaks(contrast, config.peak_threshold), contrast, config.prominence)
         peaks += [p for p in found if detected[p.y, p.x] and certain[p.y, p.x]]
         known |= certain
@@ -97,37 +104,89 @@ def _peaks_of_squares(squares: NDArray[np.float32], nearby: BoolArray, bands: in
     return find_peaks(squares, config.threshold)
 
 
-def _contrast(
-    bands: Sequence[FilteredBand], scale: float, where: BoolArray, config: DetectConfig, contrast: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], BoolArray]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tiles:
+    """Where the contrast of all bands together is computed: on all tiles for one scale, then for the next.
+
+    Parameters
+    ----------
+    bands : sequence of FilteredBand
+    config : DetectConfig
+    where : bool array (y, x)
+        Pixels that are looked at.
+    tiles : tuple of Box
+        Those that have such pixels.
+    noise : array (scale, band)
+        Units of the contrasts.
+    stencils : dict
+        By scale and band, those of the tile before: each process keeps its own.
+    """
+
+    bands: Sequence[FilteredBand]
+    config: DetectConfig
+    where: BoolArray
+    tiles: tuple[Box, ...]
+    noise: NDArray[np.float64]
+    stencils: dict[tuple[int, int], ContrastStencils] = field(default_factory=dict)
+
+
+def _contrasts(
+    bands: Sequence[FilteredBand],
+    where: BoolArray,
+    config: DetectConfig,
+    each: Each,
+    contrast: NDArray[np.float32],
+) -> Iterator[tuple[NDArray[np.float32], BoolArray]]:
     """Significance over the surroundings (y, x) of all bands together ``where``, and where its maxima can be trusted.
 
     They cannot where no band sees, and on the rim of what one band does not see: what looks like a maximum there may
-    be the flank of one that is masked.  The first of the two takes the place of what ``contrast`` held.
+    be the flank of one that is masked.  One pair for each of ``config.peak_scales``; the first of the two takes the
+    place of what ``contrast`` held.
     """
     frame = Box((0, 0), bands[0].pixels.shape)
-    noise = [contrast_noise(band, scale, config) for band in bands]
-    certain = np.zeros(frame.shape, dtype=bool)
-    contrast[:] = 0
-    made: dict[int, ContrastStencils] = {}
-    for tile in tiles(frame.shape, config.tile_size):
-        here = tile.slices_in(frame)
-        if not where[here].any():
-            continue
-        wide = tile.grow(RIM)
-        wanted = padded(where, wide)
-        planes = []
-        for k, (band, ratio) in enumerate(zip(bands, noise, strict=True)):
-            made[k] = stencils_on(band.pixels, tile, scale, wide.shape, made.get(k))
-            significance, seen = contrast_on(band.pixels, made[k], (wide, wanted), config)
-            planes.append((significance / np.float32(ratio), seen))
-        sure: BoolArray = np.logical_or.reduce([seen for _, seen in planes])
-        for _, seen in planes:
-            sure &= ~seen | ~dilate_disc(wanted & ~seen, RIM)
-        inner = tile.slices_in(wide)
-        contrast[here] = combined_significance(planes, wide.shape)[inner]
-        certain[here] = sure[inner]
-    return contrast, certain
+    scales = len(config.peak_scales)
+    noise = list(each(_contrast_noise, range(scales * len(bands)), (bands, config)))
+    inside = tuple(tile for tile in tiles(frame.shape, config.tile_size) if where[tile.slices_in(frame)].any())
+    shared = _Tiles(bands, config, where, inside, np.reshape(noise, (scales, len(bands))))
+    found = iter(each(_contrast_on_tile, range(scales * len(inside)), shared))
+    for _ in range(scales):
+        certain = np.zeros(frame.shape, dtype=bool)
+        contrast[:] = 0
+        for tile, (values, sure) in zip(inside, islice(found, len(inside)), strict=True):
+            here = tile.slices_in(frame)
+            contrast[here], certain[here] = values, sure
+        yield contrast, certain
+    # Whatever does several at a time comes to its end.
+    deque(found, maxlen=0)
+
+
+def _contrast_noise(shared: tuple[Sequence[FilteredBand], DetectConfig], place: int) -> float:
+    bands, config = shared
+    scale, k = divmod(place, len(bands))
+    return contrast_noise(bands[k], config.peak_scales[scale], config)
+
+
+def _contrast_on_tile(shared: _Tiles, place: int) -> tuple[NDArray[np.float32], BoolArray]:
+    """Contrast on a tile, and where it can be trusted."""
+    scale, number = divmod(place, len(shared.tiles))
+    tile = shared.tiles[number]
+    wide = tile.grow(RIM)
+    wanted = padded(shared.where, wide)
+    planes = []
+    if (scale, 0) not in shared.stencils:
+        # Those of another scale are done with.
+        shared.stencils.clear()
+    for k, (band, ratio) in enumerate(zip(shared.bands, shared.noise[scale], strict=True)):
+        before = shared.stencils.get((scale, k))
+        made = stencils_on(band.pixels, tile, shared.config.peak_scales[scale], wide.shape, before)
+        shared.stencils[scale, k] = made
+        significance, seen = contrast_on(band.pixels, made, (wide, wanted), shared.config)
+        planes.append((significance / np.float32(ratio), seen))
+    sure: BoolArray = np.logical_or.reduce([seen for _, seen in planes])
+    for _, seen in planes:
+        sure &= ~seen | ~dilate_disc(wanted & ~seen, RIM)
+    inner = tile.slices_in(wide)
+    return combined_significance(planes, wide.shape)[inner].astype(np.float32), sure[inner]
 
 
 def band_peaks(peaks: Sequence[Peak], band: FilteredBand) -> tuple[Peak, ...]:

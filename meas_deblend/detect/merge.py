@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..geometry import BoolArray, IntArray
     from .band import BandDetections
     from .config import DetectConfig
+    from .structure import MergedPeak
 
 __all__ = ["Detections", "merge_detections", "parents_of_mask"]
 
@@ -39,11 +40,14 @@ class Detections:
         For each parent's id the bands that have a footprint in it, in the exposure's order.
     rejected : tuple of Peak
         Given positions that lie off the image; empty for detected ones.
+    merged : tuple of MergedPeak
+        Detected peaks that are parts of large sources, and no longer peaks of their parents.
     """
 
     parents: tuple[Parent, ...]
     footprint_bands: Mapping[int, tuple[str, ...]]
     rejected: tuple[Peak, ...] = ()
+    merged: tuple[MergedPeak, ...] = ()
 
 
 def merge_detections(

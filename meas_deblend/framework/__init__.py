@@ -23,6 +23,7 @@ from .describe import (
     history_rows,
     render_table,
     show_config,
+    show_differences,
     show_history,
     show_pipeline,
     show_tasks,
@@ -40,9 +41,10 @@ from .pipeline import Pipeline, build_pipeline, load_pipeline
 from .progress import progress
 from .report import DataId, QuantumReport, RunResult
 from .resolve import ResolvedConfig, resolve_config, survey_layer
-from .runner import SerialExecutor, run_pipeline
+from .runner import SerialExecutor, preparations, run_pipeline
+from .schema import model_schema, settings_schema
 from .task import PipelineTask, Task, TaskMetadata, TaskOutputs, TaskResult
-from .units import Loop, Resumable, Workplace, map_units, working
+from .units import Loop, Resumable, Workplace, iterate_units, map_units, once, working
 
 __all__ = [
     "CHECKPOINT",
@@ -85,6 +87,7 @@ __all__ = [
     "dump_yaml",
     "find_pipeline",
     "history_rows",
+    "iterate_units",
     "known_labels",
     "layer_from_assignment",
     "layer_from_dict",
@@ -92,6 +95,9 @@ __all__ = [
     "load_pipeline",
     "load_task_class",
     "map_units",
+    "model_schema",
+    "once",
+    "preparations",
     "prepare_output",
     "progress",
     "read_definition",
@@ -99,8 +105,10 @@ __all__ = [
     "resolve_config",
     "resume_output",
     "run_pipeline",
+    "settings_schema",
     "shipped_pipelines",
     "show_config",
+    "show_differences",
     "show_history",
     "show_pipeline",
     "show_tasks",

@@ -20,7 +20,7 @@ from ._memory import MemoryKeeper
 from ._threads import one_thread
 from ._transfer import Receiver, send
 
-__all__ = ["Answer", "Crew", "Memory", "check_jobs"]
+__all__ = ["Answer", "Aside", "Crew", "Memory", "check_jobs"]
 
 _ATTEMPTS = 2
 """A unit that takes its worker with it this many times is given up: once may be bad luck, such as another's memory."""
@@ -111,6 +111,48 @@ class _Worker:
         return index
 
 
+class Aside:
+    """Goes through preparations in a thread of its own, between `start` and `stop`.
+
+    Parameters
+    ----------
+    preparations : iterator of callable
+    """
+
+    def __init__(self, preparations: Iterator[Callable[[], object]]) -> None:
+        self._preparations = preparations
+        self._enough = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._errors: list[Exception] = []
+
+    def start(self) -> None:
+        """Begin, or go on, unless it is at it."""
+        if self._thread is None:
+            self._enough.clear()
+            self._thread = threading.Thread(target=self._go, daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Wait until the preparation at hand is done, and begin no other; raises what one of them raised."""
+        if self._thread is None:
+            return
+        self._enough.set()
+        self._thread.join()
+        self._thread = None
+        if self._errors:
+            raise self._errors.pop()
+
+    def _go(self) -> None:
+        try:
+            while not self._enough.is_set():
+                step = next(self._preparations, None)
+                if step is None:
+                    return
+                step()
+        except Exception as error:  # noqa: BLE001 -- raised in the thread that waits for this one
+            self._errors.append(error)
+
+
 class Crew:
     """Worker processes for one loop.
 
@@ -127,10 +169,21 @@ class Crew:
         Number of processes, at most.
     memory : Memory
         What may be worked on at the same time.
+    preparations : iterator of callable
+        What this process does one after the other while workers are at their units, and stops doing when they are
+        done; what is left stays in the iterator.
     """
 
-    def __init__(self, call: Callable[[int], Any], names: Sequence[str], jobs: int, memory: Memory) -> None:
+    def __init__(
+        self,
+        call: Callable[[int], Any],
+        names: Sequence[str],
+        jobs: int,
+        memory: Memory,
+        preparations: Iterator[Callable[[], object]],
+    ) -> None:
         self._call, self._names, self._jobs, self._memory = call, names, jobs, memory
+        self._aside = Aside(preparations)
         self._context = multiprocessing.get_context("fork")
         self._receiver = Receiver()
         self._workers: list[_Worker] = []
@@ -150,6 +203,7 @@ class Crew:
             for _ in range(min(self._jobs, len(order))):
                 self._hire()
             while self._start(waiting, wanted):
+                self._aside.start()
                 for worker in self._ready():
                     index = worker.take()
                     answer = self._answer_of(worker, index)
@@ -164,6 +218,7 @@ class Crew:
                         yield answer
         finally:
             self._dismiss()
+            self._aside.stop()
 
     def _start(self, waiting: list[int], wanted: Callable[[int], bool]) -> bool:
         """Give units to those who have none, if memory allows; return whether anybody has one."""
@@ -179,6 +234,8 @@ class Crew:
 
     def _hire(self) -> None:
         """Fork one more."""
+        # Locks that a thread of ours holds would stay locked in the new process.
+        self._aside.stop()
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_work, args=(self._call, theirs), daemon=True)
         # Python 3.12 warns of forks where there are threads: those of progress bars and of libraries. A worker does

@@ -4,10 +4,21 @@ from collections.abc import Mapping
 from typing import Any, Literal, NoReturn, Self, cast, get_args, get_origin
 
 import pydantic_core
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    ValidationError,
+    create_model,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 from .._names import listing, suggestion
+from ..exceptions import ConfigError
 from .fields import model_of, validate_strictly
+from .former_names import check_former_names
 from .layers import plain
 
 __all__ = ["Config", "RegistryChoice", "registry_fields"]
@@ -20,6 +31,7 @@ def _refuse(path: tuple[str, ...], value: object, message: str) -> NoReturn:
 
 
 def _check_declaration(model: type[BaseModel], place: str = "") -> None:
+    check_former_names(model, place or model.__name__)
     for name, field in model.model_fields.items():
         path = f"{place or model.__name__}.{name}"
         if not (field.description or "").strip():
@@ -89,6 +101,26 @@ class RegistryChoice(Config):
     def chosen(self) -> BaseModel | None:
         """Options of the active choice, or None when it has none."""
         return cast("BaseModel | None", getattr(self, self.name, None))
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler, /) -> dict[str, Any]:
+        """Name the choices, and the options of those that are looked up; a plug-in that is broken takes anything."""
+        schema = handler(core_schema)
+        body = handler.resolve_ref_schema(schema)
+        names = cls.choice_names()
+        body["properties"]["name"]["enum"] = [*names]
+        body["additionalProperties"] = False
+        for name in names:
+            if name in cls.model_fields:
+                continue
+            try:
+                options = cls.options_class(name)
+            except ConfigError as error:
+                body["properties"][name] = {"description": str(error)}
+                continue
+            if options is not None:
+                body["properties"][name] = handler(options.__pydantic_core_schema__)
+        return schema
 
     @model_validator(mode="after")
     def _check_choices(self) -> Self:

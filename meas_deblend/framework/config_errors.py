@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails, PydanticUndefined
 from .._names import listing, suggestion
 from .config import RegistryChoice
 from .fields import model_of, type_text
+from .former_names import class_below
 from .layers import CLASS_DEFAULTS, plain
 from .marks import Leaf, Node, Section, yaml_value
 
@@ -129,19 +130,10 @@ def _locate(model: type[BaseModel], tree: Section, loc: Sequence[int | str]) -> 
             break
         if below is not None:
             section, info = below, below.model_fields.get(step)
-            below = _class_below(section, step)
+            below = class_below(section, step)
         path.append(step)
         node = node.children.get(step, Leaf(None, node.origin))
     return _Place(".".join(path), node, section, info)
-
-
-def _class_below(section: type[BaseModel], name: str) -> type[BaseModel] | None:
-    info = section.model_fields.get(name)
-    if info is not None:
-        return model_of(info.annotation)
-    if issubclass(section, RegistryChoice) and name in section.choice_names():
-        return section.options_class(name)
-    return None
 
 
 def _names_of(section: type[BaseModel]) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 
+from .difference import differences
 from .dump import dump_yaml
 from .graph import external_inputs
 from .marks import yaml_value
@@ -14,6 +15,7 @@ __all__ = [
     "history_rows",
     "render_table",
     "show_config",
+    "show_differences",
     "show_history",
     "show_pipeline",
     "show_tasks",
@@ -113,6 +115,33 @@ def show_config(pipeline: Pipeline, label: str | None = None) -> str:
     """
     tasks = pipeline.tasks if label is None else (pipeline.task(label),)
     return dump_yaml(*(task.resolved for task in tasks))
+
+
+def show_differences(pipeline: Pipeline, other: Pipeline, name: str, label: str | None = None) -> str:
+    """Return the settings of a pipeline that are not those of another, as YAML with comments.
+
+    What is returned can be read as a ``-C`` file: on top of ``other`` it gives the settings of ``pipeline``.
+
+    Parameters
+    ----------
+    pipeline, other : Pipeline
+        Pipelines with tasks of the same labels.
+    name : str
+        What the other is called, for the comments.
+    label : str, optional
+        Settings of this task alone.
+
+    Raises
+    ------
+    PipelineError
+        No such label.
+    """
+    tasks = pipeline.tasks if label is None else (pipeline.task(label),)
+    found = differences(pipeline, other, name)
+    found = {task.label: found[task.label] for task in tasks if found.get(task.label)}
+    if not found:
+        return f"# All settings are those of {name}.\n"
+    return dump_yaml(*(task.resolved for task in tasks), only=found)
 
 
 def show_history(pipeline: Pipeline, label: str, field: str) -> str:

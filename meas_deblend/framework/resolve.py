@@ -14,6 +14,7 @@ from ..shipped import shipped_folder
 from .config import Config
 from .config_errors import error_message, field_paths, unknown_field_message
 from .fields import defaults_tree, field_default, validate_strictly, walk_fields
+from .former_names import present_path, with_present_names
 from .layers import CLASS_DEFAULTS, SURVEY, Layer, Setting, descend, history, merge, plain, tree_values
 from .marks import Leaf, Node, Origin, Section, read_yaml
 
@@ -48,13 +49,15 @@ class ResolvedConfig(Generic[ConfigT]):
     def history(self, field: str) -> tuple[Setting, ...]:
         """Return what each layer set a field to, low to high: the last one counts.
 
-        For a section, such as ``fit``, the histories of all its fields follow one another.
+        For a section, such as ``fit``, the histories of all its fields follow one another. A field may be asked for
+        by a former name; the settings have its present one.
 
         Raises
         ------
         ConfigError
             When there is no such field; the message names the nearest.
         """
+        field = present_path(type(self.config), field)
         values = {entry.path: entry.value for entry in walk_fields(self.config)}
         values |= {f"{CONNECTIONS}.{name}": dataset for name, dataset in self.connections.items()}
         leaves = [path for path, value in values.items() if not isinstance(value, BaseModel)]
@@ -110,6 +113,11 @@ def resolve_config(
     ResolvedConfig
         The config and its history.
 
+    Warns
+    -----
+    FutureWarning
+        A setting has a former name.
+
     Raises
     ------
     ConfigError
@@ -117,7 +125,8 @@ def resolve_config(
         named, with its value, what is allowed, and the file and line that set it.
     """
     found = (layer.labels.get(label) for layer in layers)
-    trees = (defaults_tree(config_class), *(tree for tree in found if tree is not None))
+    given = (with_present_names(label, config_class, tree) for tree in found if tree is not None)
+    trees = (defaults_tree(config_class), *given)
     merged = merged_tree(trees)
     wiring = merged.children.get(CONNECTIONS)
     settings = Section({name: node for name, node in merged.children.items() if name != CONNECTIONS}, merged.origin)

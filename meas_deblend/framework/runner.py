@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import nullcontext
 from dataclasses import replace
@@ -23,7 +23,7 @@ from .report import DataId, QuantumReport, RunResult, failure
 from .task import PipelineTask, TaskResult
 from .units import Workplace, working
 
-__all__ = ["SerialExecutor", "run_pipeline"]
+__all__ = ["SerialExecutor", "preparations", "run_pipeline"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -92,7 +92,7 @@ def run_pipeline(
     run = _Run(pipeline, inputs, data_id or {}, observer or SilentObserver())
     where = executor or SerialExecutor()
     sink = run.progress_of if executor is None else None
-    place = workplace or Workplace()
+    place = replace(workplace or Workplace(), preparations=preparations(pipeline))
     running: dict[Future[TaskResult], WiredTask] = {}
     try:
         while run.waiting or running:
@@ -110,6 +110,18 @@ def run_pipeline(
         for future in running:
             future.cancel()
     return run.result()
+
+
+def preparations(pipeline: Pipeline) -> Iterator[Callable[[], object]]:
+    """Yield what the tasks of a pipeline load, in their order, for `Workplace`; not what is loaded already."""
+    for task in pipeline.tasks:
+        if task.task_class not in _prepared:
+            _prepared.add(task.task_class)
+            yield task.task_class(task.resolved.config, label=task.label).prepare
+
+
+_prepared: set[type] = set()
+"""Classes whose code is loaded, or being loaded: it stays as long as the process."""
 
 
 def _execute(

@@ -153,6 +153,13 @@ class PipelineTask(Task[ConfigT]):
                 raise TypeError(f"{cls.__name__} has no connections: declare its inputs and outputs as Connections")
             check_signature(f"{cls.__name__}.run", cls.run, connections)
 
+    def prepare(self) -> None:
+        """Load what ``run`` needs, such as compiled code; this may be left out, and may happen in another thread.
+
+        A run with several processes does it while they are at an earlier step, and the processes that it starts later
+        have what was loaded.
+        """
+
     def execute(self, inputs: Mapping[str, object]) -> TaskResult:
         """Run on inputs by connection name, and measure.
 

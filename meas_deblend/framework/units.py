@@ -20,7 +20,7 @@ from ._workers import Answer, Crew, Memory, check_jobs
 from .checkpoint import Batches, Checkpoint, Codec
 from .progress import reporter
 
-__all__ = ["Loop", "Resumable", "Workplace", "map_units", "working"]
+__all__ = ["Loop", "Resumable", "Workplace", "iterate_units", "map_units", "once", "working"]
 
 SharedT = TypeVar("SharedT")
 U = TypeVar("U")
@@ -39,6 +39,9 @@ class Workplace:
         Where results are kept while the run goes on, and found when it is resumed.
     label : str
         The task that is running, by which the checkpoint tells results apart.
+    preparations : iterator of callable
+        What this process does while workers are at their units, and else leaves: it loads what comes next, such as
+        compiled code. Whoever needs that loads it itself where this has not been done.
 
     Raises
     ------
@@ -49,6 +52,7 @@ class Workplace:
     jobs: int = 1
     checkpoint: Checkpoint | None = None
     label: str = ""
+    preparations: Iterator[Callable[[], object]] = field(default=iter(()), compare=False)
 
     def __post_init__(self) -> None:
         check_jobs(self.jobs)
@@ -155,6 +159,21 @@ def map_units(
     Exception
         That of the first unit, in their order, for which the function raised one.
     """
+    return list(iterate_units(function, units, shared, description=description, loop=loop))
+
+
+def iterate_units(
+    function: Callable[[SharedT, U], R],
+    units: Sequence[U],
+    shared: SharedT,
+    *,
+    description: str = "",
+    loop: Loop[U, R] | None = None,
+) -> Generator[R, None, None]:
+    """Do as `map_units` does, and yield results in the order of the units, each as soon as those before it are there.
+
+    What is done with a result is done while workers go on, and it need not be kept.
+    """
     about: Loop[U, R] = loop or Loop()
     place = _workplace.get()
     results: dict[int, R] = {}
@@ -166,19 +185,54 @@ def map_units(
         results = {index: known[key] for index, key in enumerate(keys) if key in known}
     todo = [index for index in range(len(units)) if index not in results]
     report = reporter(len(units), description)
-    report(len(results))
+    done, given = len(results), 0
+    report(done)
     try:
-        with one_thread(), closing(_Work(function, units, shared, about).answers(todo, place.jobs)) as coming:
+        with one_thread(), closing(_Work(function, units, shared, about).answers(todo, place)) as coming:
             for answer in coming:
                 results[answer.index] = answer.value
-                report(len(results))
+                done += 1
+                report(done)
                 if keep is not None:
                     keep.add(answer.value)
+                while given in results:
+                    yield results.pop(given)
+                    given += 1
+            while given in results:
+                yield results.pop(given)
+                given += 1
     finally:
         # After an error or an interrupt too: whoever mends what was wrong goes on from here.
         if keep is not None:
             keep.flush()
-    return [results[index] for index in range(len(units))]
+
+
+def once(function: Callable[[], R], codec: Codec[R]) -> R:
+    """Call a function, unless a run that is resumed has done so: then its result is read.
+
+    Parameters
+    ----------
+    function : callable
+        Its result depends on nothing but what the checkpoint is bound to.  A task may have one of them, and then no
+        loop whose units are kept.
+    codec : Codec
+        Writes and reads a file with one result, by the key 0.
+
+    Returns
+    -------
+    object
+    """
+    place = _workplace.get()
+    if place.checkpoint is None:
+        return function()
+    keep = place.checkpoint.batches(place.label, codec)
+    known = keep.stored()
+    if 0 in known:
+        return known[0]
+    made = function()
+    keep.add(made)
+    keep.flush()
+    return made
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,9 +249,9 @@ class _Work(Generic[SharedT, U, R]):
         with working(_HERE):
             return self.function(self.shared, self.units[index])
 
-    def answers(self, todo: Sequence[int], jobs: int) -> Generator[Answer, None, None]:
+    def answers(self, todo: Sequence[int], place: Workplace) -> Generator[Answer, None, None]:
         """Yield the results of units; raise the error of the first, in their order, that has one."""
-        if jobs == 1 or len(todo) < 2:
+        if place.jobs == 1 or len(todo) < 2:
             tidy = MemoryKeeper()
             for index in todo:
                 yield Answer(index, self(index))
@@ -211,7 +265,7 @@ class _Work(Generic[SharedT, U, R]):
             return failed is None or index < failed.index
 
         ahead = [self._attempt(order.pop())] if self.loop.ahead else []
-        crew = Crew(self, [self.loop.name(unit) for unit in self.units], jobs, self._memory())
+        crew = Crew(self, [self.loop.name(unit) for unit in self.units], place.jobs, self._memory(), place.preparations)
         with closing(crew.answers(order, wanted)) as coming:
             for answer in chain(ahead, map(self._settled, coming)):
                 if answer.error is None:

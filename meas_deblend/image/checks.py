@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._each import in_turn
 from ..exceptions import InputError
 from .background import SkyStatistics, measure_sky
 from .survey import SanityLimits
 
 if TYPE_CHECKING:
+    from .._each import Each
     from ..geometry import BoolArray, FloatArray
     from .exposure import MultibandExposure
 
@@ -142,7 +144,9 @@ def check_sky_level(
     )
 
 
-def check_exposure(exposure: MultibandExposure, limits: SanityLimits | None = None) -> tuple[str, ...]:
+def check_exposure(
+    exposure: MultibandExposure, limits: SanityLimits | None = None, each: Each = in_turn
+) -> tuple[str, ...]:
     """Look at noise and sky level of every band; for exposures made of arrays as well as for those read from files.
 
     Parameters
@@ -151,6 +155,8 @@ def check_exposure(exposure: MultibandExposure, limits: SanityLimits | None = No
         Looked at, not changed.
     limits : SanityLimits, optional
         When a finding is reported.
+    each : callable
+        Does bands one after the other or several at a time.
 
     Returns
     -------
@@ -162,15 +168,18 @@ def check_exposure(exposure: MultibandExposure, limits: SanityLimits | None = No
     InputError
         If a band has no finite pixel.
     """
-    bad: BoolArray = exposure.bad
-    notes: list[str] = []
-    for k, band in enumerate(exposure.bands):
-        label = f"band {band}"
-        check_image(exposure.images[k], label)
-        if bad[k].all():
-            notes.append(f"{label}: no pixel is usable: all are masked, or without data or variance")
-            continue
-        sky = measure_sky(exposure.images[k], bad[k])
-        notes += check_noise_scale(exposure.variance[k], sky, label, limits)
-        notes += check_sky_level(exposure.variance[k], sky, label, limits)
-    return tuple(notes)
+    found = each(_check_band, range(len(exposure.bands)), (exposure, limits))
+    return tuple(note for notes in found for note in notes)
+
+
+def _check_band(shared: tuple[MultibandExposure, SanityLimits | None], k: int) -> tuple[str, ...]:
+    """Return the findings about band number ``k``."""
+    exposure, limits = shared
+    label = f"band {exposure.bands[k]}"
+    check_image(exposure.images[k], label)
+    bad: BoolArray = exposure.select([exposure.bands[k]]).bad[0]
+    if bad.all():
+        return (f"{label}: no pixel is usable: all are masked, or without data or variance",)
+    sky = measure_sky(exposure.images[k], bad)
+    noise = check_noise_scale(exposure.variance[k], sky, label, limits)
+    return (*noise, *check_sky_level(exposure.variance[k], sky, label, limits))

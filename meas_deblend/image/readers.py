@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .._each import in_turn
 from ..exceptions import InputError, InputWarning, NoWorkFoundError
 from .background import subtract_background
 from .band_reader import BandData, read_band
@@ -22,6 +23,7 @@ from .psf_specs import BandContext, make_psf, psf_of_band
 from .survey import Survey, load_survey
 
 if TYPE_CHECKING:
+    from .._each import Each
     from .psf import Psf
 
 __all__ = ["read_coadds"]
@@ -35,6 +37,7 @@ def read_coadds(
     zeropoint: float | Mapping[str, float] | None = None,
     background: Literal["none", "subtract"] = "none",
     on_missing_psf: Literal["error", "drop"] = "error",
+    each: Each = in_turn,
 ) -> MultibandExposure:
     """Read coadds of one patch of sky, one per band, all on the same pixel grid.
 
@@ -56,6 +59,9 @@ def read_coadds(
     on_missing_psf : {"error", "drop"}
         What to do about a band without a PSF: refuse to read, or leave the band out and say so.  A PSF is never
         guessed.
+    each : callable
+        Does bands one after the other or several at a time: ``each(function, places, shared)`` gives
+        ``function(shared, place)`` of every place.
 
     Returns
     -------
@@ -90,7 +96,7 @@ def read_coadds(
     asked_for: list[str] = []
     if background == "subtract":
         exposure = _without_background(exposure, asked_for)
-    notes += check_exposure(exposure, settings.limits)
+    notes += check_exposure(exposure, settings.limits, each)
     findings = tuple(dict.fromkeys(notes))
     if findings:
         warnings.warn("\n".join(findings), InputWarning, stacklevel=2)

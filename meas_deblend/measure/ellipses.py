@@ -75,24 +75,13 @@ def ellipse_weights(center: tuple[float, float], ellipses: Sequence[Ellipse], bo
     float64 array (n, h, w)
         In [0, 1].
     """
+    from ._area_kernels import shared_areas  # noqa: PLC0415 - loads the compiler
+
     out = np.zeros((len(ellipses), *box.shape))
-    if not ellipses:
-        return out
-    a, b, cos, sin = np.array([(e.a, e.b, np.cos(e.theta), np.sin(e.theta)) for e in ellipses]).T[:, :, None, None]
-    near = Box((round(center[0]), round(center[1])), (1, 1)).grow(int(np.ceil(a.max())) + 2) & box
-    dy, dx = _offsets(center, near)
-    radius = np.sqrt(((dx * cos + dy * sin) / a) ** 2 + ((dy * cos - dx * sin) / b) ** 2)
-    reach = np.sqrt(0.5) / b + 1e-9
-    area = (radius < 1 - reach).astype(np.float64)
-    which, rows, columns = np.nonzero(np.abs(radius - 1) <= reach)
-    # Corners of those pixels, once around.
-    y = dy[rows, 0][:, None] + np.array([-0.5, -0.5, 0.5, 0.5, -0.5])
-    x = dx[0, columns][:, None] + np.array([-0.5, 0.5, 0.5, -0.5, -0.5])
-    a, b, cos, sin = (values[which, :, 0] for values in (a, b, cos, sin))
-    corners = np.stack([(x * cos + y * sin) / a, (y * cos - x * sin) / b])
-    shared = _triangles(corners[:, :, :-1], corners[:, :, 1:]).sum(axis=1)
-    area[which, rows, columns] = np.clip((a * b)[:, 0] * shared, 0.0, 1.0)
-    out[(slice(None), *near.slices_in(box))] = area
+    if ellipses:
+        (y, x), (y0, x0) = center, box.origin
+        shapes = np.array([(e.a, e.b, e.theta) for e in ellipses], dtype=np.float64)
+        shared_areas((float(y0 - y), float(x0 - x)), shapes, out)
     return out
 
 
@@ -100,25 +89,3 @@ def _offsets(center: tuple[float, float], box: Box) -> tuple[Float, Float]:
     (y0, x0), (height, width) = box.origin, box.shape
     dy, dx = np.arange(y0, y0 + height) - center[0], np.arange(x0, x0 + width) - center[1]
     return np.asarray(dy[:, None], dtype=np.float64), np.asarray(dx[None, :], dtype=np.float64)
-
-
-def _triangles(start: Float, end: Float) -> Float:
-    """Signed area that the unit disc shares with the triangles (0, start, end); arrays (2, ...)."""
-    step = end - start
-    square, along = (step**2).sum(axis=0), (start * step).sum(axis=0)
-    depth = along**2 - square * ((start**2).sum(axis=0) - 1)
-    root = np.sqrt(np.maximum(depth, 0.0))
-    # Between these two the edge is inside the disc; one that misses it has an empty piece at its start.
-    enter = np.clip((-along - root) / square, 0.0, 1.0)
-    leave = np.maximum(np.clip((-along + root) / square, 0.0, 1.0), enter)
-    first, last = start + enter * step, start + leave * step
-    return _sector(start, first) + _cross(first, last) / 2 + _sector(last, end)
-
-
-def _cross(p: Float, q: Float) -> Float:
-    return np.asarray(p[0] * q[1] - p[1] * q[0])
-
-
-def _sector(p: Float, q: Float) -> Float:
-    """Signed area of the unit disc's sector between two directions."""
-    return np.asarray(np.arctan2(_cross(p, q), (p * q).sum(axis=0)) / 2)

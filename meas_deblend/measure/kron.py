@@ -1,7 +1,8 @@
-"""Kron radii and half-light radii, measured by sep."""
+"""Kron radii and half-light radii."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -73,26 +74,17 @@ def kron_radius(window: Window, center: tuple[float, float], ellipse: Ellipse) -
     ellipse : Ellipse
         One standard deviation of the object along its axes.
     """
-    import sep  # noqa: PLC0415 - a compiled library that only this needs
+    from ._radius_kernels import first_moment  # noqa: PLC0415 - loads the compiler
 
     mean = window.noise.mean(axis=(1, 2))
     weight = np.divide(1.0, mean, out=np.zeros_like(mean), where=mean > 0)
     weight = weight / weight.sum() if weight.any() else np.full(len(mean), 1 / len(mean))
-    reach = int(np.ceil(_REACH * ellipse.a)) + 2
-    window = cropped(window, Box((round(center[0]), round(center[1])), (1, 1)).grow(reach))
-    image = np.ascontiguousarray(np.einsum("b,byx->yx", weight, window.flux))
-    noise = np.einsum("b,byx->yx", weight**2, window.noise)
-    y, x = center[0] - window.box.origin[0], center[1] - window.box.origin[1]
-    radius, flag = sep.kron_radius(image, [x], [y], [ellipse.a], [ellipse.b], [ellipse.theta], _REACH)
-    value = float(radius[0])
-    distance = ellipse.radii(center, window.box)
-    inside = distance < _REACH
-    total = float(image[inside].sum())
-    if not (np.isfinite(value) and value > 0 and total > 0) or flag[0] & ~sep.APER_TRUNC:
+    shape = (ellipse.a, ellipse.b, ellipse.theta, _REACH)
+    value, total, variance = first_moment(window.flux, window.noise, weight, _offset(window, center), shape)
+    if not (np.isfinite(value) and value > 0 and total > 0):
         return KronRadius(float("nan"), float("nan"), flag=True)
     # R = Σ r I / Σ I is linear in small changes of I, with the weights (r − R) / Σ I.
-    error = float(np.sqrt(((distance - value)[inside] ** 2 * noise[inside]).sum())) / total
-    return KronRadius(value, error, flag=False)
+    return KronRadius(value, math.sqrt(variance) / total, flag=False)
 
 
 def half_light_radii(window: Window, center: tuple[float, float], reach: float) -> HalfLight:
@@ -107,36 +99,26 @@ def half_light_radii(window: Window, center: tuple[float, float], reach: float) 
     reach : float
         Radius of the circle that counts as all [px].
     """
-    import sep  # noqa: PLC0415 - a compiled library that only this needs
+    from ._radius_kernels import half_radii, radius_noise  # noqa: PLC0415 - loads the compiler
 
     count = len(window.flux)
-    radius, flag = np.full(count, np.nan), np.ones(count, dtype=bool)
     if not np.isfinite(center).all():
-        return HalfLight(radius, radius, flag)
+        nothing = np.full(count, np.nan)
+        return HalfLight(nothing, nothing, np.ones(count, dtype=bool))
     window = cropped(window, Box((round(center[0]), round(center[1])), (1, 1)).grow(int(np.ceil(reach)) + 1))
-    y, x = center[0] - window.box.origin[0], center[1] - window.box.origin[1]
-    for k, image in enumerate(window.flux):
-        first = k if window.same is None else int(window.same[k])
-        if first < k:
-            # A positive factor does not matter.
-            radius[k], flag[k] = radius[first], flag[first]
-            continue
-        if not image.any():
-            continue
-        found, problem = sep.flux_radius(np.ascontiguousarray(image), [x], [y], [reach], 0.5, subpix=3)
-        if not problem[0] & ~sep.APER_TRUNC and 0 < found[0] < reach:
-            radius[k], flag[k] = found[0], False
-    error = _radius_errors(window, (y, x), radius, reach)
-    return HalfLight(radius, error, flag | ~np.isfinite(error))
-
-
-def _radius_errors(window: Window, center: tuple[float, float], radius: Float, reach: float) -> Float:
-    """Noise of (flux within R − half of all), over the flux per pixel of radius at R."""
-    height, width = window.box.shape
-    distance = np.sqrt((np.arange(height)[:, None] - center[0]) ** 2 + (np.arange(width)[None, :] - center[1]) ** 2)
-    offset = distance - np.where(np.isfinite(radius), radius, np.inf)[:, None, None]
-    half = (offset < 0) - 0.5 * (distance < reach)
-    slope = np.einsum("byx,byx->b", np.abs(offset) < 1.0, window.flux) / 2.0
-    spread = np.sqrt(np.einsum("byx,byx,byx->b", half, half, window.noise))
+    offset = _offset(window, center)
+    # A positive factor does not matter.
+    lead = np.arange(count) if window.same is None else window.same
+    radius = half_radii(window.flux, offset, reach, lead)
+    radius[~((radius > 0) & (radius < reach))] = np.nan
+    light, variance = radius_noise(window.flux, window.noise, offset, radius, reach)
+    # Noise of (flux within R − half of all), over the flux per pixel of radius at R.
+    slope = light / 2.0
     known = np.isfinite(radius) & (slope > 0)
-    return np.where(known, spread / np.where(known, slope, 1.0), np.nan)
+    error = np.where(known, np.sqrt(variance) / np.where(known, slope, 1.0), np.nan)
+    return HalfLight(radius, error, ~np.isfinite(error))
+
+
+def _offset(window: Window, center: tuple[float, float]) -> tuple[float, float]:
+    """Where the window's first pixel lies, as seen from the centre."""
+    return float(window.box.origin[0] - center[0]), float(window.box.origin[1] - center[1])

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import fft, ndimage
 
+from .._each import in_turn
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from .._each import Each
     from ..geometry import BoolArray, FloatArray
     from ..image import MultibandExposure
 
@@ -127,7 +130,9 @@ def _product(first: Float, second: Float) -> Float:
     return np.asarray(first.reshape(len(first), -1) @ second.reshape(len(second), -1).T)
 
 
-def measure_noise(exposure: MultibandExposure, detected: BoolArray, max_lag: int = 4) -> NoiseCorrelation:
+def measure_noise(
+    exposure: MultibandExposure, detected: BoolArray, max_lag: int = 4, each: Each = in_turn
+) -> NoiseCorrelation:
     """Measure the noise's autocorrelation on pixels without detected objects.
 
     A coadd's pixels share the light of the input pixels that they were resampled from, which its variance plane does
@@ -142,6 +147,8 @@ def measure_noise(exposure: MultibandExposure, detected: BoolArray, max_lag: int
         Pixels of detected objects.
     max_lag : int
         Largest lag [px]; 0: white noise.
+    each : callable
+        Does bands one after the other or several at a time.
 
     Returns
     -------
@@ -149,21 +156,24 @@ def measure_noise(exposure: MultibandExposure, detected: BoolArray, max_lag: int
         White in bands with too little sky.
     """
     near = ndimage.binary_dilation(detected, iterations=_MARGIN) if detected.any() else detected
-    rows = _rows(detected.shape)
-    white = NoiseCorrelation.white(len(exposure.bands))
-    xi = np.zeros((len(exposure.bands), 2 * max_lag + 1, 2 * max_lag + 1))
-    xi[:, max_lag, max_lag] = 1.0
-    ratio, pixels = white.variance_ratio.copy(), white.pixels.copy()
-    for k in range(len(exposure.bands)):
-        planes = exposure.images[k, rows], exposure.variance[k, rows]
-        bad = exposure.mask_planes.any_set(exposure.mask[k : k + 1, rows])[0]
-        for taken in (near, detected):
-            values, good = _normalised(planes, bad | taken[rows])
-            if good.sum() >= _FEWEST:
-                xi[k], ratio[k] = _autocorrelation(values, good, max_lag)
-                pixels[k] = good.sum()
-                break
-    return NoiseCorrelation(xi, ratio, pixels)
+    found = list(each(_band_noise, range(len(exposure.bands)), (exposure, (near, detected), max_lag)))
+    xi, ratio, pixels = zip(*found, strict=True)
+    return NoiseCorrelation(np.stack(xi), np.array(ratio), np.array(pixels, dtype=np.int64))
+
+
+def _band_noise(shared: tuple[MultibandExposure, tuple[BoolArray, BoolArray], int], k: int) -> tuple[Float, float, int]:
+    """ξ of band number ``k``, the variance of its sky over what the plane says, and on how many pixels."""
+    exposure, excluded, max_lag = shared
+    rows = _rows(exposure.box.shape)
+    planes = exposure.images[k, rows], exposure.variance[k, rows]
+    bad = exposure.mask_planes.any_set(exposure.mask[k : k + 1, rows])[0]
+    for taken in excluded:
+        values, good = _normalised(planes, bad | taken[rows])
+        if good.sum() >= _FEWEST:
+            return *_autocorrelation(values, good, max_lag), int(good.sum())
+    xi = np.zeros((2 * max_lag + 1, 2 * max_lag + 1))
+    xi[max_lag, max_lag] = 1.0
+    return xi, 1.0, 0
 
 
 def _rows(shape: tuple[int, ...]) -> slice:

@@ -4,8 +4,10 @@ Only the standard library is imported, so that ``--help`` answers at once. What 
 the name that the parser's default ``function`` gives.
 """
 
+from ._patches import add_status, add_tile
 from .evaluating import SIMULATE_PRESETS, add_compare, add_evaluate, add_simulate
 from .injecting import add_inject
+from .lsst import add_lsst
 from .machine import add_calibrate, add_warmup
 from .models import add_models
 from .running import add_demo, add_measure, add_plan, add_run
@@ -16,6 +18,8 @@ __all__ = ["ADD_COMMANDS", "SIMULATE_PRESETS"]
 ADD_COMMANDS = (
     add_run,
     add_plan,
+    add_status,
+    add_tile,
     add_demo,
     add_measure,
     add_explain,
@@ -25,6 +29,7 @@ ADD_COMMANDS = (
     add_compare,
     add_inject,
     add_models,
+    add_lsst,
     add_warmup,
     add_calibrate,
 )

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
+from typing import Any
 
 __all__ = ["LAYERS", "add_coadds", "add_layers", "add_output", "add_settings"]
 
@@ -16,12 +13,18 @@ LAYERS = (
 )
 
 
-def add_coadds(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments for which coadds are read, and how."""
-    parser.add_argument(
+def add_coadds(parser: argparse.ArgumentParser, *, many: bool = False) -> None:
+    """Add the arguments for which coadds are read, and how; with ``many``, those of many patches instead."""
+    where: Any = parser
+    if many:
+        where = parser.add_mutually_exclusive_group(required=True)
+        where.add_argument("--inputs", metavar="TABLE", help="many patches: a CSV table with columns tract, patch, "
+                           "band, image and optionally variance, mask, psf, inner; or a pattern such as "
+                           "'{tract}/{patch}/{band}.fits'")  # fmt: skip
+    where.add_argument(
         "--coadd",
         nargs="+",
-        required=True,
+        required=not many,
         metavar="BAND=FILE",
         help="one FITS file per band, with image, variance, mask and PSF in it; planes in files of their own: "
         "BAND=FILE,variance=FILE,mask=FILE,psf=FILE (or weight=, ivar=, sigma= in place of variance=)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from ._patches import add_many
 from ._shared import LAYERS, add_coadds, add_layers, add_output, add_settings
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ examples:
   meas-deblend run --coadd r=image.fits,weight=weight.fits --psf fwhm=0.7 --zeropoint 27 --out out/
   meas-deblend run --coadd g=g.fits r=r.fits i=i.fits --survey hsc --only 17 23 --out again/
   meas-deblend run --coadd g=g.fits r=r.fits --sources mine.csv --out out/ -c multi_band:fit.max_iter=50
+  meas-deblend run --inputs patches.csv --survey hsc --out out/ -j 8
 """
 PLAN_EXAMPLES = """\
 examples:
@@ -35,7 +37,7 @@ def add_run(commands: Commands) -> None:
         epilog=RUN_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_coadds(run)
+    add_coadds(run, many=True)
     _add_what(run)
     add_settings(run)
     add_output(run)
@@ -43,6 +45,7 @@ def add_run(commands: Commands) -> None:
                      help="processes (default: 1); the products are the same for any number")  # fmt: skip
     run.add_argument("--resume", action="store_true",
                      help="go on with a run in DIR that was stopped or killed, where it stopped")  # fmt: skip
+    add_many(run)
     run.set_defaults(function="run")
 
 

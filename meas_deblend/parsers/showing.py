@@ -18,11 +18,20 @@ def add_show(commands: Commands) -> None:
     what = show.add_subparsers(title="what", dest="what", metavar="WHAT", required=True)
     tasks = what.add_parser("tasks", help="table of all tasks: label, class, config, inputs, outputs")
     tasks.set_defaults(function="show_tasks")
-    config = what.add_parser("config", help="resolved settings of a task, as YAML", description=LAYERS)
-    config.add_argument("label", help="label of the task in the pipeline, e.g. multi_band")
-    config.add_argument("--history", metavar="FIELD", help="who set this field, and where: e.g. fit.max_iter")
+    config = what.add_parser("config", help="resolved settings, as YAML", description=LAYERS)
+    config.add_argument("label", nargs="?", help="label of a task in the pipeline, e.g. multi_band (default: all)")
+    instead = config.add_mutually_exclusive_group()
+    instead.add_argument("--history", metavar="FIELD", help="who set this field, and where: e.g. fit.max_iter")
+    instead.add_argument("--diff", metavar="WHAT", help="only the settings that differ from: default; a survey, by "
+                         "name or as a folder; or the folder of a finished run")  # fmt: skip
+    instead.add_argument("--schema", action="store_true", help="JSON schema for editors: of a -C file, or with a label "
+                         "of that task's file in a survey's folder")  # fmt: skip
     add_settings(config)
     config.set_defaults(function="show_config")
+    survey = what.add_parser("survey", help="how a survey's images are read, as YAML")
+    survey.add_argument("name", nargs="?", default="generic", help="name or folder (default: generic)")
+    survey.add_argument("--schema", action="store_true", help="JSON schema of survey.yaml, for editors")
+    survey.set_defaults(function="show_survey")
     pipeline = what.add_parser("pipeline", help="tasks of a pipeline, in order, with their datasets")
     pipeline.add_argument("name", nargs="?", default="multiband", help="name or file (default: multiband)")
     pipeline.set_defaults(function="show_pipeline")

@@ -170,6 +170,14 @@ MODEL_FLAGS = (
         "single_band",
         since="1.1.0",
     ),
+    Column(
+        "deblend_hasMergedPeaks",
+        "bool",
+        "",
+        "Peaks that its structure explains (arms, clumps, noise) were merged into it: rows of merged_peaks.",
+        "detect",
+        since=_NEWEST,
+    ),
     Column("merge_peak_sky", "bool", "", "It is a sky object: nothing was detected there.", "detect", since="1.3.0"),
 )
 

@@ -7,6 +7,7 @@ the first pixel being (0, 0). A flag's meaning is what ``True`` says.
 from __future__ import annotations
 
 from ._object_columns import FORCED_COLUMNS, OBJECT_COLUMNS, outcome_columns
+from ._run_tables import OWNERSHIP, QUANTA
 from .columns import Column, TableDeclaration
 from .vocabulary import REASON_FLAGS, REASONS
 
@@ -167,6 +168,62 @@ _PATCH_LEDGER = TableDeclaration(
     ),
 )
 
+_MERGED = TableDeclaration(
+    name="merged_peaks",
+    meaning="One row per detected peak that is no object but part of a large source, which has its light.",
+    key=("parentObjectId", "deblend_peak_center_x", "deblend_peak_center_y"),
+    columns=(
+        Column(
+            "objectId",
+            "int64",
+            "",
+            "Object that it was merged into; 0 if a person dropped that object.",
+            "detect",
+            since=_NEW,
+        ),
+        Column(
+            "parentObjectId", "int64", "", "Identifier of the parent, an isolated object's own.", "detect", since=_NEW
+        ),
+        Column("x", "float64", "pix", "Column of the peak.", "detect", since=_NEW),
+        Column("y", "float64", "pix", "Row of the peak.", "detect", since=_NEW),
+        Column("deblend_peak_center_x", "int32", "pix", "Column of its pixel.", "detect", since=_NEW),
+        Column("deblend_peak_center_y", "int32", "pix", "Row of its pixel.", "detect", since=_NEW),
+        Column(
+            "peakSignificance",
+            "float32",
+            "",
+            "Signal-to-noise ratio of a point source there, with all the light on it, in its best band.",
+            "detect",
+            since=_NEW,
+        ),
+        Column(
+            "structureContrast",
+            "float32",
+            "",
+            "Its light above the smooth light of the object, over that light, all bands together.",
+            "detect",
+            since=_NEW,
+        ),
+        Column(
+            "structureColorChi2",
+            "float32",
+            "",
+            "Reduced χ² of its having the colour of the object's smooth light; 0 with a single band.",
+            "detect",
+            since=_NEW,
+        ),
+        Column(
+            "structureDistance",
+            "float32",
+            "",
+            "Distance along the isophotes of the object, in its half-light radii.",
+            "detect",
+            since=_NEW,
+        ),
+        Column("merge_peak_{band}", "bool", "", "It was seen in {band} on its own.", "detect", since=_NEW),
+    ),
+)
+
 _TIMINGS = TableDeclaration(
     name="timings",
     meaning="What each step took; two runs never agree here, so no comparison of products includes it.",
@@ -257,7 +314,20 @@ _NOISE = TableDeclaration(
 )
 
 TABLES: dict[str, TableDeclaration] = {
-    table.name: table for table in (_OBJECTS, _PARENTS, _LEDGER, _PATCH_LEDGER, _TIMINGS, _FORCED, _COVARIANCE, _NOISE)
+    table.name: table
+    for table in (
+        _OBJECTS,
+        _PARENTS,
+        _LEDGER,
+        _PATCH_LEDGER,
+        _TIMINGS,
+        _FORCED,
+        _COVARIANCE,
+        _NOISE,
+        _MERGED,
+        OWNERSHIP,
+        QUANTA,
+    )
 }
 
 OBJECT_FLAGS: frozenset[str] = frozenset(

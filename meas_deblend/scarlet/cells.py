@@ -19,7 +19,7 @@ MAX_POINTS, MAX_CELLS = 150, 64
 BRIGHT, FAINT = 0.08, 1e-4
 """Fractions of the brightest pixel: cells above the first are resolved; profiles are cut at the second."""
 
-FREEDOM = 2.0
+FREEDOM = 1.3
 """Prior width of a free pixel in units of the mean of its neighbours closer to the peak, which the constraints make an
 upper bound. Chosen such that predicted errors match the scatter of simulated fits."""
 

@@ -129,12 +129,12 @@ def _assemble(observation: Observation, bands: tuple[str, ...], counts: Sequence
 
 def _flags(components: Sequence[Component], observation: Observation, known: BoolArray) -> frozenset[str]:
     """Find what is wrong with a source, see `FLAGS`; ``known`` (band,) tells which bands have a PSF."""
-    weighed = observation.weights[:, *components[0].center] > 0
+    weighed: BoolArray = np.asarray(observation.weights[:, *components[0].center] > 0)
     if not weighed.all():
         box = components[0].box
         for component in components[1:]:
             box |= component.box
-        weighed = observation.weights[(slice(None), *box.slices_in(observation.frame))].any(axis=(1, 2))
+        weighed = np.asarray(observation.weights[(slice(None), *box.slices_in(observation.frame))].any(axis=(1, 2)))
     flux = np.sum([component.flux for component in components], axis=0)
     found = {
         "no_psf": not known.all(),

@@ -14,6 +14,7 @@ __all__ = [
     "FLUX_COVARIANCE",
     "LEDGER",
     "MARKED_COADDS",
+    "MERGED_PEAKS",
     "MODELS",
     "NOISE",
     "OBJECTS",
@@ -65,5 +66,6 @@ OBJECTS = _of_patch("objects", "Table", "One row per object.")
 PARENTS = _of_patch("parents", "Table", "One row per parent.")
 LEDGER = _of_patch("ledger", "Table", "One row per parent and band.")
 PATCH_LEDGER = _of_patch("patch_ledger", "Table", "One row per band: the account of the whole image.")
+MERGED_PEAKS = _of_patch("merged_peaks", "Table", "One row per peak that was merged into a large source.")
 FLUX_COVARIANCE = _of_patch("flux_covariance", "Table", "One row per pair of children of a parent, and band.")
 NOISE = _of_patch("noise_correlation", "Table", "Autocorrelation of each band's noise.")

@@ -24,6 +24,7 @@ from meas_deblend.products import REASONS
 from .datasets import COADDS, DETECTIONS, MARKED_COADDS, PARENT_MODELS, SEED_MODELS, SPLIT_PARENTS
 from .loops import Prediction, deblend_parents
 from .marks import degraded_blends, mark, undeblended_blends
+from .sample import sample_blend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -178,6 +179,10 @@ class MultiBandTask(PipelineTask[MultiBandConfig]):
     connections: ClassVar[Connections] = Connections(
         inputs=(COADDS, SPLIT_PARENTS, SEED_MODELS), outputs=(PARENT_MODELS, MARKED_COADDS)
     )
+
+    def prepare(self) -> None:
+        """Load the compiled fit."""
+        get_deblender("multi_band")(*sample_blend(), MultiBandOptions())
 
     def run(
         self,

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from meas_deblend.detect import DeconvolveConfig, Detections, HierarchyConfig, deconvolve_exposure, split_parents
-from meas_deblend.framework import Config, Connections, Loop, PipelineTask, map_units
+from meas_deblend.framework import Config, Connections, Loop, PipelineTask, iterate_units, once
 
 from .datasets import COADDS, DETECTIONS, SPLIT_PARENTS
+from .parent_files import ParentFiles
 
 if TYPE_CHECKING:
     from meas_deblend.geometry import Parent
@@ -44,14 +45,17 @@ class DeconvolveTask(PipelineTask[DeconvolveTaskConfig]):
 
     def run(self, coadds: MultibandExposure, detections: Detections) -> DeconvolveOutputs:
         """Split the parents."""
-        each = partial(map_units, description="bands", loop=_of_bands(coadds))
+        parents = once(partial(self._split, coadds, detections), ParentFiles())
+        self.log.info("%d parents in %d blends", len(parents), sum(len(parent.blends) for parent in parents))
+        return DeconvolveOutputs(parents)
+
+    def _split(self, coadds: MultibandExposure, detections: Detections) -> tuple[Parent, ...]:
+        each = partial(iterate_units, description="bands", loop=_of_bands(coadds))
         deconvolved = deconvolve_exposure(coadds, detections.parents, self.config.deconvolution, each)
         for told in deconvolved.warnings:
             self.log.warning("%s", told)
         self.log.info("%s", deconvolved.match)
-        parents = split_parents(detections.parents, deconvolved, self.config.hierarchy)
-        self.log.info("%d parents in %d blends", len(parents), sum(len(parent.blends) for parent in parents))
-        return DeconvolveOutputs(parents)
+        return split_parents(detections.parents, deconvolved, self.config.hierarchy)
 
 
 def _of_bands(coadds: MultibandExposure) -> Loop[int, Any]:

@@ -13,17 +13,21 @@ from meas_deblend.detect import (
     DetectConfig,
     Detections,
     SkyObjectsConfig,
+    StructureConfig,
     add_sky_objects,
     apply_edits,
     detect_bands,
+    find_structure,
     merge_detections,
+    merge_structure,
     parents_from_sources,
 )
 from meas_deblend.exceptions import NoWorkFoundError
-from meas_deblend.framework import Config, Connections, PipelineTask
+from meas_deblend.framework import Config, Connections, Loop, PipelineTask, iterate_units, once
 
 from .datasets import COADDS, DETECTIONS, EDITS, SELECTION, SOURCE_LIST
 from .identifiers import object_places, parent_id
+from .parent_files import DetectionFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +42,7 @@ class DetectTaskConfig(Config):
     """How sources are found."""
 
     detection: DetectConfig = Field(DetectConfig(), description="Thresholds, growing and merging of bands.")
+    structure: StructureConfig = Field(StructureConfig(), description="Peaks that are parts of large sources.")
     sky_objects: SkyObjectsConfig = Field(SkyObjectsConfig(), description="Apertures on empty sky, for statistics.")
     tract: int = Field(0, ge=0, description="Tract that the identifiers are made from.")
     patch: int = Field(0, ge=0, description="Patch that the identifiers are made from.")
@@ -52,6 +57,8 @@ class DetectOutputs:
 
 class DetectAndMergeTask(PipelineTask[DetectTaskConfig]):
     """Detect in every band, merge the bands' peaks, and join footprints into parents.
+
+    Peaks that the structure of a large source explains are merged into it, and listed.
 
     With a list of sources the peaks are the given positions, on the detected footprints. With a selection all parents
     are found, and those that are not to be deblended are marked: identifiers are those of the whole patch. On
@@ -78,13 +85,10 @@ class DetectAndMergeTask(PipelineTask[DetectTaskConfig]):
         InputError
             If a parent that is selected does not exist, or none is selected; or an edit cannot be made.
         """
-        found = detect_bands(coadds, self.config.detection)
+        detections = once(partial(self._found, coadds, source_list), DetectionFiles())
         ids = partial(parent_id, self.config.tract, self.config.patch)
         if source_list is None:
-            detections = merge_detections(found, self.config.detection, ids)
-        else:
-            positions = np.stack([source_list.y, source_list.x], axis=1)
-            detections = parents_from_sources(positions, source_list.names, found, ids)
+            detections = self._with_whole_sources(detections, coadds)
         for peak in detections.rejected:
             self.log.warning("given source %s at (x, y) = %s is off the image", peak.name or peak.id, peak.center[::-1])
         if not detections.parents:
@@ -102,6 +106,24 @@ class DetectAndMergeTask(PipelineTask[DetectTaskConfig]):
             detections = replace(detections, parents=selection.mark(detections.parents, coadds.box))
             self.log.info("%d of them are to be deblended", sum(parent.selected for parent in detections.parents))
         return DetectOutputs(detections)
+
+    def _found(self, coadds: MultibandExposure, source_list: SourceList | None) -> Detections:
+        """Detect, or look for what was detected at the given positions."""
+        each = partial(iterate_units, description="tiles", loop=Loop(ahead=False))
+        found = detect_bands(coadds, self.config.detection, each)
+        ids = partial(parent_id, self.config.tract, self.config.patch)
+        if source_list is None:
+            return merge_detections(found, self.config.detection, ids)
+        positions = np.stack([source_list.y, source_list.x], axis=1)
+        return parents_from_sources(positions, source_list.names, found, ids)
+
+    def _with_whole_sources(self, detections: Detections, coadds: MultibandExposure) -> Detections:
+        """Merge the pieces of large sources into them."""
+        merged = find_structure(coadds, detections.parents, self.config.structure)
+        if merged:
+            sources = len({(one.parent, one.into) for one in merged})
+            self.log.info("%d peaks are the structure of %d large sources, and merged into them", len(merged), sources)
+        return merge_structure(detections, merged)
 
     def _with_sky_objects(
         self, detections: Detections, coadds: MultibandExposure, ids: Callable[[int], int]

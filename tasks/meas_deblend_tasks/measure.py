@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from meas_deblend.framework import Config, Connections, PipelineTask, map_units
-from meas_deblend.measure import MeasureConfig, PsfShapes, Scene, detected_pixels, measure_noise
+from meas_deblend.apportion import reapportion_parent
+from meas_deblend.deblenders import MultiBandOptions, get_deblender
+from meas_deblend.framework import Config, Connections, Loop, PipelineTask, map_units
+from meas_deblend.measure import MeasureConfig, NoiseCorrelation, PsfShapes, Scene, detected_pixels, measure_noise
 from meas_deblend.products import to_table, unpack_rows
 
 from .datasets import (
@@ -17,6 +20,7 @@ from .datasets import (
     DETECTIONS,
     FLUX_COVARIANCE,
     LEDGER,
+    MERGED_PEAKS,
     NOISE,
     OBJECTS,
     PARENT_MODELS,
@@ -25,7 +29,9 @@ from .datasets import (
 )
 from .measured_parent import PER_PARENT, MeasureWork, measure_parent
 from .measured_tables import catalog_layout, forced_table, noise_columns, on_sky
+from .merged import merged_columns, merged_into
 from .patch_account import patch_ledger_columns
+from .sample import sample_blend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +60,7 @@ class MeasureTaskConfig(Config):
 
 @dataclass(frozen=True)
 class MeasureOutputs:
-    """What `MeasureTask` returns; the account of the patch is None where only some of its parents were measured."""
+    """What `MeasureTask` returns; what tells of the whole patch is None where only some of its parents were measured."""
 
     objects: Any
     parents: Any
@@ -62,6 +68,7 @@ class MeasureOutputs:
     flux_covariance: Any
     noise_correlation: Any
     patch_ledger: Any = None
+    merged_peaks: Any = None
 
 
 class MeasureTask(PipelineTask[MeasureTaskConfig]):
@@ -72,8 +79,19 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
 
     connections: ClassVar[Connections] = Connections(
         inputs=(COADDS, DETECTIONS, PARENT_MODELS, CHILDREN),
-        outputs=(OBJECTS, PARENTS, LEDGER, PATCH_LEDGER, FLUX_COVARIANCE, NOISE),
+        outputs=(OBJECTS, PARENTS, LEDGER, PATCH_LEDGER, FLUX_COVARIANCE, NOISE, MERGED_PEAKS),
     )
+
+    def prepare(self) -> None:
+        """Load the measurements and the tables."""
+        exposure, parent = sample_blend()
+        model = get_deblender("multi_band")(exposure, parent, MultiBandOptions())
+        config = MeasureConfig()
+        scene = Scene(exposure, parent.footprint.on(exposure.box), NoiseCorrelation.white(2), config.noise_seed)
+        layout, children = catalog_layout(exposure, config), [reapportion_parent(exposure, model)]
+        psfs = PsfShapes(exposure.psfs, config)
+        made = measure_parent(MeasureWork(scene, psfs, config, layout, [model], children, {}), 0)
+        to_table("objects", unpack_rows("objects", [made.rows["objects"]], layout), layout)
 
     def run(
         self,
@@ -89,10 +107,17 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
         MeasDeblendError
             If the ledger of the patch does not close.
         """
+        merged = merged_columns(detections.merged, parent_models, coadds.bands)
         made = self.measure(coadds, parent_models, children, detections.footprint_bands)
+        made.objects["deblend_hasMergedPeaks"] = merged_into(made.objects["objectId"], merged["objectId"])
         footprints = {model.id: model.footprint for model in parent_models}
         columns = patch_ledger_columns(coadds, footprints, made.ledger, self.config.patch_tolerance)
-        return replace(made, patch_ledger=to_table("patch_ledger", columns, made.ledger.meta["layout"]))
+        layout = made.ledger.meta["layout"]
+        return replace(
+            made,
+            patch_ledger=to_table("patch_ledger", columns, layout),
+            merged_peaks=to_table("merged_peaks", merged, layout),
+        )
 
     def measure(
         self,
@@ -164,7 +189,8 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
         config = self.config.measurement
         given = [model.footprint for model in parent_models] if footprints is None else footprints
         detected = detected_pixels(given, coadds.box.shape)
-        noise = measure_noise(coadds, detected, config.noise_lag)
+        each = partial(map_units, description="bands", loop=Loop(ahead=False))
+        noise = measure_noise(coadds, detected, config.noise_lag, each)
         for k, band in enumerate(coadds.bands):
             self.log.info(
                 "band %s: Σξ = %.3f, sky / plane variance %.3f", band, noise.xi[k].sum(), noise.variance_ratio[k]

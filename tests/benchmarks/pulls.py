@@ -1,13 +1,13 @@
 """Pulls of flux errors: (fitted − true flux) / error on simulated blends of the model's own family.
 
-usage: python tests/benchmarks/pulls.py [blends [realisations]]
+usage: python tests/benchmarks/pulls.py [blends [realisations [least S/N [largest S/N]]]]
 
 Sources are Sérsic profiles in the resolution of the model PSF, made monotonic by the engine's own projection and cut at
-1 % of their peaks, with log-normal spectra in four bands and S/N from 20 to 300. kappa is the contamination of a source
-by the others, Σ t (T − t) / Σ t², with t and T the images of the source and of the blend, averaged over bands. Printed
-per bin of kappa, for marginal and conditional errors: the standard deviation and the mean of the pulls over all
-sources, bands and realisations, half the width between the 16th and 84th percentile, the fraction beyond 3, and the
-scatter between realisations alone in units of the error, which leaves the bias out.
+1 % of their peaks, with log-normal spectra in four bands and S/N from 20 to 300, or as given. kappa is the
+contamination of a source by the others, Σ t (T − t) / Σ t², with t and T the images of the source and of the blend,
+averaged over bands. Printed per bin of kappa, for marginal and conditional errors: the standard deviation and the mean
+of the pulls over all sources, bands and realisations, half the width between the 16th and 84th percentile, the fraction
+beyond 3, and the scatter between realisations alone in units of the error, which leaves the bias out.
 """
 
 import sys
@@ -17,10 +17,12 @@ from itertools import pairwise
 import numpy as np
 
 from meas_deblend.geometry import Box
-from meas_deblend.scarlet import Component, Convolver, FitConfig, deblend_blend, model_psf, prepare_kernels
+from meas_deblend.scarlet import Component, Convolver, deblend_blend, model_psf, prepare_kernels
 from meas_deblend.scarlet.component import scene
 from meas_deblend.scarlet.monotone import monotonic
 from meas_deblend.scarlet.profiles import Resolution, SersicShape, sersic_images
+
+Range = tuple[float, float]
 
 SIDE, SIGMAS, CUT = 45, (1.5, 1.6, 1.7, 1.9), 0.01
 BINS = (0.0, 0.01, 0.1, 0.3, 1.0, np.inf)
@@ -36,8 +38,8 @@ class Truth:
     kappa: np.ndarray
 
 
-def component(rng: np.random.Generator, center: tuple[int, int], convolver: Convolver) -> Component:
-    """One source with S/N 20 … 300 for a noise of 1 per pixel."""
+def component(rng: np.random.Generator, center: tuple[int, int], convolver: Convolver, snrs: Range) -> Component:
+    """One source with an S/N in this range for a noise of 1 per pixel."""
     g, angle = rng.uniform(0, 0.25), rng.uniform(0, 2 * np.pi)
     index = rng.choice([0.5, 1.0, 1.5])
     shape = SersicShape(center, rng.uniform(0.8, 2.5), (g * np.cos(angle), g * np.sin(angle)), index)
@@ -47,7 +49,7 @@ def component(rng: np.random.Generator, center: tuple[int, int], convolver: Conv
     morph = monotonic(np.where(morph < CUT, 0, morph), (center[0] - box.origin[0], center[1] - box.origin[1]))
     unit = Component(center, box, np.exp(rng.normal(0, 0.4, len(SIGMAS))), morph)
     snr = np.sqrt(np.sum(render([unit], convolver) ** 2))
-    return Component(center, box, unit.spectrum * np.exp(rng.uniform(np.log(20), np.log(300))) / snr, morph)
+    return Component(center, box, unit.spectrum * np.exp(rng.uniform(*np.log(snrs))) / snr, morph)
 
 
 def render(components: list[Component], convolver: Convolver) -> np.ndarray:
@@ -55,7 +57,7 @@ def render(components: list[Component], convolver: Convolver) -> np.ndarray:
     return convolver.render(scene(components, (len(SIGMAS), *convolver.shape), np.dtype(float)))
 
 
-def draw(seed: int, convolver: Convolver) -> Truth:
+def draw(seed: int, convolver: Convolver, snrs: Range = (20, 300)) -> Truth:
     """One to four sources, 4 to 12 pixels apart."""
     rng = np.random.default_rng(seed)
     centers = [(SIDE // 2, SIDE // 2)]
@@ -65,25 +67,25 @@ def draw(seed: int, convolver: Convolver) -> Truth:
         y, x = centers[0][0] + distance * np.sin(angle), centers[0][1] + distance * np.cos(angle)
         if min(np.hypot(y - a, x - b) for a, b in centers) >= 4:
             centers.append((round(y), round(x)))
-    parts = [component(rng, center, convolver) for center in centers]
+    parts = [component(rng, center, convolver, snrs) for center in centers]
     images = np.array([render([part], convolver) for part in parts])
     total = images.sum(axis=0)
     kappa = np.sum(images * (total - images), axis=(2, 3)) / np.sum(images**2, axis=(2, 3))
     return Truth(total, centers, np.array([part.flux for part in parts]), kappa.mean(axis=1))
 
 
-def main(blends: int = 60, realisations: int = 8, config: FitConfig = FitConfig()) -> None:  # noqa: B008 -- frozen
+def main(blends: int = 60, realisations: int = 8, least: int = 20, largest: int = 300) -> None:
     """Fit and print."""
     kernels = prepare_kernels(np.stack([model_psf(sigma, 31) for sigma in SIGMAS]))
     convolver, single = Convolver(kernels, (SIDE, SIDE)), kernels.astype(np.dtype(np.float32))
     kappa, pulls, scatter = [], {"marginal": [], "conditional": []}, {"marginal": [], "conditional": []}
     for seed in range(blends):
-        truth = draw(seed, convolver)
+        truth = draw(seed, convolver, (least, largest))
         offsets, errors = [], {"marginal": [], "conditional": []}
         for k in range(realisations):
             noise = np.random.default_rng((seed, k)).normal(size=truth.images.shape)
             images = (truth.images + noise).astype(np.float32)
-            blend = deblend_blend(images, np.ones_like(images), single, truth.centers, config=config)
+            blend = deblend_blend(images, np.ones_like(images), single, truth.centers)
             offsets.append(np.array([source.flux for source in blend.sources]) - truth.flux)
             for kind, found in errors.items():
                 found.append(np.sqrt(np.einsum("ssb->sb", blend.flux_covariance(kind))))
@@ -109,4 +111,4 @@ def main(blends: int = 60, realisations: int = 8, config: FitConfig = FitConfig(
 
 
 if __name__ == "__main__":
-    main(*(int(a) for a in sys.argv[1:3]))
+    main(*(int(a) for a in sys.argv[1:5]))

@@ -1,5 +1,6 @@
 """Every pipeline definition with every survey: loaded, validated, wired; and what a definition and a survey may not."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ def test_no_file_is_passed_over():
     assert set(PIPELINES) == {path.stem for path in (ROOT / "tasks" / "pipelines").iterdir()}
     assert set(SURVEYS) == {path.name for path in (ROOT / "config").iterdir()}
     assert {"multiband", "single_band", "none"} <= set(PIPELINES)
-    assert {"generic", "hsc", "lsst"} <= set(SURVEYS)
+    assert {"generic", "hsc", "lsst", "decam", "legacysurvey", "des", "euclid"} <= set(SURVEYS)
 
 
 @pytest.mark.parametrize("survey", SURVEYS)
@@ -53,12 +54,30 @@ def test_resolved_settings_read_back_as_they_are(name, survey, tmp_path):
 def test_every_setting_of_a_survey_takes_effect(file):
     if file.stem == "survey":
         return  # not about a task; the test above reads it
-    resolved = framework.load_pipeline("multiband", survey=file.parent.name).task(file.stem).resolved
-    settings = [setting for section in type(resolved.config).model_fields for setting in resolved.history(section)]
-    found = [setting for setting in settings if setting.origin.file == str(file)]
-    assert found
-    for setting in found:
-        assert resolved.history(setting.field)[-1] == setting
+    known = [name for name in PIPELINES if file.stem in framework.read_definition(name).tasks]
+    assert known
+    for name in known:
+        resolved = framework.load_pipeline(name, survey=file.parent.name).task(file.stem).resolved
+        settings = [setting for section in type(resolved.config).model_fields for setting in resolved.history(section)]
+        found = [setting for setting in settings if setting.origin.file == str(file)]
+        assert found
+        for setting in found:
+            before, last = resolved.history(setting.field)
+            assert last == setting
+            assert last.value != before.value, "the default need not be set"
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "config").glob("*/*.yaml")), ids=lambda f: f"{f.parent.name}-{f.stem}")
+def test_every_setting_of_a_survey_has_its_reason(file):
+    for block in file.read_text(encoding="utf-8").split("\n\n"):
+        lines = [line for line in block.splitlines() if line.strip()]
+        settings = [line for line in lines if not line.lstrip().startswith("#")]
+        if file.stem == "survey":  # one setting at the top level and its reason, or settings with one reason
+            assert "#" in block or not settings, f"{file}: there is no comment beside {settings[0]!r}"
+            continue
+        for before, line in itertools.pairwise(lines):
+            if not line.lstrip().startswith("#") and not line.endswith(":"):
+                assert before.lstrip().startswith("#"), f"{file}: there is no comment above {line!r}"
 
 
 @pytest.mark.parametrize("name", PIPELINES)
@@ -73,6 +92,35 @@ def test_a_definition_that_tunes_is_refused(tmp_path):
     (tmp_path / "tuned.yaml").write_text(tuned)
     with pytest.raises(PipelineError, match=r"tuned\.yaml: a definition holds wiring .*sets multi_band:fit\.max_iter"):
         framework.load_pipeline(tmp_path / "tuned.yaml")
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ("      connections.seed_models: parent_models\n", "wait for each other: 'multi_band' needs 'parent_m"),
+        ("      connections.split_parents: parent_model\n", "input 'split_parents'"),
+    ],
+)
+def test_a_definition_with_a_cycle_or_without_an_input_is_refused(tmp_path, block, message):
+    text = (ROOT / "tasks" / "pipelines" / "multiband.yaml").read_text()
+    wired = text.replace("MultiBandTask\n", "MultiBandTask\n    config:\n" + block)
+    (tmp_path / "wired.yaml").write_text(wired)
+    with pytest.raises(PipelineError, match=message):
+        framework.run_pipeline(framework.load_pipeline(tmp_path / "wired.yaml"), {"coadds": None})
+
+
+def test_of_two_files_the_later_wins_and_history_shows_both(tmp_path):
+    for name, value in (("first", 50), ("second", 60)):
+        (tmp_path / f"{name}.yaml").write_text(f"multi_band:\n  fit:\n    max_iter: {value}\n")
+    layers = [framework.layer_from_file(tmp_path / f"{name}.yaml") for name in ("first", "second")]
+    pipeline = framework.load_pipeline("multiband", layers=layers)
+    assert pipeline.task("multi_band").resolved.config.fit.max_iter == 60
+    rows = framework.history_rows(pipeline, "multi_band", "fit.max_iter")
+    assert [(row.value, row.layer, Path(row.file).name, row.line) for row in rows] == [
+        ("100", "class defaults", "", ""),
+        ("50", "user file", "first.yaml", "3"),
+        ("60", "user file", "second.yaml", "3"),
+    ]
 
 
 def test_a_survey_file_for_an_unknown_label_is_refused(tmp_path):

@@ -14,7 +14,16 @@ from meas_deblend.deblenders.blend_fit import BlendFitter
 from meas_deblend.products import file_sha256, read_run_record, read_table
 from meas_deblend_tasks.apportion import ApportionTask
 
-TABLES = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation", "timings")
+TABLES = (
+    "objects",
+    "parents",
+    "ledger",
+    "patch_ledger",
+    "flux_covariance",
+    "noise_correlation",
+    "merged_peaks",
+    "timings",
+)
 LABELS = ("detect", "deconvolve", "single_band", "multi_band", "apportion", "persist", "measure")
 
 

@@ -1,6 +1,7 @@
 """``meas-deblend show``, ``demo``, and the parser."""
 
 import importlib
+import json
 import re
 
 import numpy as np
@@ -11,6 +12,7 @@ from command_line import call, coadd_arguments
 from meas_deblend import __version__, framework
 from meas_deblend.access import open_run
 from meas_deblend.commands.demo import match_sources
+from meas_deblend.image import load_survey
 from meas_deblend.simulate import simulate_sky
 
 
@@ -46,9 +48,64 @@ def test_show_config_history(capsys):
     assert "command line" in lines[4]
 
 
+def test_show_config_of_all_tasks(capsys):
+    assert call("show", "config") == 0
+    assert list(yaml.safe_load(capsys.readouterr().out)) == list(framework.load_pipeline("multiband").labels)
+
+
+def test_show_config_diff_is_a_settings_file(capsys, tmp_path):
+    changed = ["--survey", "hsc", "-c", "multi_band:fit.max_iter=50", "-c", "detect:detection.grow=2.4"]
+    assert call("show", "config", "--diff", "default", *changed) == 0
+    out = capsys.readouterr().out
+    # What is set to its default does not differ.
+    assert yaml.safe_load(out) == {
+        "multi_band": {"fit": {"max_iter": 50}},
+        "measure": {"measurement": {"aperture_radii": [3, 6, 9, 12, 17, 25]}},
+    }
+    assert "# Most updates of a blend" in out
+    assert "max_iter: 50  # an integer ≥ 0; set by command line; default: 100" in out
+    (tmp_path / "only.yaml").write_text(out)
+    assert call("show", "config", "--diff", "hsc", "-C", tmp_path / "only.yaml") == 0
+    assert yaml.safe_load(capsys.readouterr().out) == {"multi_band": {"fit": {"max_iter": 50}}}
+    assert call("show", "config", "measure", "--diff", "hsc", "-C", tmp_path / "only.yaml") == 0
+    assert capsys.readouterr().out == "# All settings are those of hsc.\n"
+
+
+def test_show_config_schema(capsys):
+    assert call("show", "config", "--schema") == 0
+    assert "multi_band" in json.loads(capsys.readouterr().out)["properties"]
+    assert call("show", "config", "measure", "--schema") == 0
+    assert "measurement" in json.loads(capsys.readouterr().out)["properties"]
+    assert call("show", "survey", "--schema") == 0
+    assert "pixel_scale" in json.loads(capsys.readouterr().out)["properties"]
+
+
+def test_show_survey(capsys, tmp_path):
+    assert call("show", "survey", "hsc") == 0
+    out = capsys.readouterr().out
+    assert yaml.safe_load(out)["pixel_scale"] == 0.168
+    assert "# Arcseconds per pixel" in out
+    (tmp_path / "survey.yaml").write_text(out)
+    assert load_survey(tmp_path) == load_survey("hsc")
+
+
+def test_a_former_name_is_told_once(capsys):
+    assert call("show", "config", "deconvolve", "-c", "deconvolve:hierarchy.grow=3") == 0
+    said = capsys.readouterr()
+    assert yaml.safe_load(said.out)["deconvolve"]["hierarchy"]["grow_size"] == 3
+    assert said.err.splitlines() == [
+        "warning: deconvolve:hierarchy.grow is called hierarchy.grow_size now: the former name still works, but will "
+        "not always. Set by command line."
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["config", "--history", "fit.max_iter"], "--history needs the task's label"),
+        (["config", "--diff", "hcs"], "did you mean 'hsc'?"),
+        (["config", "-c", "multi_bnad:fit.max_iter=1"], "no task labelled 'multi_bnad'; did you mean 'multi_band'?"),
+        (["config", "-c", "multi_band:fit.max_itr=1"], "multi_band:fit.max_itr: unknown setting; did you mean 'max_it"),
         (["config", "multi_bnad"], "no task labelled 'multi_bnad'; did you mean 'multi_band'?"),
         (["config", "multi_band", "--history", "fit.maxiter"], "fit.maxiter"),
         (["config", "multi_band", "--survey", "hcs"], "did you mean 'hsc'?"),

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from meas_deblend.deblenders import Cost, CostModel, MultiBandOptions, calibrate
-from meas_deblend.deblenders.calibration import Measured, drawn_blend, fit_costs, measure_costs
+from meas_deblend.deblenders.calibration import MEMORY_RESERVE, Measured, drawn_blend, fit_costs, measure_costs
 from meas_deblend.deblenders.cost_model import Coefficients, RungCost
 from meas_deblend.deblenders.rungs import RUNG_NAMES
 
@@ -50,7 +50,8 @@ def test_coefficients_are_found_again():
     for size in [*sizes, (300, 100_000, 6)]:
         expected, cost = (m.predict("one_component", *size) for m in (model, found))
         # Coefficients are rounded to three digits.
-        assert (cost.seconds, cost.memory) == pytest.approx((expected.seconds, expected.memory), rel=0.02)
+        assert cost.seconds == pytest.approx(expected.seconds, rel=0.02)
+        assert cost.memory == pytest.approx(MEMORY_RESERVE * expected.memory, rel=0.02)
 
 
 def test_no_blend_takes_more_memory_than_predicted():
@@ -62,7 +63,7 @@ def test_no_blend_takes_more_memory_than_predicted():
     found = fit_costs(measured, CostModel())
     for one in measured:
         predicted = found.predict("psf_templates", one.peaks, one.area, one.bands).memory
-        assert predicted >= one.cost.memory * 0.995  # of rounding
+        assert predicted >= MEMORY_RESERVE * one.cost.memory * 0.995  # of rounding
 
 
 def test_calibration_measures_the_rungs_of_the_options():

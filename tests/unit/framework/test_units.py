@@ -12,7 +12,16 @@ import numpy as np
 import pytest
 
 from meas_deblend.exceptions import InputError, WorkerDiedError
-from meas_deblend.framework import Checkpoint, Loop, OnDemand, Resumable, Workplace, map_units, working
+from meas_deblend.framework import (
+    Checkpoint,
+    Loop,
+    OnDemand,
+    Resumable,
+    Workplace,
+    iterate_units,
+    map_units,
+    working,
+)
 from meas_deblend.framework.progress import reporting_to
 from meas_deblend.framework.task import _cpu_seconds
 
@@ -333,3 +342,68 @@ before = resident() - start
 release_memory()
 print(before, resident() - start)
 """
+
+
+def test_results_are_given_while_others_are_at_work():
+    def slow(_, unit):
+        time.sleep(0.05 * unit)
+        return time.monotonic()
+
+    with working(Workplace(2)):
+        coming = iterate_units(slow, [1, 1, 12], None, loop=Loop(ahead=False))
+        first = next(coming)
+        given = time.monotonic()
+        *_, last = coming
+    assert first < given < last
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_came_before_an_error_is_given(jobs):
+    def fails(_, unit):
+        return 1 / (3 - unit)
+
+    given = []
+    with working(Workplace(jobs)), pytest.raises(ZeroDivisionError):
+        given.extend(iterate_units(fails, range(6), None))
+    assert given == [1 / 3, 1 / 2, 1]
+
+
+def test_preparations_are_made_here_while_workers_work_and_what_is_left_waits():
+    made = []
+
+    def steps():
+        for n in range(1000):
+            yield lambda n=n: (time.sleep(0.02), made.append((n, os.getpid())))
+
+    preparations = steps()
+    for _ in range(2):
+        before = len(made)
+        with working(Workplace(2, preparations=preparations)):
+            assert map_units(lambda _, unit: time.sleep(0.1) or unit, [1, 2], None, loop=Loop(ahead=False)) == [1, 2]
+        assert before < len(made) < 1000
+    # Each once, in their order, none left out.
+    assert made == [(n, os.getpid()) for n in range(len(made))]
+
+
+def test_preparations_are_left_to_who_needs_them_where_there_is_one_process():
+    preparations = iter([lambda: 1 / 0])
+    with working(Workplace(1, preparations=preparations)):
+        assert map_units(power, [1, 2], 2) == [2, 4]
+    assert next(preparations, None) is not None
+
+
+def test_an_error_of_a_preparation_is_raised():
+    def fails():
+        raise KeyError("no compiler")
+
+    with working(Workplace(2, preparations=iter([fails]))), pytest.raises(KeyError, match="no compiler"):
+        map_units(lambda _, unit: time.sleep(0.1) or unit, [1, 2], None, loop=Loop(ahead=False))
+
+
+def test_a_worker_that_is_hired_again_waits_for_the_preparation_at_hand(tmp_path):
+    (tmp_path / "deaths").write_text("1")
+    made = []
+    steps = iter([lambda: (time.sleep(0.3), made.append(1))])
+    with working(Workplace(2, preparations=steps)):
+        assert map_units(dies, range(8), tmp_path, loop=Loop()) == list(range(8))
+    assert made == [1]

@@ -62,6 +62,15 @@ def test_decam_exposures_are_read_one_by_one(decam):
         assert subtracted.background[0] > 50
 
 
+def test_decam_exposures_have_their_survey(decam):
+    for band in "grz":
+        for spec in decam(band):
+            with pytest.warns(InputWarning, match=f"band {band}: the sky lies at"):
+                exposure = read_coadds({band: spec}, "decam", psf="fwhm=1.2", zeropoint="22.5")
+            assert not exposure.bad.any()  # their data quality is 0 everywhere
+            assert exposure.zeropoints == (22.5,)
+
+
 def test_decam_exposures_are_not_on_one_grid(decam):
     with pytest.raises(
         InputError, match=r"bands z and r are not on one pixel grid: equal pixels lie up to .* px apart"

@@ -86,6 +86,24 @@ def test_half_light_radius_of_a_gaussian():
     assert np.isnan(found.radius[1])
 
 
+def test_radii_of_noisy_images_are_seps():
+    rng = np.random.default_rng(2)
+    images = 50 * np.stack([gaussian(s, 0.3 * s, 1.5 * s) for s in (2.0, 5.0, 9.0)])
+    images += rng.normal(size=images.shape)
+    pixels = window(images)
+    for reach in (6.3, 14.0, 25.0):
+        found = half_light_radii(pixels, CENTER, reach)
+        expected = [
+            sep.flux_radius(np.ascontiguousarray(image), [34.8], [30.3], [reach], 0.5, subpix=3)[0][0]
+            for image in images
+        ]
+        # sep finds the pixels' rings in single precision.
+        np.testing.assert_allclose(found.radius, expected, rtol=1e-5)
+    for a, b, theta in ((1.2, 0.8, 0.4), (3.0, 1.0, -1.2), (2.0, 2.0, 0.0)):
+        expected, _ = sep.kron_radius(images.mean(axis=0), [34.8], [30.3], [a], [b], [theta], 6.0)
+        assert kron_radius(pixels, CENTER, Ellipse(a, b, theta)).value == pytest.approx(expected[0], rel=1e-5)
+
+
 def test_errors_of_radii_are_their_scatter():
     image = 4000 * gaussian(6.0, 0.0, 6.0)
     rng = np.random.default_rng(1)

@@ -15,7 +15,7 @@ from meas_deblend.scarlet.parametric import point_source, sersic_source
 from meas_deblend.scarlet.profiles import Resolution, SersicShape, sersic_images
 from meas_deblend.scarlet.response import make_response
 from meas_deblend.scarlet.sky import SkyComponent
-from meas_deblend.scarlet.uncertainty import UNCONSTRAINED, Uncertainty
+from meas_deblend.scarlet.uncertainty import DIVISION, UNCONSTRAINED, Uncertainty
 
 SHAPE = (3, 41, 41)
 SIGMAS = (1.5, 1.7, 1.9)
@@ -143,7 +143,20 @@ def test_one_source_given_twice_is_flagged_and_finite(observation, pair, kind):
     assert found.undetermined[:2].all()
     assert not found.undetermined[2].any()
     assert np.all(found.errors[:2] > 20 * alone.errors[0])
-    assert found.errors[2] == pytest.approx(alone.errors[1], rel=0.05)
+    # Twice as much light beside it, of which a part may be its own.
+    assert found.errors[2] == pytest.approx(alone.errors[1], rel=0.1)
+
+
+def test_light_that_constraints_divide_moves_between_sources_and_is_not_lost(observation, pair, monkeypatch):
+    with_division = Uncertainty(observation, [(c,) for c in pair]).marginal.values
+    monkeypatch.setattr("meas_deblend.scarlet.uncertainty.DIVISION", 0.0)
+    moved = with_division - Uncertainty(observation, [(c,) for c in pair]).marginal.values
+    assert moved.sum(axis=1) == pytest.approx(0, abs=1e-8 * moved.max())
+    flux = np.array([c.flux for c in pair])
+    gram = explicit_gram(pair, observation)
+    overlap = gram[:, 0, 1] / np.sqrt(gram[:, 0, 0] * gram[:, 1, 1])
+    # Cells are blocks of pixels where a source is faint: overlaps are good to a few per cent.
+    assert moved[0, 0] == pytest.approx(DIVISION**2 * flux[0] * flux[1] * overlap, rel=0.05)
 
 
 @pytest.mark.parametrize("kind", ["marginal", "conditional"])

@@ -9,7 +9,7 @@ from meas_deblend.products import TABLES
 #: Columns that hold one value in all these runs, and why that is no fault.
 CONSTANT = {}
 #: Written by whoever runs a pipeline, not by a task; they differ from run to run by nature.
-NOT_BY_TASKS = {"timings"}
+NOT_BY_TASKS = {"timings", "ownership", "quanta"}
 #: Settings that these runs do not read, and why.
 UNREAD = {}
 

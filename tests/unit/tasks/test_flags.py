@@ -40,6 +40,7 @@ OBJECT_FLAGS = {
     "deblend_patchedTemplate": (("edge", "", (2,)), ("single_band", "", ALL)),
     "deblend_hasStrayFlux": (("stray", "", (1,)), ("single_band", "", ALL)),
     "{band}_deblend_deblendedAsPsf": (("single_band", "r", STAR), ("default", "r", ALL)),
+    "deblend_hasMergedPeaks": (("merged", "", (1, 2)), ("merged", "", (0,))),
     "merge_peak_sky": (("sky", "", SKY), ("sky", "", ALL)),
     "merge_peak_{band}": (("default", "i", ALL), ("given", "i", ALL)),
     "merge_footprint_{band}": (("default", "r", ALL), ("damaged", "r", FOUR)),
@@ -70,6 +71,8 @@ OBJECT_FLAGS |= {
     for name in MEASURED
 }
 REGISTRY = {("objects", flag): cases for flag, cases in OBJECT_FLAGS.items()}
+#: The pair's second, then three of the four.
+REGISTRY["merged_peaks", "merge_peak_{band}"] = (("merged", "r", (0, 1, 2, 3)), ("merged in i", "r", (1, 2, 3)))
 REGISTRY |= {("parents", flag): cases for flag, cases in PARENT_FLAGS.items()}
 
 

@@ -20,7 +20,7 @@ from meas_deblend_tasks.deblend import (
 from meas_deblend_tasks.detect import DetectTask
 from meas_deblend_tasks.measure import MeasureTask, MeasureTaskConfig
 
-TABLES = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation")
+TABLES = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation", "merged_peaks")
 
 
 def test_tables_are_as_declared(chain):
