@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .normal import block_products, derivatives
+from .normal import products_of_one
 from .planes import N_PARAMETERS
 from .scene import IMAGE
 from .stamps import draw
@@ -72,7 +72,7 @@ def _gain(unit: NDArray[np.float32], alone: NDArray[np.float32], weights: NDArra
 def _covariance(stage: Stage, k: int, data: Data) -> NDArray[np.float64]:
     """Covariance (3, 3) of size and ellipticity with centre and fluxes of the source fitted too."""
     free = np.flatnonzero(stage.sources.free[k])
-    products = block_products(derivatives(k, stage.sources, stage.drawn, data)).astype(np.float64)
+    products = products_of_one(stage.sources, k, stage.drawn.fluxes[k], data)
     n, bands = len(free), len(products)
     matrix = np.zeros((n + bands, n + bands))
     _, curvature = stage.priors.terms(stage.sources.parameters, stage.sources.free)

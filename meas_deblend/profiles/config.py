@@ -76,6 +76,13 @@ class ProfileFitConfig(BaseModel):
     tolerance: float = Field(
         0.05, gt=0, le=10.0, description="A stage ends when a step lowers −ln(posterior) by less than this per source."
     )
+    first_bands: float = Field(
+        0.6,
+        gt=0,
+        le=1.0,
+        description="First shapes come from the bands with most signal that together hold this part of its square; "
+        "final ones from all.",
+    )
     sky: Literal["none", "constant"] = Field("constant", description="Level that is fitted under the sources.")
     sky_width: float = Field(
         0.05, gt=0, le=10.0, description="Width of the prior of the level, in units of a pixel's noise."

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Stage", "fit_stage", "with_priors"]
 
 _STEP = np.array([0.5, 0.5, 1.0, 0.4, 0.4, 1.5, 1.0, 0.3])
+_SIZE, _BULGE = 2, 6
 _FACTOR = 8.0
 _TRIES = 5
 _REST = 0.02  # Steps shorter than this fraction of an error are not worth drawing the source anew.
@@ -51,7 +52,7 @@ def fit_stage(stage: Stage, data: Data, config: ProfileFitConfig) -> Stage:
     damping = 1e-3
     sources, drawn, priors = stage.sources, stage.drawn, stage.priors
     cost = drawn.chi2 + priors.cost(sources.parameters, sources.free)
-    reason, done, memory = "max_iter", 0, Memory()
+    reason, done, memory = "max_iter", 0, Memory.of(sources, len(data.images))
     while done < config.max_iter:
         done += 1
         equations = with_priors(normal_equations(sources, drawn, data, memory), sources, drawn, data, priors)
@@ -85,10 +86,13 @@ def with_priors(
     """Add the priors of shapes and sky."""
     matrix, right, layout = equations.matrix.copy(), equations.right.copy(), equations.layout
     gradient, curvature = priors.terms(sources.parameters, sources.free)
-    for k, place in enumerate(layout.shapes):
-        free = np.flatnonzero(sources.free[k])
-        matrix[place, place] += curvature[k][np.ix_(free, free)]
-        right[place] += gradient[k][free]
+    owner, parameter = layout.owner, layout.parameter
+    index = np.arange(len(owner))
+    matrix[index, index] += curvature[owner, parameter, parameter]
+    right[index] += gradient[owner, parameter]
+    for k in np.flatnonzero(sources.free[:, _BULGE] & sources.free[:, _SIZE]):
+        place = layout.place(int(k)).start + np.searchsorted(np.flatnonzero(sources.free[k]), [_SIZE, _BULGE])
+        matrix[place, place[::-1]] += curvature[k, _SIZE, _BULGE]
     precision = data.sky_precision
     fixed = ~np.isfinite(precision)
     known = np.where(fixed, 0.0, precision)
@@ -108,20 +112,21 @@ def _step(equations: NormalEquations, sources: Sources, priors: Priors, damping:
     normal = equations.matrix / np.outer(scale, scale)
     n = len(normal)
     normal[np.arange(n), np.arange(n)] = 1 + 1e-5
-    shapes = np.arange(layout.shapes[-1].stop)
-    normal[shapes, shapes] += damping
+    shapes = layout.shapes
+    normal[np.arange(shapes.stop), np.arange(shapes.stop)] += damping
     try:
         factor = scipy.linalg.cho_factor(normal, overwrite_a=True, check_finite=False)
     except scipy.linalg.LinAlgError:
         return None
     step = scipy.linalg.cho_solve(factor, equations.right / scale, check_finite=False) / scale
-    parameters = sources.parameters.copy()
-    for k, place in enumerate(layout.shapes):
-        free = np.flatnonzero(sources.free[k])
-        if (np.abs(step[place]) * scale[place] < _REST).all():
-            continue
-        # Shortened as a whole: parts of a step that belong together stay together.
-        excess = float((np.abs(step[place]) / _STEP[free]).max())
-        parameters[k, free] += step[place] / max(excess, 1.0)
-        parameters[k, free] = priors.allowed(k, parameters[k])[free]
+    moves = np.zeros_like(sources.parameters)
+    moves[layout.owner, layout.parameter] = step[shapes]
+    told = np.zeros_like(moves)
+    told[layout.owner, layout.parameter] = np.abs(step[shapes]) * scale[shapes]
+    resting = (told < _REST).all(axis=1)
+    # Shortened as a whole: parts of a step that belong together stay together.
+    excess = (np.abs(moves) / _STEP).max(axis=1)
+    moves /= np.maximum(excess, 1.0)[:, None]
+    parameters = np.where(sources.free, priors.allowed(sources.parameters + moves), sources.parameters)
+    parameters[resting] = sources.parameters[resting]
     return sources.moved(parameters)

@@ -88,11 +88,22 @@ class _Scene:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Part:
-    """One group, cut out: without the light of the others."""
+    """One group, cut out: without the light of the others.
+
+    Parameters
+    ----------
+    members : int64 array (n,)
+    corner : int64 array (2,)
+        First pixel.
+    data : Data
+    units : tuple
+        Per source the first pixel and the unit image of the model that was taken off before.
+    """
 
     members: NDArray[np.int64]
     corner: NDArray[np.int64]
     data: Data
+    units: tuple[tuple[tuple[int, int], NDArray[np.float32]], ...]
 
 
 def fit_profiles(
@@ -204,10 +215,11 @@ def _cut_out(scene: _Scene, members: NDArray[np.int64]) -> _Part:
         precision = np.where(
             np.isfinite(noise), (config.sky_width * np.where(np.isfinite(noise), noise, 1)) ** -2, np.inf
         )
+    units = tuple(_shown_unit(scene, int(k)) for k in members)
     images = scene.residual[cut].copy()
-    for k in members:
-        _show(scene, int(k), images, low)
-    return _Part(members, low, Data(images, weights, noise, precision))
+    for k, ((y, x), unit) in zip(members, units, strict=True):
+        add_scaled(images, unit, (y - int(low[0]), x - int(low[1])), scene.shown.fluxes[k])
+    return _Part(members, low, Data(images, weights, noise, precision), units)
 
 
 def _tolerant(weights: NDArray[np.float32], model: NDArray[np.float32], model_error: float) -> NDArray[np.float32]:
@@ -220,13 +232,13 @@ def _corners(parameters: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArr
     return np.asarray(np.floor(parameters[:, :2] + 0.5).astype(np.int64) - sizes[:, None] // 2)
 
 
-def _show(scene: _Scene, k: int, image: NDArray[np.float32], low: NDArray[np.int64]) -> None:
-    """Put the light of a source that was taken off back onto an image whose first pixel is ``low``."""
+def _shown_unit(scene: _Scene, k: int) -> tuple[tuple[int, int], NDArray[np.float32]]:
+    """First pixel and unit image of the model of a source that was taken off; without pixels if there was none."""
     shown = scene.shown
-    if shown.fluxes[k].any():
-        y, x = (int(c) for c in _corners(shown.parameters[k : k + 1], shown.sizes[k : k + 1])[0])
-        unit = draw(shown.parameters[k], (y, x), int(shown.sizes[k]), scene.positions.psfs[k], IMAGE)[:, 0]
-        add_scaled(image, unit, (y - int(low[0]), x - int(low[1])), shown.fluxes[k])
+    y, x = (int(c) for c in _corners(shown.parameters[k : k + 1], shown.sizes[k : k + 1])[0])
+    if not shown.fluxes[k].any():
+        return (y, x), np.zeros((len(scene.noise), 0, 0), dtype=np.float32)
+    return (y, x), draw(shown.parameters[k], (y, x), int(shown.sizes[k]), scene.positions.psfs[k], IMAGE)[:, 0]
 
 
 def _sources(scene: _Scene, part: _Part) -> Sources:
@@ -260,12 +272,28 @@ def _fit_group(scene: _Scene, members: NDArray[np.int64], *, first: bool) -> Sta
         scene.extended[members] = True
         _resize(scene, members, scene.shown.fluxes[members])
     part = _cut_out(scene, members)
-    sources = _sources(scene, part)
-    drawn = solve_fluxes(sources, part.data)
-    stage = fit_stage(Stage(sources, drawn, _priors(scene, part, drawn.fluxes)), part.data, scene.config)
+    stage = _fit_shapes(scene, part, scene.config.first_bands if first else 1.0)
     if first and scene.config.point_odds > 0:
         stage = _with_points(scene, stage, part)
     return _put_back(scene, stage, part)
+
+
+def _fit_shapes(scene: _Scene, part: _Part, share: float) -> Stage:
+    """Fit shapes in the bands that together hold so much of the signal; fluxes are solved for in all of them."""
+    sources = _sources(scene, part)
+    drawn = solve_fluxes(sources, part.data)
+    priors = _priors(scene, part, drawn.fluxes)
+    if share >= 1:
+        return fit_stage(Stage(sources, drawn, priors), part.data, scene.config)
+    power = np.array([[np.vdot(unit, unit) for unit in units] for units in drawn.units])
+    signal = (np.maximum(drawn.fluxes, 0) ** 2 * power / scene.noise**2).sum(axis=0)
+    order = np.argsort(-signal, kind="stable")
+    count = 1 + int(np.searchsorted(np.cumsum(signal[order]), share * signal.sum()))
+    bands = tuple(sorted(int(band) for band in order[:count]))
+    few, data = sources.in_bands(bands), part.data.select(bands)
+    stage = fit_stage(Stage(few, solve_fluxes(few, data), priors), data, scene.config)
+    fitted = sources.moved(stage.sources.parameters)
+    return replace(stage, sources=fitted, drawn=solve_fluxes(fitted, part.data, (sources, drawn)))
 
 
 def _with_points(scene: _Scene, stage: Stage, part: _Part) -> Stage:
@@ -322,7 +350,8 @@ def _put_back(scene: _Scene, stage: Stage, part: _Part) -> Stage:
     parameters[:, :2] += part.corner
     scene.parameters[m] = parameters
     for i, k in enumerate(m):
-        _show(scene, int(k), scene.residual, np.zeros(2, dtype=np.int64))
+        before, unit = part.units[i]
+        add_scaled(scene.residual, unit, before, scene.shown.fluxes[k])
         y, x = sources.origin(i)
         origin = y + int(part.corner[0]), x + int(part.corner[1])
         add_scaled(scene.residual, drawn.units[i], origin, -drawn.fluxes[i])
@@ -383,11 +412,11 @@ def _covariances(
         inverse = scipy.linalg.pinvh(normal, check_finite=False)
     inverse *= np.outer(told / scale, told / scale)
     n, bands = len(sources), len(data.images)
-    inner = inverse[layout.fluxes[0].start : layout.fluxes[-1].stop, layout.fluxes[0].start : layout.fluxes[-1].stop]
+    inner = inverse[layout.fluxes, layout.fluxes]
     # The blocks of sources hold all pairs of bands; what is kept is each band with itself.
     fluxes = np.ascontiguousarray(np.einsum("ibjb->bij", inner.reshape(n, bands, n, bands)))
     shapes = np.zeros((n, N_PARAMETERS, N_PARAMETERS))
-    for k, place in enumerate(layout.shapes):
-        free = np.flatnonzero(sources.free[k])
+    for k in range(n):
+        free, place = np.flatnonzero(sources.free[k]), layout.place(k)
         shapes[k, free[:, None], free] = inverse[place, place]
     return fluxes, shapes

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .stamps import draw
-from .sums import weighted_stamp
+from .products import assemble, cross_products, projections, store_derivatives
+from .scene import IMAGE, starts_of
+from .stamps import draw_stamps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .scene import Data, Drawn, Sources
 
-__all__ = [
-    "STALE",
-    "Block",
-    "Layout",
-    "Memory",
-    "NormalEquations",
-    "block_products",
-    "derivatives",
-    "normal_equations",
-]
+__all__ = ["STALE", "Layout", "Memory", "NormalEquations", "normal_equations", "products_of_one"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,31 +25,41 @@ class Layout:
 
     Parameters
     ----------
-    shapes : tuple of slice
-        Per source the places of its free parameters.
-    fluxes : tuple of slice
-        Per source the places of its fluxes.
-    sky : slice
+    owner, parameter : int64 array (n,)
+        Source and number of each free parameter.
+    sources, bands : int
     """
 
-    shapes: tuple[slice, ...]
-    fluxes: tuple[slice, ...]
-    sky: slice
+    owner: NDArray[np.int64]
+    parameter: NDArray[np.int64]
+    sources: int
+    bands: int
 
     @classmethod
     def of(cls, free: NDArray[np.bool_], bands: int) -> Layout:
         """Layout for free parameters (source, 8)."""
-        counts = free.sum(axis=1)
-        ends = np.cumsum(counts)
-        shapes = tuple(slice(int(end - count), int(end)) for end, count in zip(ends, counts, strict=True))
-        first = int(ends[-1]) if len(ends) else 0
-        fluxes = tuple(slice(first + k * bands, first + (k + 1) * bands) for k in range(len(free)))
-        return cls(shapes, fluxes, slice(first + len(free) * bands, first + (len(free) + 1) * bands))
+        owner, parameter = np.nonzero(free)
+        return cls(owner.astype(np.int64), parameter.astype(np.int64), len(free), bands)
 
     @property
-    def length(self) -> int:
-        """Number of unknowns."""
-        return int(self.sky.stop)
+    def shapes(self) -> slice:
+        """Places of all free parameters."""
+        return slice(0, len(self.owner))
+
+    @property
+    def fluxes(self) -> slice:
+        """Places of all fluxes, source by source."""
+        return slice(len(self.owner), len(self.owner) + self.sources * self.bands)
+
+    @property
+    def sky(self) -> slice:
+        """Places of the sky's levels."""
+        return slice(self.fluxes.stop, self.fluxes.stop + self.bands)
+
+    def place(self, k: int) -> slice:
+        """Places of the free parameters of a source."""
+        first, last = np.searchsorted(self.owner, [k, k + 1])
+        return slice(int(first), int(last))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,45 +80,52 @@ class NormalEquations:
     right: NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Block:
-    """Derivatives of one source's model: by its free parameters, and by its flux in each band, the last.
+@dataclass(slots=True, eq=False)
+class Memory:
+    """Derivatives of unit images, and sums of their products: those of sources that have hardly moved are used again.
 
     Parameters
     ----------
-    cube, weighted : float32 array (band, derivative, y, x)
-        The latter times the weights.
-    origin : tuple of int
-    parameters : float64 array (8,)
-    fluxes : float64 array (band,)
-        Where the derivatives were taken.
+    pool : float32 array
+        Source by source (band, derivative, y, x): by its free parameters, and the unit image itself as the last.
+    starts : int64 array (source + 1,)
+        Where they begin in the pool.
+    firsts : int64 array (source + 1,)
+        The same, counted in derivatives.
+    parameters : float64 array (source, 8)
+        Where the derivatives were taken; NaN before.
+    products : float32 array (band, derivative, derivative)
+        Weighted sums of products, of all with all.
+    levels : float32 array (band, derivative)
+        Weighted sums.
     """
 
-    cube: NDArray[np.float32]
-    weighted: NDArray[np.float32]
-    origin: tuple[int, int]
+    pool: NDArray[np.float32]
+    starts: NDArray[np.int64]
+    firsts: NDArray[np.int64]
     parameters: NDArray[np.float64]
-    fluxes: NDArray[np.float64]
+    products: NDArray[np.float32]
+    levels: NDArray[np.float32]
 
-
-@dataclass(slots=True, eq=False)
-class Memory:
-    """Derivatives, and sums of their products, of sources that have hardly moved since: they are used again."""
-
-    blocks: dict[int, Block] = field(default_factory=dict)
-    products: dict[tuple[int, int], NDArray[np.floating] | None] = field(default_factory=dict)
-
-    def forget(self, k: int) -> None:
-        """Drop what belongs to a source."""
-        self.blocks.pop(k, None)
-        for pair in [pair for pair in self.products if k in pair]:
-            del self.products[pair]
+    @classmethod
+    def of(cls, sources: Sources, bands: int) -> Memory:
+        """Memory with nothing in it yet."""
+        depths = sources.free.sum(axis=1) + 1
+        starts = starts_of(bands * depths * sources.sizes**2)
+        firsts = starts_of(depths)
+        count = int(firsts[-1])
+        return cls(
+            np.empty(int(starts[-1]), dtype=np.float32),
+            starts,
+            firsts,
+            np.full(sources.parameters.shape, np.nan),
+            np.zeros((bands, count, count), dtype=np.float32),
+            np.zeros((bands, count), dtype=np.float32),
+        )
 
 
 STALE = 0.1
 """Derivatives are taken anew where a parameter has moved by more than this, in units of its error."""
-
-_STALE_FLUX = 0.1
 
 
 def normal_equations(sources: Sources, drawn: Drawn, data: Data, memory: Memory | None = None) -> NormalEquations:
@@ -130,92 +139,61 @@ def normal_equations(sources: Sources, drawn: Drawn, data: Data, memory: Memory 
     memory : Memory, optional
         Of the same sources on the same stamps; changed in place.  None: all derivatives are taken here.
     """
-    memory = Memory() if memory is None else memory
     bands = len(data.images)
+    memory = Memory.of(sources, bands) if memory is None else memory
     layout = Layout.of(sources.free, bands)
-    for k in range(len(sources)):
-        if k in memory.blocks and _is_stale(k, sources, drawn, memory):
-            memory.forget(k)
-        if k not in memory.blocks:
-            memory.blocks[k] = derivatives(k, sources, drawn, data)
-    blocks, products = memory.blocks, memory.products
-    matrix, right = np.zeros((layout.length, layout.length)), np.zeros(layout.length)
-    for i in range(len(sources)):
-        block = blocks[i]
-        flat = block.weighted.reshape(bands, block.cube.shape[1], -1)
-        residual = weighted_stamp(drawn.residual, block.origin, block.cube.shape[-1]).reshape(bands, -1, 1)
-        toward = np.matmul(flat, residual)[:, :, 0].astype(np.float64)
-        right[layout.shapes[i]] = toward[:, :-1].sum(axis=0)
-        right[layout.fluxes[i]] = toward[:, -1]
-        for j in range(i, len(sources)):
-            if (i, j) not in products:
-                products[i, j] = _cross(block, blocks[j])
-            product = products[i, j]
-            if product is not None:
-                _place(matrix, layout, (i, j), product)
-        levels = flat.sum(axis=2, dtype=np.float64)
-        matrix[layout.shapes[i], layout.sky] = levels[:, :-1].T
-        matrix[layout.fluxes[i], layout.sky] = np.diag(levels[:, -1])
-    matrix[layout.sky, layout.sky] = np.diag(data.weights.sum(axis=(1, 2), dtype=np.float64))
-    right[layout.sky] = (data.weights * drawn.residual).sum(axis=(1, 2), dtype=np.float64)
-    upper = np.triu(matrix)
-    return NormalEquations(layout, upper + np.triu(matrix, 1).T, right)
+    stale = _stale(sources, drawn, memory, layout)
+    if stale.any():
+        _draw(np.flatnonzero(stale), sources, memory, bands)
+        cross_products(memory.pool, _frames(sources, memory), data.weights, stale, memory.products)
+        known = np.zeros_like(memory.levels)
+        projections(memory.pool, _frames(sources, memory), data.weights, stale, known)
+        changed = np.repeat(stale, np.diff(memory.firsts))
+        memory.levels[:, changed] = known[:, changed]
+        memory.parameters[stale] = sources.parameters[stale]
+    pulled = np.asarray(data.weights * drawn.residual)
+    toward = np.zeros_like(memory.levels)
+    projections(memory.pool, _frames(sources, memory), pulled, np.ones(len(sources), dtype=bool), toward)
+    matrix, right = assemble((layout.owner, memory.firsts), drawn.fluxes, (memory.products, memory.levels, toward))
+    sky = np.arange(layout.sky.start, layout.sky.stop)
+    matrix[sky, sky] = data.weights.sum(axis=(1, 2), dtype=np.float64)
+    right[sky] = pulled.sum(axis=(1, 2), dtype=np.float64)
+    return NormalEquations(layout, matrix, right)
 
 
-def _is_stale(k: int, sources: Sources, drawn: Drawn, memory: Memory) -> bool:
-    """Whether a source has moved, in units of its errors, or changed its fluxes since its derivatives were taken."""
-    block, product = memory.blocks[k], memory.products[k, k]
-    free = sources.free[k]
-    if product is None or block.cube.shape[1] != np.count_nonzero(free) + 1:
-        return True
-    curvature = np.diagonal(product[:, :-1, :-1], axis1=1, axis2=2).sum(axis=0)
-    moved = (sources.parameters[k, free] - block.parameters[free]) ** 2 * curvature
-    changed = np.abs(drawn.fluxes[k] - block.fluxes)
-    told = changed**2 * product[:, -1, -1] > 1
-    return bool((moved > STALE**2).any() or (told & (changed > _STALE_FLUX * np.abs(block.fluxes))).any())
+def _frames(sources: Sources, memory: Memory) -> NDArray[np.int64]:
+    """Per source: start in the pool, number of the first derivative, their count, side and first pixel of the stamp."""
+    return np.column_stack(
+        [memory.starts[:-1], memory.firsts[:-1], np.diff(memory.firsts), sources.sizes, sources.origins]
+    ).astype(np.int64)
 
 
-def derivatives(k: int, sources: Sources, drawn: Drawn, data: Data) -> Block:
-    """Take the derivatives of a source's model."""
-    which = np.flatnonzero(sources.free[k])
-    size, origin = int(sources.sizes[k]), sources.origin(k)
-    cube = np.empty((len(data.images), len(which) + 1, size, size), dtype=np.float32)
-    cube[:, :-1] = draw(sources.parameters[k], origin, size, sources.psfs[k], which)
-    cube[:, :-1] *= drawn.fluxes[k][:, None, None, None].astype(np.float32)
-    cube[:, -1] = drawn.units[k]
-    weighted = cube * weighted_stamp(data.weights, origin, size)[:, None]
-    return Block(cube, weighted, origin, sources.parameters[k], drawn.fluxes[k])
+def _stale(sources: Sources, drawn: Drawn, memory: Memory, layout: Layout) -> NDArray[np.bool_]:
+    """Whether sources have moved, in units of their errors, since their derivatives were taken."""
+    moved = sources.parameters[layout.owner, layout.parameter] - memory.parameters[layout.owner, layout.parameter]
+    rows = layout.owner + np.arange(len(layout.owner))  # One unit image after the parameters of each source.
+    curvature = (memory.products[:, rows, rows] * drawn.fluxes[layout.owner].T ** 2).sum(axis=0)
+    out = np.isnan(memory.parameters[:, 0])
+    np.logical_or.at(out, layout.owner, moved**2 * curvature > STALE**2)
+    return out
 
 
-def block_products(block: Block) -> NDArray[np.float32]:
-    """Σ of products (band, derivative, derivative) of one source's derivatives."""
-    flat = (len(block.cube), block.cube.shape[1], -1)
-    return np.asarray(np.matmul(block.weighted.reshape(flat), block.cube.reshape(flat).transpose(0, 2, 1)))
+def _draw(which: NDArray[np.int64], sources: Sources, memory: Memory, bands: int) -> None:
+    """Take derivatives of sources; those by the centre are differences of the unit image between pixels."""
+    wanted = [np.append(np.flatnonzero(sources.free[k, 2:]) + 2, IMAGE) for k in which]
+    for k, cube in zip(which, draw_stamps(which, sources, wanted), strict=True):
+        size, count = cube.shape[-1], int(sources.free[k].sum()) + 1
+        place = memory.pool[memory.starts[k] : memory.starts[k + 1]].reshape(bands, count, size, size)
+        store_derivatives(cube, sources.free[k, :2], place)
 
 
-def _cross(first: Block, second: Block) -> NDArray[np.float32] | None:
-    """Σ of products (band, derivative of the first, of the second) over shared pixels; None if there are none."""
-    if first is second:
-        return block_products(first)
-    cuts = []
-    for axis in (0, 1):
-        a, b = first.origin[axis], second.origin[axis]
-        low, high = max(a, b), min(a + first.cube.shape[-1], b + second.cube.shape[-1])
-        if high <= low:
-            return None
-        cuts.append((slice(low - a, high - a), slice(low - b, high - b)))
-    bands = len(first.cube)
-    left = first.weighted[:, :, cuts[0][0], cuts[1][0]].reshape(bands, first.cube.shape[1], -1)
-    right = second.cube[:, :, cuts[0][1], cuts[1][1]].reshape(bands, second.cube.shape[1], -1)
-    return np.asarray(np.matmul(left, right.transpose(0, 2, 1)))
-
-
-def _place(matrix: NDArray[np.float64], layout: Layout, pair: tuple[int, int], sums: NDArray[np.floating]) -> None:
-    """Put the products of a pair of sources where they belong, above the diagonal."""
-    i, j = pair
-    shapes, fluxes = layout.shapes, layout.fluxes
-    matrix[shapes[i], shapes[j]] = sums[:, :-1, :-1].sum(axis=0)
-    matrix[shapes[i], fluxes[j]] = sums[:, :-1, -1].T
-    matrix[shapes[j], fluxes[i]] = sums[:, -1, :-1].T
-    bands = np.arange(len(sums))
-    matrix[fluxes[i].start + bands, fluxes[j].start + bands] = sums[:, -1, -1]
+def products_of_one(sources: Sources, k: int, fluxes: NDArray[np.float64], data: Data) -> NDArray[np.float64]:
+    """Weighted sums of products (band, derivative, derivative) of one source's derivatives; the last is its flux."""
+    one = sources.only(k)
+    bands = len(data.images)
+    memory = Memory.of(one, bands)
+    _draw(np.array([0]), one, memory, bands)
+    cross_products(memory.pool, _frames(one, memory), data.weights, np.ones(1, dtype=bool), memory.products)
+    scale = np.ones((bands, len(memory.levels[0])))
+    scale[:, :-1] = fluxes[:, None]
+    return np.asarray(memory.products * scale[:, :, None] * scale[:, None, :])

@@ -101,7 +101,7 @@ def _row(
 
 @jit
 def _joined(disc: NDArray[np.float64], bulge: NDArray[np.float64], share: float, out: NDArray[np.float64]) -> None:
-    """Transforms (9, k) of disc and bulge together, by all parameters but the centre; the transform itself is last."""
+    """Join disc and bulge to derivatives (9, k) by all parameters but the centre; the transform itself is last."""
     for i in range(out.shape[1]):
         out[8, i] = (1 - share) * disc[0, i] + share * bulge[0, i]
         out[2, i] = (1 - share) * disc[1, i]
@@ -122,7 +122,7 @@ def _multiply(first: NDArray[np.complex64], second: NDArray[np.complex64], out: 
 @jit
 def fill_planes(
     parameters: NDArray[np.float64],
-    tables: NDArray[np.float64],
+    tables: tuple[NDArray[np.float64], NDArray[np.float64]],
     psf: NDArray[np.complex64],
     which: NDArray[np.int64],
     out: NDArray[np.complex64],
@@ -133,7 +133,7 @@ def fill_planes(
     ----------
     parameters : float64 array (8,)
         See the module; the centre counts from the stamp's first pixel.  s = −inf stands for a point.
-    tables : float64 array (2, node, 4)
+    tables : tuple of float64 array (node, 4)
         `RadialTable.columns` of disc and bulge.
     psf : complex64 array (band, N, N // 2 + 1)
         Transforms of PSFs around the stamp's first pixel.
@@ -167,7 +167,7 @@ def fill_planes(
             a = which[m]
             for i in range(half):
                 phase = along_y * along_x[i]
-                if a == 0 or a == 1:
+                if 0 <= a < 2:
                     rows[m, i] = -(ky if a == 0 else step * i) * factors[8, i] * 1j * phase
                 else:
                     rows[m, i] = factors[a, i] * phase

@@ -70,14 +70,12 @@ class Priors:
     widths: NDArray[np.float64]
     truncation: float
 
-    def allowed(self, k: int, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Nearest parameters (8,) of source ``k`` that are allowed."""
+    def allowed(self, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Nearest parameters (source, 8) that are allowed."""
         out = np.clip(parameters, _LIMITS[:, 0], _LIMITS[:, 1])
-        reach = self.truncation * self.widths[k, 2]
-        out[2] = min(out[2], self.means[k, 2] + reach)
-        flatness = float(np.hypot(out[3], out[4]))
-        if flatness > FLATTEST:
-            out[3:5] *= FLATTEST / flatness
+        out[:, 2] = np.minimum(out[:, 2], self.means[:, 2] + self.truncation * self.widths[:, 2])
+        flatness = np.hypot(out[:, 3], out[:, 4])
+        out[:, 3:5] *= np.minimum(FLATTEST / np.maximum(flatness, FLATTEST), 1.0)[:, None]
         return out
 
     def deviations(self, parameters: NDArray[np.float64], free: NDArray[np.bool_]) -> NDArray[np.float64]:

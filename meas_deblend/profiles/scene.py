@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .stamps import draw
-from .sums import add_scaled, chi_square, flux_equations
+from .stamps import draw_stamps
+from .sums import add_scaled, chi_square, flux_equations, solve_bands
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .stamps import PsfTransforms
 
-__all__ = ["IMAGE", "Data", "Drawn", "Sources", "draw_units", "residual_of", "solve_fluxes"]
+__all__ = ["IMAGE", "Data", "Drawn", "Sources", "residual_of", "solve_fluxes", "starts_of"]
 
 IMAGE = np.array([-1])
 """What `draw` is told to draw a source itself."""
@@ -41,6 +41,13 @@ class Data:
     weights: NDArray[np.float32]
     noise: NDArray[np.float64]
     sky_precision: NDArray[np.float64]
+
+    def select(self, bands: tuple[int, ...]) -> Data:
+        """Return those of some bands; itself for all of them."""
+        if len(bands) == len(self.images):
+            return self
+        index = list(bands)
+        return Data(self.images[index], self.weights[index], self.noise[index], self.sky_precision[index])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +81,15 @@ class Sources:
         """Return the same with other parameters."""
         return replace(self, parameters=parameters)
 
+    def in_bands(self, bands: tuple[int, ...]) -> Sources:
+        """Return the same, to be drawn in some of the bands."""
+        return replace(self, psfs=tuple(psf.select(bands) for psf in self.psfs))
+
+    def only(self, k: int) -> Sources:
+        """Return one of them."""
+        one = slice(k, k + 1)
+        return Sources(self.parameters[one], self.free[one], self.origins[one], self.sizes[one], self.psfs[one])
+
     def origin(self, k: int) -> tuple[int, int]:
         """First pixel of a stamp."""
         return int(self.origins[k, 0]), int(self.origins[k, 1])
@@ -86,6 +102,8 @@ class Drawn:
     Parameters
     ----------
     units : list of float32 array (band, size, size)
+    equations : tuple of float64 array
+        Σ w unit unit' (band, source + 1, source + 1) and Σ w unit data (band, source + 1); the sky is the last.
     fluxes : float64 array (source, band)
     sky : float64 array (band,)
     residual : float32 array (band, y, x)
@@ -95,22 +113,16 @@ class Drawn:
     """
 
     units: list[NDArray[np.float32]]
+    equations: tuple[NDArray[np.float64], NDArray[np.float64]]
     fluxes: NDArray[np.float64]
     sky: NDArray[np.float64]
     residual: NDArray[np.float32]
     chi2: float
 
 
-def draw_units(sources: Sources, before: tuple[Sources, Drawn] | None = None) -> list[NDArray[np.float32]]:
-    """Draw every source with unit flux; those that have not moved since ``before`` are taken from there."""
-    units = []
-    for k in range(len(sources)):
-        if before is not None and np.array_equal(sources.parameters[k], before[0].parameters[k]):
-            units.append(before[1].units[k])
-        else:
-            size = int(sources.sizes[k])
-            units.append(draw(sources.parameters[k], sources.origin(k), size, sources.psfs[k], IMAGE)[:, 0])
-    return units
+def starts_of(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where parts of these lengths (n,) begin one after the other, and where the last ends (n + 1,)."""
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
 def solve_fluxes(
@@ -131,46 +143,28 @@ def solve_fluxes(
     -------
     Drawn
     """
-    units = draw_units(sources, before)
     n, bands = len(sources), len(data.images)
-    starts = np.concatenate([[0], np.cumsum(bands * sources.sizes**2)]).astype(np.int64)
+    moved = np.ones(n, dtype=bool)
+    equations = np.zeros((bands, n + 1, n + 1)), np.zeros((bands, n + 1))
+    if before is not None:
+        moved = (sources.parameters != before[0].parameters).any(axis=1)
+        equations = before[1].equations[0].copy(), before[1].equations[1].copy()
+    starts = starts_of(bands * sources.sizes**2)
     pool = np.empty(int(starts[-1]), dtype=np.float32)
-    for k, unit in enumerate(units):
-        pool[starts[k] : starts[k + 1]] = unit.ravel()
-    matrix, right = flux_equations(pool, sources.sizes, sources.origins, data.images, data.weights)
-    solution = np.zeros((bands, n + 1))
-    for band in range(bands):
-        solution[band] = _solve(matrix[band], right[band], data.sky_precision[band], nonnegative=nonnegative)
+    units = [pool[starts[k] : starts[k + 1]].reshape(bands, -1, int(sources.sizes[k])) for k in range(n)]
+    which = np.flatnonzero(moved)
+    for k, cube in zip(which, draw_stamps(which, sources, [IMAGE] * len(which)), strict=True):
+        units[k][:] = cube[:, 0]
+    if before is not None:
+        for k in np.flatnonzero(~moved):
+            units[k][:] = before[1].units[k]
+    flux_equations(pool, (starts, sources.sizes, sources.origins, moved), (data.images, data.weights), equations)
+    solution = solve_bands(*equations, data.sky_precision, nonnegative)
     fluxes, sky = solution[:, :n].T.copy(), solution[:, n].copy()
     residual = residual_of(sources, units, fluxes, sky, data)
     finite = np.isfinite(data.sky_precision)
     chi2 = chi_square(residual, data.weights) + float((data.sky_precision[finite] * sky[finite] ** 2).sum())
-    return Drawn(units, fluxes, sky, residual, chi2)
-
-
-def _solve(
-    matrix: NDArray[np.float64], right: NDArray[np.float64], precision: float, *, nonnegative: bool
-) -> NDArray[np.float64]:
-    """Solve for fluxes and sky of one band; what no pixel tells of is 0."""
-    n = len(right) - 1
-    matrix = matrix.copy()
-    told = np.append(np.diag(matrix)[:n] > 0, np.isfinite(precision) and matrix[n, n] > 0)
-    if told[n]:
-        matrix[n, n] += precision
-    out = np.zeros(n + 1)
-    while told.any():
-        use = np.flatnonzero(told)
-        scale = np.sqrt(np.diag(matrix)[use])
-        normal = matrix[np.ix_(use, use)] / np.outer(scale, scale)
-        # Two sources at one place share their light.
-        normal[np.diag_indices(len(use))] += 1e-6
-        out[:] = 0
-        out[use] = np.linalg.solve(normal, right[use] / scale) / scale
-        negative = told[:n] & (out[:n] < 0)
-        if not (nonnegative and negative.any()):
-            break
-        told[:n] &= ~negative
-    return out
+    return Drawn(units, equations, fluxes, sky, residual, chi2)
 
 
 def residual_of(

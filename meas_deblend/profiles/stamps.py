@@ -12,14 +12,20 @@ from .planes import fill_planes
 from .radial import radial_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["SIZES", "PsfTransforms", "draw"]
+    from .scene import Sources
 
-SIZES = (32, 48, 64, 96, 128, 192, 256)
+__all__ = ["SIZES", "PsfTransforms", "draw", "draw_stamps"]
+
+SIZES = (32, 40, 48, 64, 80, 96, 128, 160, 192, 256)
 """Sides of stamps in pixels: lengths that transform fast."""
 
 _LOG_4 = float(np.log(4.0))
+
+_LARGEST = 1 << 21  # Pixels that are transformed at once: 16 MB.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,11 +40,14 @@ class PsfTransforms:
         Mean of a PSF in rings at the edges of stamps of each of `SIZES`; 0 beyond what is known of it.
     kept : dict
         Transforms by size, made when they are first needed.
+    parts : dict
+        PSFs of some of the bands, by their indices.
     """
 
     stamps: NDArray[np.float64]
     rings: NDArray[np.float64]
     kept: dict[int, NDArray[np.complex64]]
+    parts: dict[tuple[int, ...], PsfTransforms]
 
     @classmethod
     def of(cls, stamps: NDArray[np.floating]) -> PsfTransforms:
@@ -51,7 +60,16 @@ class PsfTransforms:
             ring = np.abs(radius - (size / 2 - 2)) < 1
             if ring.any():
                 rings[:, k] = known[:, ring].mean(axis=1)
-        return cls(known, rings, {})
+        return cls(known, rings, {}, {})
+
+    def select(self, bands: tuple[int, ...]) -> PsfTransforms:
+        """Return those of some bands; itself for all of them."""
+        if len(bands) == len(self.stamps):
+            return self
+        if bands not in self.parts:
+            index = list(bands)
+            self.parts[bands] = PsfTransforms(self.stamps[index], self.rings[index], {}, {})
+        return self.parts[bands]
 
     def on(self, size: int) -> NDArray[np.complex64]:
         """Transform (band, size, size // 2 + 1) around the first pixel; a PSF wider than the stamp is cut."""
@@ -87,11 +105,70 @@ def draw(
     -------
     float32 array (band, n, size, size)
     """
-    transforms = psfs.on(size)
+    planes = np.empty((len(psfs.stamps), len(which), size, size // 2 + 1), dtype=np.complex64)
+    _fill(parameters, origin, psfs.on(size), which, planes)
+    return np.asarray(scipy.fft.irfft2(planes, s=(size, size), overwrite_x=True, workers=1))
+
+
+def draw_stamps(
+    numbers: NDArray[np.int64], sources: Sources, which: Sequence[NDArray[np.int64]]
+) -> list[NDArray[np.float32]]:
+    """Draw several sources, those on stamps of one size together.
+
+    Parameters
+    ----------
+    numbers : int64 array (n,)
+        Of the sources to draw.
+    sources : Sources
+    which : sequence of int64 array
+        What to draw of each; see `draw`.
+
+    Returns
+    -------
+    list of float32 array (band, count, size, size)
+        In the order of ``numbers``.
+    """
+    out: dict[int, NDArray[np.float32]] = {}
+    for size in np.unique(sources.sizes[numbers]):
+        side = int(size)
+        most = max(_LARGEST // (side * side), 1)
+        batch: list[tuple[int, int]] = []
+        for n in np.flatnonzero(sources.sizes[numbers] == size).tolist():
+            k = int(numbers[n])
+            count = len(sources.psfs[k].stamps) * len(which[n])
+            if batch and sum(planes for _, planes in batch) + count > most:
+                out |= _draw_batch(batch, numbers, sources, which)
+                batch = []
+            batch.append((n, count))
+        out |= _draw_batch(batch, numbers, sources, which)
+    return [out[n] for n in range(len(numbers))]
+
+
+def _draw_batch(
+    batch: list[tuple[int, int]], numbers: NDArray[np.int64], sources: Sources, which: Sequence[NDArray[np.int64]]
+) -> dict[int, NDArray[np.float32]]:
+    """Draw sources on stamps of one size; pairs of place in the list and number of planes come in."""
+    size = int(sources.sizes[numbers[batch[0][0]]])
+    ends = np.cumsum([count for _, count in batch])
+    planes = np.empty((int(ends[-1]), size, size // 2 + 1), dtype=np.complex64)
+    parts = {}
+    for (n, count), end in zip(batch, ends, strict=True):
+        k, parts[n] = int(numbers[n]), slice(int(end) - count, int(end))
+        psf = sources.psfs[k].on(size)
+        part = planes[parts[n]].reshape(len(psf), len(which[n]), size, size // 2 + 1)
+        _fill(sources.parameters[k], sources.origin(k), psf, which[n], part)
+    images = scipy.fft.irfft2(planes, s=(size, size), overwrite_x=True, workers=1)
+    return {n: images[part].reshape(-1, len(which[n]), size, size) for n, part in parts.items()}
+
+
+def _fill(
+    parameters: NDArray[np.float64],
+    origin: tuple[int, int],
+    psf: NDArray[np.complex64],
+    which: NDArray[np.int64],
+    out: NDArray[np.complex64],
+) -> None:
     local = parameters.copy()
     local[0] -= origin[0]
     local[1] -= origin[1]
-    tables = np.stack([radial_table(float(parameters[7])).columns, radial_table(_LOG_4).columns])
-    planes = np.empty((len(transforms), len(which), size, size // 2 + 1), dtype=np.complex64)
-    fill_planes(local, tables, transforms, which, planes)
-    return np.asarray(scipy.fft.irfft2(planes, s=(size, size), overwrite_x=True, workers=1))
+    fill_planes(local, (radial_table(float(parameters[7])).columns, radial_table(_LOG_4).columns), psf, which, out)

@@ -11,7 +11,7 @@ from ._jit import jit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["add_scaled", "chi_square", "flux_equations", "weighted_stamp"]
+__all__ = ["add_scaled", "chi_square", "flux_equations", "solve_bands", "weighted_stamp"]
 
 
 @jit
@@ -50,64 +50,132 @@ def _overlap(
 
 
 @jit
+def _weighted_sums(
+    stamp: NDArray[np.float32], origin: NDArray[np.int64], weights: NDArray[np.float32], out: NDArray[np.float64]
+) -> None:
+    """Σ weight · stamp per band over the pixels of the frame (band, y, x) under the stamp."""
+    bands, height, width = weights.shape
+    y0, x0 = max(origin[0], 0), max(origin[1], 0)
+    y1, x1 = min(origin[0] + stamp.shape[1], height), min(origin[1] + stamp.shape[2], width)
+    out[:] = 0.0
+    n = x1 - x0
+    if n <= 0:
+        return
+    columns = np.empty(n, np.float32)
+    for band in range(bands):
+        columns[:] = 0.0
+        for y in range(y0, y1):
+            a, w = stamp[band, y - origin[0], x0 - origin[1] : x1 - origin[1]], weights[band, y, x0:x1]
+            for x in range(n):
+                columns[x] += w[x] * a[x]
+        for x in range(n):
+            out[band] += columns[x]
+
+
+@jit
 def flux_equations(
     pool: NDArray[np.float32],
-    sizes: NDArray[np.int64],
-    origins: NDArray[np.int64],
-    images: NDArray[np.float32],
-    weights: NDArray[np.float32],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    stamps: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]],
+    data: tuple[NDArray[np.float32], NDArray[np.float32]],
+    out: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> None:
     """Make the normal equations of the fluxes of all sources and of the sky, band by band.
 
     Parameters
     ----------
     pool : float32 array
         Unit images (band, size, size) one after the other.
-    sizes : int64 array (source,)
-        Their sides.
-    origins : int64 array (source, 2)
-        First pixel of each in the frame.
-    images, weights : float32 array (band, y, x)
-
-    Returns
-    -------
-    matrix : float64 array (band, source + 1, source + 1)
-        The sky is the last.
-    right : float64 array (band, source + 1)
+    stamps : tuple of array
+        Where they begin (source + 1,), their sides (source,), the first pixel of each in the frame (source, 2), and
+        which have changed (source,): sums of the others are kept.
+    data : tuple of float32 array (band, y, x)
+        Images and weights.
+    out : tuple of float64 array
+        Matrix (band, source + 1, source + 1) and right-hand side (band, source + 1); the sky is the last.  Changed in
+        place.
     """
-    n = len(sizes)
-    bands, height, width = images.shape
-    starts = np.cumsum(bands * sizes**2) - bands * sizes**2
-    matrix, right = np.zeros((bands, n + 1, n + 1)), np.zeros((bands, n + 1))
+    starts, sizes, origins, moved = stamps
+    images, weights = data
+    matrix, right = out
+    n, bands = len(sizes), len(images)
     sums = np.empty(bands)
     corner = np.zeros(2, np.int64)
-    ones = np.ones((bands, 1, width), np.float32)
     for i in range(n):
-        first = pool[starts[i] : starts[i] + bands * sizes[i] ** 2].reshape((bands, sizes[i], sizes[i]))
+        first = pool[starts[i] : starts[i + 1]].reshape((bands, sizes[i], sizes[i]))
         for j in range(i, n):
+            if not (moved[i] or moved[j]):
+                continue
             if np.abs(origins[i] + sizes[i] // 2 - origins[j] - sizes[j] // 2).max() * 2 >= sizes[i] + sizes[j]:
                 continue
-            second = pool[starts[j] : starts[j] + bands * sizes[j] ** 2].reshape((bands, sizes[j], sizes[j]))
+            second = pool[starts[j] : starts[j + 1]].reshape((bands, sizes[j], sizes[j]))
             _overlap(first, second, (origins[i], origins[j]), weights, sums)
             matrix[:, i, j] = sums
             matrix[:, j, i] = sums
-        _overlap(first, images, (origins[i], corner), weights, sums)
-        right[:, i] = sums
-        matrix[:, i, n] = 0.0
-        for y in range(max(origins[i, 0], 0), min(origins[i, 0] + sizes[i], height)):
-            line = np.array([y, 0])
-            _overlap(first, ones, (origins[i], line), weights, sums)
-            matrix[:, i, n] += sums
-        matrix[:, n, i] = matrix[:, i, n]
+        if moved[i]:
+            _overlap(first, images, (origins[i], corner), weights, sums)
+            right[:, i] = sums
+            _weighted_sums(first, origins[i], weights, sums)
+            matrix[:, i, n] = sums
+            matrix[:, n, i] = sums
     for band in range(bands):
-        for y in range(height):
+        if matrix[band, n, n] != 0:
+            continue
+        for y in range(images.shape[1]):
             row, level = 0.0, 0.0
-            for x in range(width):
+            for x in range(images.shape[2]):
                 row += weights[band, y, x]
                 level += weights[band, y, x] * images[band, y, x]
             matrix[band, n, n] += row
             right[band, n] += level
-    return matrix, right
+
+
+@jit
+def solve_bands(
+    matrix: NDArray[np.float64], right: NDArray[np.float64], precision: NDArray[np.float64], nonnegative: bool
+) -> NDArray[np.float64]:
+    """Solve for fluxes and sky of each band; what no pixel tells of is 0.
+
+    Parameters
+    ----------
+    matrix, right : float64 array (band, source + 1, source + 1), (band, source + 1)
+    precision : float64 array (band,)
+        Inverse variance of the sky's level, which is the last; inf: it is 0.
+    nonnegative : bool
+        Fluxes below 0 are set to 0, and the others solved for again.
+
+    Returns
+    -------
+    float64 array (band, source + 1)
+    """
+    bands, n = len(matrix), right.shape[1] - 1
+    out = np.zeros((bands, n + 1))
+    for band in range(bands):
+        diagonal = np.diag(matrix[band]).copy()
+        told = diagonal > 0
+        told[n] &= np.isfinite(precision[band])
+        if told[n]:
+            diagonal[n] += precision[band]
+        again = True
+        while again and told.any():
+            use = np.flatnonzero(told)
+            m = len(use)
+            normal, vector = np.empty((m, m)), np.empty(m)
+            for a in range(m):
+                scale = np.sqrt(diagonal[use[a]])
+                vector[a] = right[band, use[a]] / scale
+                for b in range(m):
+                    normal[a, b] = matrix[band, use[a], use[b]] / (scale * np.sqrt(diagonal[use[b]]))
+                # Two sources at one place share their light.
+                normal[a, a] = 1 + 1e-6
+            solved = np.linalg.solve(normal, vector)
+            out[band] = 0.0
+            again = False
+            for a in range(m):
+                out[band, use[a]] = solved[a] / np.sqrt(diagonal[use[a]])
+                if nonnegative and use[a] < n and out[band, use[a]] < 0:
+                    told[use[a]] = False
+                    again = True
+    return out
 
 
 @jit
