@@ -35,7 +35,9 @@ def frames_of(tiles, inner):
 
 
 @pytest.mark.parametrize("inner", [True, False])
-@pytest.mark.parametrize(("shape", "size", "overlap"), [((180, 260), 110, 20), ((100, 300), 120, 31), ((90, 90), 90, 4)])
+@pytest.mark.parametrize(
+    ("shape", "size", "overlap"), [((180, 260), 110, 20), ((100, 300), 120, 31), ((90, 90), 90, 4)]
+)
 def test_every_pixel_of_a_mosaic_is_owned_once(shape, size, overlap, inner):
     tiles = tile_grid(shape, size, overlap)
     sky = Sky(frames_of(tiles, inner))
