@@ -253,7 +253,7 @@ def _dask(address: str, jobs: int) -> Iterator[Workers]:
             client = Client(f"tcp://{address}", timeout=_PATIENCE)
             cluster = None
         else:
-            cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=None)
+            cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=":0")
             client = Client(cluster)
     except (OSError, TimeoutError) as error:
         raise InputError(f"no Dask scheduler answers at {address or 'this machine'}: {error}") from error

@@ -1,5 +1,6 @@
 """A Dask cluster of processes on this machine gives the same products, also when a worker is killed in the middle."""
 
+import logging
 import os
 import signal
 import time
@@ -15,6 +16,7 @@ distributed = pytest.importorskip("distributed", reason="Dask is not installed: 
 
 # What Dask's own threads leave open when a worker is killed is not ours to close.
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("default"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
@@ -25,7 +27,7 @@ pytestmark = [
 def cluster():
     """Address of a scheduler with two worker processes."""
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs="critical"
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=logging.CRITICAL
     ) as found:
         yield found
 

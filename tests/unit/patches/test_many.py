@@ -345,9 +345,8 @@ def test_a_killed_run_goes_on_and_gives_the_same(finished, coadds, tmp_path):
     half.mkdir(parents=True)
     (half / "objects.parquet").write_bytes(b"half")
     # Workers leave with the run: nobody holds the folder.
-    result = run_patches(
-        patches_of(coadds), out, replace(QUICK, read_options=_as_the_command(out)), Running(resume=True)
-    )
+    settings = replace(QUICK, read_options=read_patch_index(out).read_options)
+    result = run_patches(patches_of(coadds), out, settings, Running(resume=True))
     assert not result.failed
     assert result.not_done == ()
     assert products(out) == products(finished)
