@@ -34,6 +34,8 @@ _LOST = (BrokenExecutor, CancelledError, WorkerDiedError)
 """What is raised where a process was ended from outside."""
 
 _DASK = "dask"
+_PATIENCE = "30s"
+"""How long a scheduler may take to answer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -248,10 +250,10 @@ def _dask(address: str, jobs: int) -> Iterator[Workers]:
         raise InputError("--executor dask needs Dask: pip install 'meas_deblend[dask]'") from error
     try:
         if address:
-            client = Client(f"tcp://{address}", timeout="30s")
+            client = Client(f"tcp://{address}", timeout=_PATIENCE)
             cluster = None
         else:
-            cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=None)
+            cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=":0")
             client = Client(cluster)
     except (OSError, TimeoutError) as error:
         raise InputError(f"no Dask scheduler answers at {address or 'this machine'}: {error}") from error
