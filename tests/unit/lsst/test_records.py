@@ -65,7 +65,7 @@ class TestValues:
             GaussianPsf(1.7),
             MoffatPsf(fwhm=4.0, beta=3.0),
             GridPsf(np.ones((2, 3, 3)) / 9, np.array([0.0, 9.0]), np.array([1.0, 2.0])),
-            PsfexPsf(np.ones((3, 5, 5)) / 25, degree=1, zero=(0.0, 0.0), scale=(50.0, 50.0)),
+            PsfexPsf(np.ones((3, 5, 5)) / 25, axes="xy", degree=1, zero=(0.0, 0.0), scale=(50.0, 50.0)),
         ],
         ids=lambda psf: type(psf).__name__,
     )
