@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from .._names import SNAKE_CASE
-from .models import difference, fluxes, ledger_faults, model_faults
+from .models import difference, fluxes, ledger_faults, model_faults, unshared_light
 from .scenes import Case, blend_of_three, empty_cases, missing_psf_cases, reordered, unusable_cases
 
 if TYPE_CHECKING:
@@ -152,7 +152,9 @@ def _sources(subject: _Subject) -> Iterator[str]:
 
 def _ledger(subject: _Subject) -> Iterator[str]:
     case = blend_of_three()
-    yield from ledger_faults(subject(case), case)
+    model = subject(case)
+    yield from ledger_faults(model, case)
+    yield from unshared_light(model, case)
 
 
 def _inputs(subject: _Subject) -> Iterator[str]:
@@ -189,7 +191,7 @@ def _order(subject: _Subject) -> Iterator[str]:
     case = blend_of_three()
     turned = reordered(case, (2, 0, 1))
     first, second = (fluxes(subject(one), one) for one in (case, turned))
-    scale = _ORDER * sum(first.values())
+    scale = _ORDER * np.nansum([*first.values()], axis=0)
     for peak, flux in first.items():
         for band, one, other, limit in zip(case.exposure.bands, flux, second[peak], scale, strict=True):
             if not abs(one - other) <= limit:

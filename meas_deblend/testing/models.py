@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from ..models import AnyComponent, SourceModel
     from .scenes import Case
 
-__all__ = ["difference", "fluxes", "ledger_faults", "model_faults"]
+__all__ = ["difference", "fluxes", "ledger_faults", "model_faults", "unshared_light"]
 
 _NO_MODEL = "deblend_noModel"
 _LEDGER = 1e-6
 """Largest imbalance of a band, as a fraction of its Σ|data|."""
+
+_SHARED = 0.5
+"""Least part of a band's light that children have who are what was asked for."""
 
 
 def model_faults(model: object, case: Case, name: str) -> Iterator[str]:
@@ -57,7 +60,7 @@ def model_faults(model: object, case: Case, name: str) -> Iterator[str]:
 def ledger_faults(model: ParentModel, case: Case) -> Iterator[str]:
     """Yield the bands in which data ≠ Σ children + unassigned + masked.
 
-    Shares are formed from the templates; values that overflow or cancel out lose light.
+    Shares are formed from the templates: light where none of them is above 0 stays unassigned.
     """
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         shared = reapportion_parent(case.exposure, model)
@@ -70,6 +73,14 @@ def ledger_faults(model: ParentModel, case: Case) -> Iterator[str]:
                 f"the ledger of band {band} does not close: data {row.data:.6g} is not the sum of children "
                 f"{row.children:.6g}, unassigned {row.unassigned:.6g} and masked {row.masked:.6g}"
             )
+
+
+def unshared_light(model: ParentModel, case: Case) -> Iterator[str]:
+    """Yield the bands in which hardly any light found its child, although the model is what was asked for."""
+    for band, row in zip(case.exposure.bands, reapportion_parent(case.exposure, model).ledger, strict=True):
+        if model.outcome == "ok" and not row.children >= _SHARED * row.data:
+            share = 100 * row.children / row.data
+            yield f"the outcome is 'ok', but the children share only {share:.0f} % of the light of band {band}"
 
 
 def fluxes(model: ParentModel, case: Case) -> dict[int, NDArray[np.float64]]:
