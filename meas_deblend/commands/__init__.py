@@ -7,6 +7,7 @@ from .explain import explain
 from .inject import inject
 from .measure import measure
 from .models import models_convert, models_extract, models_info, models_merge, models_verify
+from .new_plugin import new_plugin
 from .plan import plan
 from .run import run
 from .show import show_config, show_pipeline, show_run, show_survey, show_tasks
@@ -26,6 +27,7 @@ __all__ = [
     "models_info",
     "models_merge",
     "models_verify",
+    "new_plugin",
     "plan",
     "run",
     "show_config",

@@ -4,6 +4,7 @@ Only the standard library is imported, so that ``--help`` answers at once. What 
 the name that the parser's default ``function`` gives.
 """
 
+from .developing import add_new_plugin
 from .evaluating import SIMULATE_PRESETS, add_compare, add_evaluate, add_simulate
 from .injecting import add_inject
 from .machine import add_calibrate, add_warmup
@@ -27,5 +28,6 @@ ADD_COMMANDS = (
     add_models,
     add_warmup,
     add_calibrate,
+    add_new_plugin,
 )
 """In the order of ``meas-deblend --help``."""

@@ -123,7 +123,7 @@ def _faults(check: Callable[[_Subject], Iterable[str]], subject: _Subject) -> tu
 def _declared(deblender: Any, options: BaseModel | None) -> tuple[_Subject | None, list[str]]:
     """Return what can be tried, or None and why it cannot."""
     try:
-        made = deblender() if isclass(deblender) else deblender
+        made: Any = deblender() if isclass(deblender) else deblender
     except TypeError as error:
         return None, [f"the class must be made without arguments: {error}"]
     missing = [part for part in ("name", "Options", "__call__") if not hasattr(made, part)]

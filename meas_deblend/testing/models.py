@@ -50,8 +50,9 @@ def model_faults(model: object, case: Case, name: str) -> Iterator[str]:
         yield f"the model says that its deblender is {model.deblender!r}, not {name!r}"
     if model.footprint is not parent.footprint:
         yield "the model's footprint is not that of the parent: hand it on as it is"
-    if not isinstance(model.psfs, np.ndarray) or model.psfs.ndim != 3 or len(model.psfs) != bands:
-        yield f"psfs must be an array (band, y, x) of {bands} bands, got {getattr(model.psfs, 'shape', model.psfs)}"
+    psfs = np.asarray(model.psfs)  # a plug-in is not type-checked: None becomes an array of no axis
+    if psfs.ndim != 3 or len(psfs) != bands:
+        yield f"psfs must be an array (band, y, x) of {bands} bands, got the shape {psfs.shape}"
         return
     yield from _outcome_faults(model)
     yield from _source_faults(model, case)

@@ -13,6 +13,8 @@ from ..image import GaussianPsf, MaskPlanes, MultibandExposure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
 __all__ = ["Case", "blend_of_three", "empty_cases", "missing_psf_cases", "reordered", "unusable_cases"]
 
 _SHAPE = (41, 45)
@@ -116,7 +118,7 @@ def empty_cases(case: Case) -> tuple[Case, ...]:
     )
 
 
-def _add(image: np.ndarray[tuple[int, ...], np.dtype[np.float64]], stamp: np.ndarray, place: tuple[int, int]) -> None:
+def _add(image: NDArray[np.float64], stamp: NDArray[np.float64], place: tuple[int, int]) -> None:
     """Add a stamp around a pixel, in place, as far as it is on the image."""
     half = [side // 2 for side in stamp.shape]
     low = [max(p - h, 0) for p, h in zip(place, half, strict=True)]
