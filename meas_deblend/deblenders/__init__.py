@@ -1,6 +1,7 @@
 """Deblenders behind one protocol, found by name: none, sep, single_band, multi_band, joint_profiles, and plug-ins."""
 
 from .cost_model import Cost, CostModel, calibrate
+from .cutout import Cutout, cut_out
 from .failed import parent_without_models
 from .ladder import PlannedPart, blend_footprints, plan_parent
 from .limits import BlendLimits
@@ -9,6 +10,7 @@ from .none import NoDeblending, NoneOptions
 from .profile import JointProfiles, JointProfilesOptions, deblend_profiles
 from .protocol import Deblender
 from .pseudo import deblend_unless_sky, sky_model
+from .psfs import parent_psfs
 from .registry import deblender_names, get_deblender, register_deblender
 from .rungs import RUNG_NAMES
 from .seeds import seeds_from_models
@@ -21,6 +23,7 @@ __all__ = [
     "BlendLimits",
     "Cost",
     "CostModel",
+    "Cutout",
     "Deblender",
     "JointProfiles",
     "JointProfilesOptions",
@@ -35,11 +38,13 @@ __all__ = [
     "SingleBandOptions",
     "blend_footprints",
     "calibrate",
+    "cut_out",
     "deblend_if_selected",
     "deblend_profiles",
     "deblend_unless_sky",
     "deblender_names",
     "get_deblender",
+    "parent_psfs",
     "parent_without_models",
     "plan_parent",
     "register_deblender",
