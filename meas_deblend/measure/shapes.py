@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-__all__ = ["PsfShapes", "band_centroids", "band_shapes", "common_ellipse", "sizes", "stacked"]
+__all__ = ["PsfShapes", "band_centroids", "band_shapes", "band_weights", "common_ellipse", "sizes", "stacked"]
 
 # PSFs change little over as many pixels.
 _CELL = 256
@@ -125,12 +125,9 @@ def common_ellipse(shape: ShapeSet, psf: ShapeSet, largest: float) -> Ellipse | 
 
     Without any, the PSF's; None where there is no PSF either. The axes are between half a pixel and ``largest`` [px].
     """
-    error = shape.errors[:, 0] + shape.errors[:, 2]
-    good = ~shape.flag & (error > 0)
-    if good.any():
-        # In units of the smallest error, since the inverse square of a tiny one overflows.
-        weights = (error[good].min() / error[good]) ** 2
-        moments = weights @ shape.moments[good] / weights.sum()
+    weights = band_weights(shape)
+    if weights.any():
+        moments = weights[weights > 0] @ shape.moments[weights > 0]
     elif (~shape.flag).any():
         moments = shape.moments[~shape.flag].mean(axis=0)
     elif (~psf.flag).any():
@@ -140,6 +137,18 @@ def common_ellipse(shape: ShapeSet, psf: ShapeSet, largest: float) -> Ellipse | 
     ellipse = Ellipse.from_moments(*(float(m) for m in moments))
     a = min(max(ellipse.a, 0.5), largest)
     return Ellipse(a, min(max(ellipse.b, 0.5), a), ellipse.theta)
+
+
+def band_weights(shape: ShapeSet) -> Float:
+    """Weights (B,) of the bands in the mean of their moments: inverse variances, with a sum of 1; 0 where flagged."""
+    error = shape.errors[:, 0] + shape.errors[:, 2]
+    good = ~shape.flag & (error > 0)
+    out = np.zeros(len(error))
+    if good.any():
+        # In units of the smallest error, since the inverse square of a tiny one overflows.
+        out[good] = (error[good].min() / error[good]) ** 2
+        out /= out.sum()
+    return out
 
 
 def sizes(shape: ShapeSet, psf: ShapeSet, above: float) -> Sizes:
