@@ -26,6 +26,9 @@ __all__ = ["REACH", "HalfLight", "KronRadius", "half_light_radii", "kron_radius"
 REACH = 6.0
 """Kron radii are taken within this many standard deviations, as Bertin & Arnouts (1996) do."""
 
+# Half-light radii [px] change by as much from one place in a pixel to the next, since pixels are divided in 3×3.
+_DIVISION = 0.005
+
 
 @dataclass(frozen=True, slots=True)
 class KronRadius:
@@ -106,7 +109,9 @@ def stack_weights(window: Window) -> Float:
     return weight / weight.sum() if weight.any() else np.full(len(mean), 1 / len(mean))
 
 
-def half_light_radii(window: Window, center: tuple[float, float], reach: float) -> HalfLight:
+def half_light_radii(
+    window: Window, center: tuple[float, float], reach: float, noise: NoiseCorrelation | None = None
+) -> HalfLight:
     """Radii within which half of the light inside ``reach`` lies.
 
     Parameters
@@ -117,6 +122,8 @@ def half_light_radii(window: Window, center: tuple[float, float], reach: float) 
         ``(y, x)`` [px].
     reach : float
         Radius of the circle that counts as all [px].
+    noise : NoiseCorrelation, optional
+        Of the bands' noise; default: white.
     """
     from ._radius_kernels import half_radii, radius_noise  # noqa: PLC0415 - loads the compiler
 
@@ -131,11 +138,21 @@ def half_light_radii(window: Window, center: tuple[float, float], reach: float) 
     radius = half_radii(window.flux, offset, reach, lead)
     radius[~((radius > 0) & (radius < reach))] = np.nan
     light, variance = radius_noise(window.flux, window.noise, offset, radius, reach)
+    if noise is not None and noise.lags:
+        variance = noise.variance(_half_weights(window, offset, radius, reach) * np.sqrt(window.noise))
     # Noise of (flux within R − half of all), over the flux per pixel of radius at R.
     slope = light / 2.0
     known = np.isfinite(radius) & (slope > 0)
-    error = np.where(known, np.sqrt(variance) / np.where(known, slope, 1.0), np.nan)
+    error = np.where(known, np.hypot(np.sqrt(variance) / np.where(known, slope, 1.0), _DIVISION), np.nan)
     return HalfLight(radius, error, ~np.isfinite(error))
+
+
+def _half_weights(window: Window, offset: tuple[float, float], radius: Float, reach: float) -> Float:
+    """½ within each radius, −½ from there to ``reach`` (B, h, w); without a radius −½ everywhere."""
+    (height, width), (y, x) = window.box.shape, offset
+    distance = np.hypot(np.arange(height)[:, None] + y, np.arange(width)[None, :] + x)
+    inner = distance < np.where(np.isfinite(radius), radius, -1.0)[:, None, None]
+    return np.asarray(inner - 0.5 * (distance < reach))
 
 
 def _offset(window: Window, center: tuple[float, float]) -> tuple[float, float]:

@@ -73,7 +73,7 @@ class PsfShapes:
             count = len(self._psfs)
             self._models[key] = ShapeSet(
                 np.repeat(alone.moments, count, axis=0),
-                np.repeat(alone.errors, count, axis=0),
+                np.repeat(alone.covariance, count, axis=0),
                 np.repeat(alone.reasons, count),
             )
         return self._models[key]
@@ -117,7 +117,7 @@ def band_shapes(
     """Adaptive moments of all images of a stacked window, one set per flavour."""
     found = shape_set(adaptive_moments(window, start, sigma, config, noise))
     parts = np.split(np.arange(len(sigma)), len(sigma) // len(noise.xi))
-    return [ShapeSet(found.moments[k], found.errors[k], found.reasons[k]) for k in parts]
+    return [ShapeSet(found.moments[k], found.covariance[k], found.reasons[k]) for k in parts]
 
 
 def common_ellipse(shape: ShapeSet, psf: ShapeSet, largest: float) -> Ellipse | None:
@@ -157,7 +157,6 @@ def sizes(shape: ShapeSet, psf: ShapeSet, above: float) -> Sizes:
     total, point = (s.moments[:, 0] + s.moments[:, 2] for s in (shape, psf))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(flag, np.nan, point / total)
-        # Ixx and Iyy of a round object scatter independently of each other.
-        error = ratio * np.hypot(shape.errors[:, 0], shape.errors[:, 2]) / total
+        error = shape.error_of(np.stack([ratio, np.zeros_like(ratio), ratio], axis=1) / total[:, None])
         chance = ndtr(np.where(error > 0, (1 - ratio - above) / error, np.sign(1 - ratio - above) * np.inf))
     return Sizes(1 - ratio, error, np.where(flag, np.nan, chance), flag)

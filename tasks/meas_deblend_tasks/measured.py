@@ -152,10 +152,9 @@ def _moments(name: str, shape: ShapeSet) -> Iterator[Named]:
     total = xx + yy
     e1, e2 = (xx - yy) / total, 2 * xy / total
     yield f"{name}e1", e1
-    # Ixx, Iyy and Ixy of a round object scatter independently of each other.
-    yield f"{name}e1Err", 2 * np.hypot(yy * xx_error, xx * yy_error) / total**2
+    yield f"{name}e1Err", shape.error_of(2 * np.stack([-xx, np.zeros_like(xx), yy], axis=1) / total[:, None] ** 2)
     yield f"{name}e2", e2
-    yield f"{name}e2Err", np.hypot(2 * xy_error, e2 * np.hypot(xx_error, yy_error)) / total
+    yield f"{name}e2Err", shape.error_of(np.stack([-e2, np.full_like(e2, 2), -e2], axis=1) / total[:, None])
 
 
 def _ellipse(prefix: str, flavor: FlavorMeasurement) -> Iterator[Named]:
