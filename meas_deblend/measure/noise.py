@@ -106,7 +106,7 @@ class NoiseCorrelation:
 
     def smooth(self, cube: Float) -> Float:
         """Convolve each band's image (..., B, h, w) with ξ; what leaves the box is lost."""
-        if not self.lags:
+        if not self.lags or cube.size == 0:
             return cube.copy()
         from ._noise_kernels import smooth_images  # noqa: PLC0415 - loads the compiler
 

@@ -155,9 +155,8 @@ def _moments(shape: ShapeSet) -> Iterator[Float | BoolArray]:
     yield from (xx, yy, xy, xx_error, yy_error, xy_error, shape.flag)
     total = xx + yy
     e1, e2 = (xx - yy) / total, 2 * xy / total
-    # Ixx, Iyy and Ixy of a round object scatter independently of each other.
-    yield from (e1, 2 * np.hypot(yy * xx_error, xx * yy_error) / total**2)
-    yield from (e2, np.hypot(2 * xy_error, e2 * np.hypot(xx_error, yy_error)) / total)
+    yield from (e1, shape.error_of(2 * np.stack([-xx, np.zeros_like(xx), yy], axis=1) / total[:, None] ** 2))
+    yield from (e2, shape.error_of(np.stack([-e2, np.full_like(e2, 2), -e2], axis=1) / total[:, None]))
 
 
 def _ellipse(prefix: str, flavor: FlavorMeasurement) -> Iterator[Named]:
