@@ -1,7 +1,6 @@
 """Fixtures that all tests share."""
 
 import os
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,8 @@ _LONG = ("unit/commands", "regression", "definitions", "unit/evaluate", "unit/sc
 def pytest_configure(config):
     """Share what is compiled between the processes of this session."""
     if hasattr(config, "workerinput"):
-        sharing.compile_once(Path(tempfile.gettempdir()) / f"meas_deblend_{config.workerinput['testrunuid']}")
+        # The processes' folders lie beside each other.
+        sharing.compile_once(Path(config.option.basetemp).parent / "compiling")
 
 
 def pytest_collection_modifyitems(items):

@@ -25,7 +25,7 @@ def made_once(tmp_path_factory, name, make):
             value = make()
             path.write_bytes(pickle.dumps(value))
             return value
-    return pickle.loads(path.read_bytes())
+    return pickle.loads(path.read_bytes())  # noqa: S301 - what we have just written
 
 
 def compile_once(folder):
@@ -36,7 +36,7 @@ def compile_once(folder):
     folder : Path
         Shared by the processes; is made where it is missing.
     """
-    from numba.core.dispatcher import Dispatcher
+    from numba.core.dispatcher import Dispatcher  # noqa: PLC0415 - only where it is needed
 
     folder.mkdir(exist_ok=True)
     plain = Dispatcher.compile

@@ -177,9 +177,8 @@ def _peak_arrays(peaks: Sequence[Peak], name: str) -> Arrays:
 
 def _peaks(arrays: Any, name: str) -> Iterator[Peak]:
     fields = (arrays[f"{name}.{field}"].tolist() for field in ("pixel", "value", "position"))
-    for (number, row, column), value, (y, x), (bands, text) in zip(
-        *fields, _of_text(arrays[f"{name}.text"]), strict=True
-    ):
+    texts = _of_text(arrays[f"{name}.text"])
+    for (number, row, column), value, (y, x), (bands, text) in zip(*fields, texts, strict=True):
         yield Peak(number, row, column, value, tuple(bands), None if np.isnan(y) else (y, x), text)
 
 
