@@ -4,7 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from meas_deblend.simulate import HSC_WIDE, Sersic, SimulatedComponent, SimulatedSky, SimulatedSource, SkyConfig, observe
+from meas_deblend.simulate import (
+    HSC_WIDE,
+    Sersic,
+    SimulatedComponent,
+    SimulatedSky,
+    SimulatedSource,
+    SkyConfig,
+    observe,
+)
 
 BANDS = HSC_WIDE[:3]
 STEP, ROWS = 50, 5
