@@ -62,19 +62,22 @@ class Priors:
     Parameters
     ----------
     means, widths : float64 array (source, 8)
-    truncation : float
-        Sizes are not taken further than so many widths above their means.
+    truncation, center_truncation : float
+        Sizes are not taken further than so many widths above their means, and centres from them.
     """
 
     means: NDArray[np.float64]
     widths: NDArray[np.float64]
     truncation: float
+    center_truncation: float = np.inf
 
     def allowed(self, k: int, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
         """Nearest parameters (8,) of source ``k`` that are allowed."""
         out = np.clip(parameters, _LIMITS[:, 0], _LIMITS[:, 1])
         reach = self.truncation * self.widths[k, 2]
         out[2] = min(out[2], self.means[k, 2] + reach)
+        away = self.center_truncation * self.widths[k, :2]
+        out[:2] = np.clip(out[:2], self.means[k, :2] - away, self.means[k, :2] + away)
         flatness = float(np.hypot(out[3], out[4]))
         if flatness > FLATTEST:
             out[3:5] *= FLATTEST / flatness
@@ -145,4 +148,5 @@ def shape_priors(
     if priors.kind == "flat":
         widths[:] = _FLAT
     widths[:, :2] = center_widths[:, None]
-    return Priors(means, widths, priors.truncation if priors.kind == "published" else np.inf)
+    truncation = priors.truncation if priors.kind == "published" else np.inf
+    return Priors(means, widths, truncation, priors.center_truncation)
