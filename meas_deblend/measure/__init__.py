@@ -25,11 +25,13 @@ from .plugins import (
 from .scene import Scene, detected_pixels
 from .sdss_centroid import PeakCentroids, peak_centroids
 from .shapes import PsfShapes
+from .unrecognised import BlendFeatures, blend_scores
 from .values import FLAVORS, FlavorMeasurement, FluxTable, ModelFluxes, ObjectMeasurement, Sizes, flux_names
 
 __all__ = [
     "FLAVORS",
     "MEASUREMENT_GROUP",
+    "BlendFeatures",
     "CentroidSet",
     "Ellipse",
     "FlagReason",
@@ -59,6 +61,7 @@ __all__ = [
     "Window",
     "adaptive_moments",
     "aperture_weights",
+    "blend_scores",
     "child_pixels",
     "detected_pixels",
     "draw_psfs",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from meas_deblend.apportion import handed_on, model_quality
+from meas_deblend.measure import blend_scores
 from meas_deblend.models import BlendModel, ParentModel, SourceModel, model_flux
 from meas_deblend.products import OBJECT_FLAGS, REASON_FLAGS, REASONS, RUNGS, CatalogLayout, declaration, flux_factor
 
@@ -40,6 +41,8 @@ class CatalogInputs:
         How well the joint model describes the data, over the parent and for each source.
     overlaps : tuple of ModelOverlap
         What neighbours put on the model of each source.
+    blend_scores : sequence of float
+        How much each source looks like two.
     """
 
     model: ParentModel
@@ -47,6 +50,7 @@ class CatalogInputs:
     children: Sequence[Child]
     quality: ModelQuality
     overlaps: tuple[ModelOverlap, ...]
+    blend_scores: Sequence[float]
 
     @classmethod
     def of(cls, model: ParentModel, measurer: ParentMeasurer, footprint_bands: Sequence[str]) -> CatalogInputs:
@@ -65,7 +69,7 @@ class CatalogInputs:
         quality = model_quality(
             scene.exposure, measurer.parent, children, measurer.templates, (scene.noise.xi**2).sum(axis=(1, 2))
         )
-        return cls(model, tuple(footprint_bands), children, quality, measurer.overlaps)
+        return cls(model, tuple(footprint_bands), children, quality, measurer.overlaps, blend_scores(measurer))
 
 
 def rows_of(table: str, rows: Sequence[Row], layout: CatalogLayout) -> dict[str, list[Any]]:
@@ -114,6 +118,7 @@ def object_rows(given: CatalogInputs, exposure: MultibandExposure) -> list[Row]:
         blend = blend_of[source.id]
         row = _identity(model, source) | _outcome(model) | _fit(blend, source)
         row |= {"deblend_chi2": chi2.sources[n], "deblend_noModel": not source.components}
+        row["deblend_unrecognisedBlendScore"] = given.blend_scores[n]
         row |= {"deblend_nBands": n_bands[blend.id], **_in_bands(bands, "deblend_chi2", chi2.source_bands[n])}
         row |= _contamination(given.overlaps[n], bands, factors) | _residual(given.quality.scores[n], bands)
         row |= _pixels(child, source, exposure)

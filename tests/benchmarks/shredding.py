@@ -3,8 +3,8 @@
 usage: python tests/benchmarks/shredding.py [fields [folder of fields …]]
 
 Fields (60) with one large galaxy that has arms and clumps, and small galaxies, half of them on it. Printed: for limits
-of contrast and colour the share of the pieces that are merged and of the neighbours that are lost, and the same on fields
-with truth, where nothing is in pieces.
+of contrast and colour the share of the pieces that are merged and of the neighbours that are lost, and what is detected
+on fields with truth, where nothing is in pieces.
 """
 
 import sys
