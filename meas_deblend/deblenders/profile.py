@@ -238,10 +238,21 @@ def _models(ready: Sequence[_Ready], fit: ProfileFit, box: Box, exposure: Multib
                 outcome="ok" if modelled else "failed",
                 reason="" if modelled else "fit_failed",
                 message="" if modelled else "no source of the parent has any light",
-                warnings=one.psfs.warnings,
+                warnings=one.psfs.warnings + _added(one, fit, box),
                 kernel_floor=one.kernels.floor,
             )
         )
+    return tuple(out)
+
+
+def _added(one: _Ready, fit: ProfileFit, box: Box) -> tuple[str, ...]:
+    """Say where the residual demanded sources that nobody listed; their light is shared out with the data."""
+    footprint, out = one.parent.footprint, []
+    for source in fit.added:
+        y, x = (float(c + o) for c, o in zip(source.center, box.origin, strict=True))
+        pixel = Box((int(np.floor(y + 0.5)), int(np.floor(x + 0.5))), (1, 1))
+        if source.fluxes.any() and footprint.on(pixel).any():
+            out.append(f"the fit needs a source that is not listed at y = {y:.1f}, x = {x:.1f}")
     return tuple(out)
 
 
