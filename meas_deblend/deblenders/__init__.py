@@ -1,4 +1,4 @@
-"""Deblenders behind one protocol, found by name: none, sep, single_band, multi_band, joint_profiles, and plug-ins."""
+"""Deblenders behind one protocol, found by name: none, sep, single_band, multi_band, joint_profiles, hybrid, and plug-ins."""
 
 from .cost_model import Cost, CostModel, calibrate
 from .failed import parent_without_models
@@ -6,7 +6,7 @@ from .ladder import PlannedPart, blend_footprints, plan_parent
 from .limits import BlendLimits
 from .multi_band import MultiBand, MultiBandOptions
 from .none import NoDeblending, NoneOptions
-from .profile import JointProfiles, JointProfilesOptions, deblend_profiles
+from .profile import Hybrid, HybridOptions, JointProfiles, JointProfilesOptions, deblend_profiles
 from .protocol import Deblender
 from .pseudo import deblend_unless_sky, sky_model
 from .registry import deblender_names, get_deblender, register_deblender
@@ -22,6 +22,8 @@ __all__ = [
     "Cost",
     "CostModel",
     "Deblender",
+    "Hybrid",
+    "HybridOptions",
     "JointProfiles",
     "JointProfilesOptions",
     "MultiBand",

@@ -432,6 +432,8 @@ def _finish(scene: _Scene, done: _Done, listed: int) -> ProfileFit:
     shapes = np.zeros((len(scene.sizes), N_PARAMETERS, N_PARAMETERS))
     fluxes: dict[int, NDArray[np.float64]] = {}
     number = np.zeros(len(scene.sizes), dtype=np.int64)
+    owners = np.full(len(scene.sizes) - listed, -1)
+    contrasts = np.zeros(len(owners))
     for g, members in enumerate(groups):
         _resize(scene, members, scene.shown.fluxes[members])
         part = _cut_out(scene, members)
@@ -440,6 +442,12 @@ def _finish(scene: _Scene, done: _Done, listed: int) -> ProfileFit:
         drawn = solve_fluxes(sources, part.data, nonnegative=True)
         covariance, shapes[members] = _covariances(sources, drawn, part.data, priors)
         own = np.flatnonzero(members < listed)
+        for i in np.flatnonzero(members >= listed):
+            bright = _brightness_at(i, sources, drawn, scene.noise)
+            rival = int(own[np.argmax(bright[own])]) if len(own) else -1
+            if rival >= 0 and bright[rival] > 0:
+                owners[members[i] - listed] = members[rival]
+                contrasts[members[i] - listed] = bright[rival] / max(float(bright[i]), 1e-30)
         fluxes[g] = covariance[:, own[:, None], own]
         _put_back(scene, Stage(sources, drawn, priors), part)
         sky[g], number[members] = drawn.sky, g
@@ -454,7 +462,20 @@ def _finish(scene: _Scene, done: _Done, listed: int) -> ProfileFit:
         )
         for k in range(len(scene.sizes))
     )
-    return ProfileFit(made[:listed], made[listed:], fluxes, sky, scene.residual, done.iterations, done.reasons)
+    return ProfileFit(
+        made[:listed], made[listed:], owners, contrasts, fluxes, sky, scene.residual, done.iterations, done.reasons
+    )
+
+
+def _brightness_at(i: int, sources: Sources, drawn: Drawn, noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Brightness of all sources (source,) at the centre of the ``i``-th, summed over bands in units of the noise."""
+    place = np.floor(sources.parameters[i, :2] + 0.5).astype(np.int64)
+    out = np.zeros(len(sources))
+    for k in range(len(sources)):
+        y, x = place - sources.origins[k]
+        if 0 <= y < sources.sizes[k] and 0 <= x < sources.sizes[k]:
+            out[k] = (drawn.units[k][:, y, x] * drawn.fluxes[k] / noise).sum()
+    return out
 
 
 def _covariances(
