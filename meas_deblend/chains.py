@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["DeblenderChain", "load_chain", "load_chains", "load_pipeline_chain"]
 
-_OWN_PIPELINES = {"none": "none", "single_band": "single_band", "multi_band": "multiband", "joint_profiles": "profile"}
+_OWN_PIPELINES = {
+    "none": "none",
+    "single_band": "single_band",
+    "multi_band": "multiband",
+    "joint_profiles": "profile",
+    "hybrid": "hybrid",
+}
 _ANY_PIPELINE, _ANY_LABEL = "any_deblender", "deblend"
 _NOT_FOR_MODELS = ("persist", "measure")
 
@@ -69,7 +75,7 @@ def load_chain(deblender: str, layers: Sequence[Layer] = (), survey: str | Path 
     Parameters
     ----------
     deblender : str
-        A name of the registry. ``none``, ``single_band``, ``multi_band`` and ``joint_profiles`` have pipelines of
+        A name of the registry. ``none``, ``single_band``, ``multi_band``, ``joint_profiles`` and ``hybrid`` have pipelines of
         their own; all others run in the pipeline ``any_deblender``.
     layers : sequence of Layer
         Settings by label; those of a deblender without a pipeline of its own may also stand under its name.  Labels

@@ -1,4 +1,4 @@
-"""Deblenders behind one protocol, found by name: none, sep, single_band, multi_band, joint_profiles, and plug-ins."""
+"""Deblenders behind one protocol, found by name: none, sep, single_band, multi_band, joint_profiles, hybrid, and plug-ins."""
 
 from .cost_model import Cost, CostModel, calibrate
 from .cutout import Cutout, cut_out
@@ -7,7 +7,7 @@ from .ladder import PlannedPart, blend_footprints, plan_parent
 from .limits import BlendLimits
 from .multi_band import MultiBand, MultiBandOptions
 from .none import NoDeblending, NoneOptions
-from .profile import JointProfiles, JointProfilesOptions, deblend_profiles
+from .profile import Hybrid, HybridOptions, JointProfiles, JointProfilesOptions, deblend_profiles
 from .protocol import Deblender
 from .pseudo import deblend_unless_sky, sky_model
 from .psfs import parent_psfs
@@ -25,6 +25,8 @@ __all__ = [
     "CostModel",
     "Cutout",
     "Deblender",
+    "Hybrid",
+    "HybridOptions",
     "JointProfiles",
     "JointProfilesOptions",
     "MultiBand",

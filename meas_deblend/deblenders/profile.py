@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..profiles import Calibration, FittedProfile, Positions, ProfileFit, PsfTransforms
     from ..scarlet import Kernels
 
-__all__ = ["JointProfiles", "JointProfilesOptions", "deblend_profiles"]
+__all__ = ["Hybrid", "HybridOptions", "JointProfiles", "JointProfilesOptions", "deblend_profiles"]
 
 
 class JointProfilesOptions(BaseModel):
@@ -55,7 +55,25 @@ class JointProfilesOptions(BaseModel):
     kernel_floor: float | None = Field(
         None, ge=0, lt=1, description="Floor of the kernels with which models are drawn; None: chosen."
     )
+    structure: float | None = Field(
+        None,
+        ge=0,
+        description="A source that was added because the residual demanded it becomes a part of the source that is "
+        "brightest at its place, if that one is brighter there than this fraction of it. None: none does.",
+    )
     catch_failures: bool = Field(True, description="Leave a parent without models if its fit raised an error.")
+
+
+class HybridOptions(JointProfilesOptions):
+    """How profiles and the structure on top of them are fitted."""
+
+    fit: ProfileFitConfig = Field(ProfileFitConfig(add_min_snr=4.0, add_model_error=0.1), description="The joint fit.")
+    structure: float | None = Field(
+        0.3,
+        ge=0,
+        description="A source that was added because the residual demanded it becomes a part of the source that is "
+        "brightest at its place, if that one is brighter there than this fraction of it. None: none does.",
+    )
 
 
 class JointProfiles:
@@ -71,6 +89,21 @@ class JointProfiles:
         """
         near = parent.footprint.dilate(options.margin, exposure.box)
         return _deblend(exposure, (parent,), options, near)[0]
+
+
+class Hybrid:
+    """Profiles fitted jointly, and small profiles on top of them where the residual demands structure."""
+
+    name: ClassVar[str] = "hybrid"
+    Options: ClassVar[type[BaseModel]] = HybridOptions
+
+    def __call__(self, exposure: MultibandExposure, parent: Parent, options: HybridOptions) -> ParentModel:
+        """Return the model; see `Deblender`, and `JointProfiles` on what one parent alone lacks."""
+        return JointProfiles()(exposure, parent, options)
+
+
+def _name(options: JointProfilesOptions) -> str:
+    return Hybrid.name if isinstance(options, HybridOptions) else JointProfiles.name
 
 
 def deblend_profiles(
@@ -109,9 +142,7 @@ def _deblend(
         if not options.catch_failures:
             raise
         if len(parents) == 1:
-            return (
-                parent_without_models(exposure, parents[0], JointProfiles.name, f"{type(error).__name__}: {error}"),
-            )
+            return (parent_without_models(exposure, parents[0], _name(options), f"{type(error).__name__}: {error}"),)
     # One of them did it: the others are not to suffer.
     deblender = JointProfiles()
     return tuple(deblender(exposure, parent, options) for parent in parents)
@@ -154,7 +185,7 @@ def _fit(
     fit = fit_profiles(
         cutout.images, weights, _positions(ready, cutout.box, config), config, _calibration(exposure, config, weights)
     )
-    made = iter(_models(ready, fit, cutout.box, exposure))
+    made = iter(_models(ready, fit, cutout.box, exposure, options))
     return tuple(next(made) if isinstance(one, _Ready) else one for one in prepared)
 
 
@@ -165,11 +196,11 @@ def _prepare(
     psfs = parent_psfs(exposure, parent, options.psf_tolerance)
     if not psfs.known.any():
         why = f"no band has a PSF: {'; '.join(psfs.warnings)}"
-        return parent_without_models(exposure, parent, JointProfiles.name, why, "no_psf")
+        return parent_without_models(exposure, parent, _name(options), why, "no_psf")
     usable_here = np.logical_and(usable[psfs.known], parent.footprint.on(box))
     if not usable_here.any():
         why = "no pixel of the parent is usable in a band with a PSF"
-        return parent_without_models(exposure, parent, JointProfiles.name, why, "no_data")
+        return parent_without_models(exposure, parent, _name(options), why, "no_data")
     kernels = kernels_for(
         psfs.stamps[psfs.known], options.model_psf_sigma, options.kernel_floor, options.model_psf_size
     )
@@ -208,14 +239,17 @@ def _calibration(exposure: MultibandExposure, config: ProfileFitConfig, weights:
     return Calibration(band, zeropoint, scale)
 
 
-def _models(ready: Sequence[_Ready], fit: ProfileFit, box: Box, exposure: MultibandExposure) -> tuple[ParentModel, ...]:
+def _models(
+    ready: Sequence[_Ready], fit: ProfileFit, box: Box, exposure: MultibandExposure, options: JointProfilesOptions
+) -> tuple[ParentModel, ...]:
     out = []
+    parts = _parts(fit, options.structure)
     first = 0
     for one in ready:
         index = list(range(first, first + len(one.peaks)))
         first += len(index)
-        by_id = {peak.id: fit.sources[k] for peak, k in zip(one.peaks, index, strict=True)}
-        sources = tuple(_source(peak, by_id.get(peak.id), one, box) for peak in one.parent.footprint.peaks)
+        by_id = {peak.id: (fit.sources[k], *parts.get(k, ())) for peak, k in zip(one.peaks, index, strict=True)}
+        sources = tuple(_source(peak, by_id.get(peak.id, ()), one, box) for peak in one.parent.footprint.peaks)
         groups = sorted({fit.sources[k].group for k in index})
         blend = BlendModel(
             0,
@@ -234,14 +268,36 @@ def _models(ready: Sequence[_Ready], fit: ProfileFit, box: Box, exposure: Multib
                 (blend,),
                 one.psfs.stamps,
                 model_psf=one.kernels.model_psf.astype(np.float32),
-                deblender=JointProfiles.name,
+                deblender=_name(options),
                 outcome="ok" if modelled else "failed",
                 reason="" if modelled else "fit_failed",
                 message="" if modelled else "no source of the parent has any light",
-                warnings=one.psfs.warnings,
+                warnings=one.psfs.warnings + _unlisted(one, fit, options.structure, box),
                 kernel_floor=one.kernels.floor,
             )
         )
+    return tuple(out)
+
+
+def _parts(fit: ProfileFit, structure: float | None) -> dict[int, tuple[FittedProfile, ...]]:
+    """Return the added sources that are structure of a source, by its index."""
+    out: dict[int, tuple[FittedProfile, ...]] = {}
+    if structure is not None:
+        for added, owner, contrast in zip(fit.added, fit.owners.tolist(), fit.contrasts, strict=True):
+            if owner >= 0 and contrast > structure:
+                out[owner] = (*out.get(owner, ()), added)
+    return out
+
+
+def _unlisted(one: _Ready, fit: ProfileFit, structure: float | None, box: Box) -> tuple[str, ...]:
+    """Say where the residual demanded sources that nobody listed; their light is shared out with the data."""
+    footprint, out = one.parent.footprint, []
+    owned = {id(part) for parts in _parts(fit, structure).values() for part in parts}
+    for source in (source for source in fit.added if id(source) not in owned):
+        y, x = (float(c + o) for c, o in zip(source.center, box.origin, strict=True))
+        pixel = Box((int(np.floor(y + 0.5)), int(np.floor(x + 0.5))), (1, 1))
+        if source.fluxes.any() and footprint.on(pixel).any():
+            out.append(f"the fit needs a source that is not listed at y = {y:.1f}, x = {x:.1f}")
     return tuple(out)
 
 
@@ -250,28 +306,34 @@ def _stop_reason(reasons: Sequence[str]) -> str:
     return next((reason for reason in reasons if reason != "converged"), "converged" if reasons else "")
 
 
-def _source(peak: Peak, fitted: FittedProfile | None, one: _Ready, box: Box) -> SourceModel:
-    nothing = SourceModel(peak.id, peak, (), frozenset({"deblend_noModel"}))
-    if fitted is None or not fitted.fluxes.any():
-        return nothing
+def _source(peak: Peak, fitted: tuple[FittedProfile, ...], one: _Ready, box: Box) -> SourceModel:
+    """Return the model of a source from its own profile, the first, and the structure on top of it."""
+    components = tuple(c for profile in fitted for c in _components(profile, box))
+    if not components:
+        return SourceModel(peak.id, peak, (), frozenset({"deblend_noModel"}))
+    if len(components) > 1 or not isinstance(components[0], PointComponent):
+        return SourceModel(peak.id, peak, components)
+    point = components[0]
+    fits = tuple(
+        PointSourceFit(True, float(flux), point.center) if known else None
+        for flux, known in zip(point.spectrum, one.psfs.known, strict=True)
+    )
+    return SourceModel(peak.id, peak, components, frozenset({"deblend_deblendedAsPsf"}), fits)
+
+
+def _components(fitted: FittedProfile, box: Box) -> tuple[AnyComponent, ...]:
+    """Disc and bulge, or a point; nothing of a source without light or beyond the image."""
     y, x = (float(c + o) for c, o in zip(fitted.center, box.origin, strict=True))
     half = fitted.reach // 2
     where = Box((int(np.floor(y + 0.5)) - half, int(np.floor(x + 0.5)) - half), (2 * half + 1, 2 * half + 1)) & box
-    if where.area == 0:
-        return nothing
-    components: tuple[AnyComponent, ...]
+    if where.area == 0 or not fitted.fluxes.any():
+        return ()
     if fitted.is_point:
-        components = (PointComponent(where, fitted.fluxes.astype(np.float32), (y, x)),)
-        fits = tuple(
-            PointSourceFit(True, float(flux), (y, x)) if known else None
-            for flux, known in zip(fitted.fluxes, one.psfs.known, strict=True)
-        )
-        return SourceModel(peak.id, peak, components, frozenset({"deblend_deblendedAsPsf"}), fits)
-    components = tuple(
+        return (PointComponent(where, fitted.fluxes.astype(np.float32), (y, x)),)
+    return tuple(
         ProfileComponent(where, np.array(p.fluxes, dtype=np.float32), (y, x), p.radius, p.ellipticity, p.index)
         for p in fitted.profiles
     )
-    return SourceModel(peak.id, peak, components)
 
 
 def _log_likelihood(

@@ -11,7 +11,7 @@ from .._registry import Registry
 from ..exceptions import ConfigError
 from .multi_band import MultiBand
 from .none import NoDeblending
-from .profile import JointProfiles
+from .profile import Hybrid, JointProfiles
 from .protocol import Deblender
 from .sep_segmentation import SepSegmentation
 from .single_band import SingleBand
@@ -85,5 +85,5 @@ def _check(thing: Any, source: str) -> Deblender:
 
 
 _REGISTRY: Registry[Deblender] = Registry("deblender", ENTRY_POINT_GROUP, _check)
-for _deblender in (NoDeblending(), SepSegmentation(), SingleBand(), MultiBand(), JointProfiles()):
+for _deblender in (NoDeblending(), SepSegmentation(), SingleBand(), MultiBand(), JointProfiles(), Hybrid()):
     register_deblender(_deblender)

@@ -109,6 +109,22 @@ class ProfileFitConfig(BaseModel):
         le=1e6,
         description="Points per galaxy among sources, before their sizes are seen. 0: none is taken for a point.",
     )
+    add_min_snr: float = Field(
+        5.0,
+        ge=0,
+        description="Where the residual under the sources has a peak of this signal-to-noise ratio, a source is added "
+        "to the fit: else its light becomes a part of its neighbours' shapes. 0: none is added.",
+    )
+    add_most: float = Field(
+        4.0, ge=0, le=1000.0, description="At most so many are added per source; those of most signal first."
+    )
+    add_distance: float = Field(3.0, ge=0, le=50.0, description="None is added closer than this to a source [px].")
+    add_model_error: float = Field(
+        0.3,
+        ge=0,
+        le=10.0,
+        description="Nor where the peak is below this fraction of the models: knots and arms are no sources.",
+    )
     given_center_width: float = Field(
         0.02, gt=0, le=10.0, description="Standard deviation [px] of positions that were given with sub-pixels."
     )

@@ -16,13 +16,12 @@ from .planes import N_PARAMETERS
 from .priors import expected_size, shape_priors
 from .reach import stamp_sizes
 from .scene import IMAGE, Data, Sources, solve_fluxes
-from .stamps import draw
+from .stamps import SIZES, draw
 from .sums import add_scaled
+from .unlisted import Leftover, find_unlisted
 from .values import FittedProfile, ProfileFit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from .config import ProfileFitConfig
@@ -140,18 +139,83 @@ def fit_profiles(
     """
     _check(images, weights, positions)
     scene = _start(images, weights, positions, config, calibration)
-    groups = group_sources(positions.centers, config.group_radius, config.group_size)
+    done = _fit_groups(scene, first=True)
+    if config.add_min_snr > 0 and _add_unlisted(scene):
+        done = _fit_groups(scene, first=False)
+    return _finish(scene, done, len(positions.psfs))
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """Groups, and how their fits went."""
+
+    groups: tuple[NDArray[np.int64], ...]
+    iterations: NDArray[np.int64]
+    reasons: tuple[str, ...]
+
+
+def _fit_groups(scene: _Scene, *, first: bool) -> _Done:
+    """Fit all groups in turns; ``first`` from nothing, else from where they are."""
+    config, centers = scene.config, scene.positions.centers
+    groups = group_sources(centers, config.group_radius, config.group_size)
     iterations = np.zeros(len(groups), dtype=np.int64)
     reasons = [""] * len(groups)
     # Sources that touch those of another group are fitted in turns, until each has seen the other without the first
     # one's errors.
-    cut = len(groups) > len(group_sources(positions.centers, config.group_radius, max(len(positions.psfs), 1)))
-    for turn in range(1 + (config.turns if cut else 1)):
+    cut = len(groups) > len(group_sources(centers, config.group_radius, max(len(centers), 1)))
+    for turn in range(0 if first else 1, 1 + (config.turns if cut else 1)):
         for g, members in enumerate(groups):
             stage = _fit_group(scene, members, first=turn == 0)
             iterations[g] += stage.iterations
             reasons[g] = stage.stop_reason
-    return _finish(scene, groups, iterations, tuple(reasons))
+    return _Done(groups, iterations, tuple(reasons))
+
+
+def _add_unlisted(scene: _Scene) -> bool:
+    """Add sources where the residual demands them; whether there are any."""
+    near = np.zeros(scene.images.shape[1:], dtype=bool)
+    for (y, x), size in zip(_corners(scene.parameters, scene.sizes), scene.sizes, strict=True):
+        near[max(y, 0) : max(y + size, 0), max(x, 0) : max(x + size, 0)] = True
+    if not near.any():
+        return False
+    residual, weights = scene.residual, scene.weights
+    total = weights.sum(axis=(1, 2), dtype=np.float64)
+    level = (weights * residual).sum(axis=(1, 2), dtype=np.float64) / np.where(total > 0, total, 1.0)
+    leftover = Leftover(
+        np.asarray(residual - level[:, None, None].astype(np.float32)), weights, scene.images - residual, near
+    )
+    positions = scene.positions
+    found = find_unlisted(leftover, positions.psfs[0].stamps, (positions.centers, scene.shown.fluxes), scene.config)
+    n = len(found.centers)
+    if n == 0:
+        return False
+    new = _start_of(found.centers, scene.config)
+    new[:, _S] = np.clip(expected_size(found.fluxes, scene.config.priors, scene.calibration), -1.0, 1.5)
+    free = np.zeros(new.shape, dtype=bool)
+    free[:, :_L] = True
+    scene.positions = Positions(
+        np.concatenate([positions.centers, found.centers]),
+        np.concatenate([positions.widths, np.full(n, scene.config.peak_center_width)]),
+        positions.psfs + (positions.psfs[0],) * n,
+    )
+    scene.parameters = np.concatenate([scene.parameters, new])
+    scene.free = np.concatenate([scene.free, free])
+    scene.sizes = np.concatenate([scene.sizes, np.full(n, SIZES[0])])
+    scene.snr, scene.extended = np.append(scene.snr, np.zeros(n)), np.append(scene.extended, np.ones(n, dtype=bool))
+    shown = scene.shown
+    scene.shown = _Shown(
+        np.concatenate([shown.parameters, new]),
+        np.concatenate([shown.sizes, np.full(n, SIZES[0])]),
+        np.concatenate([shown.fluxes, np.zeros_like(found.fluxes)]),
+    )
+    return True
+
+
+def _start_of(centers: NDArray[np.float64], config: ProfileFitConfig) -> NDArray[np.float64]:
+    """Discs without bulges."""
+    parameters = np.zeros((len(centers), N_PARAMETERS))
+    parameters[:, :2], parameters[:, _S], parameters[:, _L] = centers, config.priors.size_unknown, -np.inf
+    return parameters
 
 
 def _check(images: NDArray[np.floating], weights: NDArray[np.floating], positions: Positions) -> None:
@@ -180,8 +244,7 @@ def _start(
     with np.errstate(divide="ignore"):
         noise = np.array([np.median(w[u]) ** -0.5 if u.any() else np.inf for w, u in zip(weights, used, strict=True)])
     n = len(positions.psfs)
-    parameters = np.zeros((n, N_PARAMETERS))
-    parameters[:, :2], parameters[:, _S], parameters[:, _L] = positions.centers, config.priors.size_unknown, -np.inf
+    parameters = _start_of(positions.centers, config)
     free = np.zeros((n, N_PARAMETERS), dtype=bool)
     free[:, :_L] = True
     return _Scene(
@@ -362,21 +425,30 @@ def _put_back(scene: _Scene, stage: Stage, part: _Part) -> Stage:
     return stage
 
 
-def _finish(
-    scene: _Scene, groups: Sequence[NDArray[np.int64]], iterations: NDArray[np.int64], reasons: tuple[str, ...]
-) -> ProfileFit:
-    """Fluxes that are at least 0, and covariances."""
+def _finish(scene: _Scene, done: _Done, listed: int) -> ProfileFit:
+    """Fluxes that are at least 0, and covariances; sources beyond the first ``listed`` were added."""
+    groups = done.groups
     sky = np.zeros((len(groups), len(scene.noise)))
     shapes = np.zeros((len(scene.sizes), N_PARAMETERS, N_PARAMETERS))
     fluxes: dict[int, NDArray[np.float64]] = {}
     number = np.zeros(len(scene.sizes), dtype=np.int64)
+    owners = np.full(len(scene.sizes) - listed, -1)
+    contrasts = np.zeros(len(owners))
     for g, members in enumerate(groups):
         _resize(scene, members, scene.shown.fluxes[members])
         part = _cut_out(scene, members)
         sources = _sources(scene, part)
         priors = _priors(scene, part, scene.shown.fluxes[members])
         drawn = solve_fluxes(sources, part.data, nonnegative=True)
-        fluxes[g], shapes[members] = _covariances(sources, drawn, part.data, priors)
+        covariance, shapes[members] = _covariances(sources, drawn, part.data, priors)
+        own = np.flatnonzero(members < listed)
+        for i in np.flatnonzero(members >= listed):
+            bright = _brightness_at(i, sources, drawn, scene.noise)
+            rival = int(own[np.argmax(bright[own])]) if len(own) else -1
+            if rival >= 0 and bright[rival] > 0:
+                owners[members[i] - listed] = members[rival]
+                contrasts[members[i] - listed] = bright[rival] / max(float(bright[i]), 1e-30)
+        fluxes[g] = covariance[:, own[:, None], own]
         _put_back(scene, Stage(sources, drawn, priors), part)
         sky[g], number[members] = drawn.sky, g
     made = tuple(
@@ -390,7 +462,20 @@ def _finish(
         )
         for k in range(len(scene.sizes))
     )
-    return ProfileFit(made, fluxes, sky, scene.residual, iterations, reasons)
+    return ProfileFit(
+        made[:listed], made[listed:], owners, contrasts, fluxes, sky, scene.residual, done.iterations, done.reasons
+    )
+
+
+def _brightness_at(i: int, sources: Sources, drawn: Drawn, noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Brightness of all sources (source,) at the centre of the ``i``-th, summed over bands in units of the noise."""
+    place = np.floor(sources.parameters[i, :2] + 0.5).astype(np.int64)
+    out = np.zeros(len(sources))
+    for k in range(len(sources)):
+        y, x = place - sources.origins[k]
+        if 0 <= y < sources.sizes[k] and 0 <= x < sources.sizes[k]:
+            out[k] = (drawn.units[k][:, y, x] * drawn.fluxes[k] / noise).sum()
+    return out
 
 
 def _covariances(

@@ -100,18 +100,27 @@ class ProfileFit:
     ----------
     sources : tuple of FittedProfile
         In the order of the given positions.
+    added : tuple of FittedProfile
+        Sources that were fitted too, because the residual demanded them.
+    owners : int64 array (added,)
+        Per added source the source that is brightest at its place, over all bands in units of the noise; −1 for none.
+    contrasts : float64 array (added,)
+        How bright that one is there, as a fraction of the added source's own brightness.
     flux_covariance : dict of int to float64 array (band, source, source)
-        By group, in the order of its sources; shapes and sky are marginalised over.
+        By group, in the order of its sources; shapes, sky and added sources are marginalised over.
     sky : float64 array (group, band)
         Fitted level under each group, image units.
     residual : float32 array (band, y, x)
-        Data − sources; the sky is left in it.
+        Data − all sources; the sky is left in it.
     iterations : int64 array (group,)
     stop_reasons : tuple of str
         Per group: "converged", "max_iter", "no_better_step", or "no_data".
     """
 
     sources: tuple[FittedProfile, ...]
+    added: tuple[FittedProfile, ...]
+    owners: NDArray[np.int64]
+    contrasts: NDArray[np.float64]
     flux_covariance: dict[int, NDArray[np.float64]]
     sky: NDArray[np.float64]
     residual: NDArray[np.float32]

@@ -17,7 +17,7 @@ from meas_deblend.geometry import Box, Footprint, Image, Parent, Peak
 from meas_deblend.image import MaskPlanes, MultibandExposure, PsfStamp
 from meas_deblend.models import PointComponent, TemplateComponent
 
-NAMES = ("none", "sep", "single_band", "multi_band", "joint_profiles")
+NAMES = ("none", "sep", "single_band", "multi_band", "joint_profiles", "hybrid")
 PLANES = MaskPlanes({"BAD": 0, "CLEAN": 1}, ("BAD",))
 
 

@@ -44,7 +44,7 @@ def plugins(monkeypatch):
 
 
 def test_the_packages_own_are_there(plugins):
-    assert deblender_names() == ("joint_profiles", "multi_band", "none", "sep", "single_band")
+    assert deblender_names() == ("hybrid", "joint_profiles", "multi_band", "none", "sep", "single_band")
     for name in deblender_names():
         deblender = get_deblender(name)
         assert isinstance(deblender, Deblender)
@@ -55,7 +55,8 @@ def test_the_packages_own_are_there(plugins):
 
 def test_unknown_names_are_answered_with_the_known_ones(plugins):
     with pytest.raises(
-        ConfigError, match=r"no deblender 'multiband'.* Known: joint_profiles, multi_band, none, sep, single_band"
+        ConfigError,
+        match=r"no deblender 'multiband'.* Known: hybrid, joint_profiles, multi_band, none, sep, single_band",
     ):
         get_deblender("multiband")
     with pytest.raises(ConfigError, match="did you mean 'multi_band'"):

@@ -127,6 +127,36 @@ def test_masked_pixels_and_missing_bands_take_nothing_away(pair):
     assert (found.flux_covariance[0][2] == 0).all()
 
 
+LISTED = ((30.2, 26.4), 2.2, 0.6, 0.4, 1.0, (900.0, 1400.0, 2000.0))
+FORGOTTEN = ((38.3, 35.1), 1.2, 0.8, 2.0, 1.0, (150.0, 230.0, 330.0))
+
+
+def test_a_source_that_nobody_listed_is_added():
+    images, _ = scene([LISTED, FORGOTTEN])
+    found = fit(images, [LISTED[0]])
+    (added,) = found.added
+    assert added.center == pytest.approx(FORGOTTEN[0], abs=0.5)
+    assert len(found.sources) == 1
+    assert found.flux_covariance[0].shape == (3, 1, 1)
+    without = fit(images, [LISTED[0]], ProfileFitConfig(add_min_snr=0))
+    assert without.added == ()
+    truth = np.array(LISTED[5])
+    errors = np.sqrt(found.flux_covariance[0][:, 0, 0])
+    assert np.all(np.abs(found.sources[0].fluxes - truth) < 4 * errors)
+    assert np.abs(without.sources[0].fluxes - truth).sum() > np.abs(found.sources[0].fluxes - truth).sum()
+
+
+def test_none_is_added_where_all_are_listed(pair):
+    assert pair[2].added == ()
+
+
+def test_no_more_are_added_than_is_allowed():
+    # Noise that is ten times what the weights say is full of peaks.
+    images = 10 * np.random.default_rng(5).normal(size=(3, 64, 64))
+    found = fit(images, [(30.0, 30.0)], ProfileFitConfig(add_most=2, max_iter=3))
+    assert len(found.added) == 2
+
+
 def test_groups_fitted_in_turn_agree_with_all_at_once(pair):
     images, _, whole = pair
     parts = fit(images, [s[0] for s in PAIR], ProfileFitConfig(group_size=1))
