@@ -1,4 +1,4 @@
-"""Deblenders behind one protocol, found by name: none, sep, single_band, multi_band, joint_profiles, hybrid, and plug-ins."""
+"""Deblenders behind one protocol, found by name: those of the package, wrappers of other libraries, and plug-ins."""
 
 from .cost_model import Cost, CostModel, calibrate
 from .cutout import Cutout, cut_out
@@ -13,6 +13,7 @@ from .pseudo import deblend_unless_sky, sky_model
 from .psfs import parent_psfs
 from .registry import deblender_names, get_deblender, register_deblender
 from .rungs import RUNG_NAMES
+from .scarlet2_fit import Scarlet2, Scarlet2Options
 from .seeds import seeds_from_models
 from .selected import deblend_if_selected
 from .sep_segmentation import SepOptions, SepSegmentation
@@ -34,6 +35,8 @@ __all__ = [
     "NoDeblending",
     "NoneOptions",
     "PlannedPart",
+    "Scarlet2",
+    "Scarlet2Options",
     "SepOptions",
     "SepSegmentation",
     "SingleBand",
