@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-__all__ = ["NoiseCorrelation", "measure_noise", "noise_field", "shifted"]
+__all__ = ["NoiseCorrelation", "measure_noise", "noise_field"]
 
 # Sky farther than this from its mean, in standard deviations, is no sky.
 _CLIP = 5.0
@@ -113,19 +113,6 @@ class NoiseCorrelation:
         return out.reshape(cube.shape)
 
 
-def _slices(dy: int, dx: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    low, high = slice(None, -dy or None), slice(dy, None)
-    if dx >= 0:
-        return (low, slice(None, -dx or None)), (high, slice(dx, None))
-    return (low, slice(-dx, None)), (high, slice(None, dx))
-
-
-def shifted(array: Float, dy: int, dx: int) -> tuple[Float, Float]:
-    """Return views of an array (..., h, w) at all pixels p and p + (Δy, Δx) that both lie on it; Δy is at least 0."""
-    first, second = _slices(dy, dx)
-    return array[(..., *first)], array[(..., *second)]
-
-
 def _product(first: Float, second: Float) -> Float:
     return np.asarray(first.reshape(len(first), -1) @ second.reshape(len(second), -1).T)
 
@@ -195,19 +182,26 @@ def _autocorrelation(values: Float, good: BoolArray, reach: int) -> tuple[Float,
     xi = np.zeros((2 * reach + 1, 2 * reach + 1))
     variance = float((values**2).sum() / good.sum())
     xi[reach, reach] = 1.0
-    counted = good.astype(np.float64)
     if not variance > 0:
         return xi, 1.0
+    # With zeros between the rows every lag is one distance in memory, and each sum a product of two vectors.
+    flat, counted = _flat(values, reach), _flat(good.astype(np.float32), reach)
     for dy in range(reach + 1):
         for dx in range(-reach, reach + 1):
-            if dy == 0 and dx <= 0:
+            lag = dy * (values.shape[1] + reach) + dx
+            if lag <= 0 or lag >= flat.size:
                 continue
-            (a, b), (m, n) = shifted(values, dy, dx), shifted(counted, dy, dx)
-            pairs = float(np.vdot(m, n))
-            value = float(np.vdot(a, b)) / max(pairs, 1.0) / variance
+            # Numbers of pixels below 2²⁴ are exact in single precision.
+            pairs = float(counted[lag:] @ counted[:-lag])
+            value = float(flat[lag:] @ flat[:-lag]) / max(pairs, 1.0) / variance
             if abs(value) * np.sqrt(max(pairs, 1.0)) > _SIGNIFICANCE:
                 xi[reach + dy, reach + dx] = xi[reach - dy, reach - dx] = value
     return xi, variance
+
+
+def _flat(image: NDArray[np.floating], reach: int) -> NDArray[np.floating]:
+    """Rows one after the other, each followed by ``reach`` zeros."""
+    return np.pad(image, [(0, 0), (0, reach)]).ravel()
 
 
 def noise_field(correlation: NoiseCorrelation, shape: tuple[int, int], seed: tuple[int, ...]) -> Float:
