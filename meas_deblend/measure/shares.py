@@ -232,6 +232,6 @@ def _inverted(gram: Float) -> Float:
     factor = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
     unit = gram * factor[:, :, None] * factor[:, None, :]
     if gram.shape[1] == 1:
-        return factor[:, :, None] ** 2
+        return np.asarray(factor[:, :, None] ** 2)
     inverse = np.linalg.pinv(unit, rcond=_RCOND, hermitian=True)
     return np.asarray(inverse * factor[:, :, None] * factor[:, None, :])
