@@ -30,7 +30,7 @@ def lost_fractions(window: Window, center: Float, moments: Float, index: IntArra
     """Part of each weight (n,) that lies beyond the edge of the image, and part that lies on bad pixels of it."""
     from ._gaussian_kernels import weighted_loss  # noqa: PLC0415 - loads the compiler
 
-    if window.usable[index].all():
+    if window.is_complete or window.usable[index].all():
         return np.zeros(index.size), np.zeros(index.size)
     weights = np.concatenate([center[index], moments[index]], axis=1)
     usable = np.ascontiguousarray(window.usable)

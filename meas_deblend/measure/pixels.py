@@ -126,6 +126,11 @@ class Window:
     observed: BoolArray
     same: NDArray[np.int64] | None = None
 
+    @cached_property
+    def is_complete(self) -> bool:
+        """Whether all pixels of all images can be measured on."""
+        return bool(self.usable.all())
+
 
 def cropped(window: Window, box: Box) -> Window:
     """Part of a window."""
