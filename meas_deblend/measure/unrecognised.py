@@ -26,14 +26,14 @@ WIDTH = 1.5
 FARTHEST = 4.0
 """Pixels within so many widths are looked at, and a centre of light farther than one from the peak is none."""
 STEP = 1.4
-"""Step towards the centre of light over the weighted mean, which is half the way for an object as wide as the weight."""
+"""Step towards the centre of light over the weighted mean, which is half the way for what is as wide as the weight."""
 LEAST = 0.01
 """Floor of features whose logarithm counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlendFeatures:
-    """What two galaxies in one object do to it; all bands together.
+    """What two galaxies in one object do to it; all bands together, and without what noise adds to the squares.
 
     With a round Gaussian weight of `WIDTH` times the PSF's width around the centre of light:
 
@@ -46,9 +46,9 @@ class BlendFeatures:
     triangle : float
         Length of ⟨(x + iy)³⟩, over its flux, in widths.
     color_shift : float
-        χ² of the bands' having one centre, over its degrees of freedom; 1 with a single band.
+        R.m.s. distance of the bands' centres from their mean, each weighted by its inverse variance, in widths.
     dipole : float
-        Dipole of what the models of all objects leave over, in its standard deviation.
+        Dipole of what the models of all objects leave over, over the flux, in widths.
     """
 
     offset: float
@@ -185,18 +185,33 @@ def blend_features(pixels: BlendPixels) -> BlendFeatures | None:
     if flux <= 0:
         return None
     both = np.stack([np.broadcast_to(dy, r2.shape), np.broadcast_to(dx, r2.shape)])
-    third = (window * together * (r2 - 4) * both).sum(axis=(1, 2)) / flux
-    triangle = abs((window * together * (both[1] + 1j * both[0]) ** 3).sum()) / flux
+    cube = (both[1] + 1j * both[0]) ** 3
+    noise = (weight**2 * variance).sum(axis=0)
     left = (weight * residual).sum(axis=0)
-    spread = np.sqrt(((weight**2 * variance).sum(axis=0) * (window * both) ** 2).sum(axis=(1, 2)))
-    dipole = (window * left * both).sum(axis=(1, 2)) / np.maximum(spread, 1e-30)
+    # How the centre moves with the dipole of first moments, by which it was found.
+    lever = (window * together * (1 - both**2)).sum(axis=(1, 2)) / flux
+    first = _moment(window * both / np.maximum(lever, 0.1)[:, None, None], together, noise, flux)[1]
+    third = _moment(window * (r2 - 4) * both, together, noise, flux)
+    triangle = _moment(window * np.stack([cube.real, cube.imag]), together, noise, flux)
+    dipole = _moment(window * both, left, noise, flux)
     return BlendFeatures(
-        float(np.hypot(cy, cx) / pixels.width),
-        float(np.hypot(*third)),
-        float(triangle),
+        _length((cy / pixels.width) ** 2 + (cx / pixels.width) ** 2, first),
+        _length(*third),
+        _length(*triangle),
         _color_shift(light, variance, window, both),
-        float(np.hypot(*dipole)),
+        _length(*dipole),
     )
+
+
+def _moment(weights: Float, image: Float, noise: Float, flux: float) -> tuple[float, float]:
+    """Square of the length of a moment (2 components) over the flux, and what noise adds to it."""
+    moment = (weights * image).sum(axis=(1, 2)) / flux
+    return float((moment**2).sum()), float((weights**2 * noise).sum()) / flux**2
+
+
+def _length(square: float, noise2: float) -> float:
+    """Length of a vector, without what noise adds to its square."""
+    return float(np.sqrt(max(square - noise2, 0.0)))
 
 
 def _add(total: Float, box: Box, template: Image) -> None:
@@ -221,12 +236,13 @@ def _center(light: Float, pixels: BlendPixels) -> tuple[float, float] | None:
 
 
 def _color_shift(light: Float, variance: Float, window: Float, both: Float) -> float:
-    """Reduced χ² of one centre for all bands."""
+    """Scatter of the bands' centres, in widths; 0 with a single band."""
     flux = (window * light).sum(axis=(1, 2))
     good = flux > 0
     if np.count_nonzero(good) < 2:
-        return 1.0
+        return 0.0
     centers = np.einsum("yx,byx,cyx->bc", window, light[good], both) / flux[good, None]
     inverse = 1 / (np.einsum("yx,byx,cyx->bc", window**2, variance[good], both**2) / flux[good, None] ** 2)
     mean = (inverse * centers).sum(axis=0) / inverse.sum(axis=0)
-    return float((inverse * (centers - mean) ** 2).sum() / (2 * (np.count_nonzero(good) - 1)))
+    excess = (inverse * (centers - mean) ** 2).sum(axis=0) - (np.count_nonzero(good) - 1)
+    return _length(float((excess / inverse.sum(axis=0)).sum()), 0.0)
