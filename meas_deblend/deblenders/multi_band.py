@@ -16,9 +16,10 @@ from .descent import Descent, attempt
 from .ladder import Trouble, plan_parent
 from .none import NoDeblending, NoneOptions
 from .options import MultiBandOptions
+from .profile import JointProfiles, JointProfilesOptions
 from .psfs import parent_psfs
 from .rungs import PARENT_ONLY
-from .seeds import seed_of_components
+from .seeds import seed_of_components, seeds_from_models
 from .templates import parent_templates
 from .time_limit import can_watch
 
@@ -58,7 +59,7 @@ class MultiBand:
         if options.init == "templates" and parent.seeds is None:
             raise InputError(
                 f"init is 'templates', but parent {parent.id} has no seeds: run a deblender before this one, "
-                "or set init to 'detect' or 'single_band'"
+                "or set init to 'detect', 'single_band' or 'profiles'"
             )
         if not options.fit_isolated and len(parent.footprint.peaks) == 1:
             return _with_rung(NoDeblending()(exposure, parent, NoneOptions()), PARENT_ONLY)
@@ -126,6 +127,12 @@ class _Work:
         if self.options.init == "templates":
             return self.parent.seeds
         catch = self.options.catch_failures
+        if self.options.init == "profiles":
+            options = JointProfilesOptions(
+                fit=self.options.profiles, psf_tolerance=self.options.psf_tolerance, catch_failures=catch
+            )
+            model = JointProfiles()(self.exposure, self.parent, options)
+            return seeds_from_models((self.parent,), (model,))[0].seeds
         made = parent_templates(self.exposure, self.parent, self.psfs, self.options.templates, catch=catch)
         return tuple(seed_of_components(model.components) for model in made.peaks)
 

@@ -29,10 +29,11 @@ class MultiBandOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     fit: FitConfig = Field(FitConfig(), description="The joint fit.")
-    init: Literal["detect", "single_band", "templates"] = Field(
+    init: Literal["detect", "single_band", "profiles", "templates"] = Field(
         "detect",
         description="What morphologies start from: the deconvolved detection image (made of the blend's own pixels "
-        "where the parent has none), templates of single bands, or the parent's seeds.",
+        "where the parent has none), templates of single bands, profiles that were fitted jointly to the parent, or its "
+        "seeds.",
     )
     ladder: tuple[str, ...] = Field(
         RUNG_NAMES,
@@ -64,7 +65,8 @@ class MultiBandOptions(BaseModel):
     )
     profiles: ProfileFitConfig = Field(
         ProfileFitConfig(),
-        description="The fit of profiles on the ladder; its models are kept in the resolution of the joint fit.",
+        description="The fit of profiles, on the ladder and as a first guess; its models are kept in the resolution of "
+        "the joint fit.",
     )
     fit_isolated: bool = Field(
         True, description="Fit parents with one peak too; else their child simply has all pixels (deblender none)."

@@ -220,7 +220,8 @@ def _positions(ready: Sequence[_Ready], box: Box, config: ProfileFitConfig) -> P
         for peak in one.peaks:
             centers.append(np.subtract(peak.center, box.origin))
             # A position between pixels was measured, or given by somebody who knew it.
-            exact = peak.position is not None and not np.isfinite(peak.value)
+            between = any(not float(c).is_integer() for c in peak.center)
+            exact = between and peak.position is not None and not np.isfinite(peak.value)
             widths.append(config.given_center_width if exact else config.peak_center_width)
             psfs.append(kept[key])
     return Positions(np.array(centers, dtype=np.float64).reshape(-1, 2), np.array(widths), tuple(psfs))
