@@ -190,6 +190,7 @@ def _processes(jobs: int) -> Iterator[Workers]:
     pools: list[_ForkedPool] = []
 
     def executor() -> Executor:
+        """Start a pool."""
         pools.append(_ForkedPool(jobs, context))
         return pools[-1]
 
