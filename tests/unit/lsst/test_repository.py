@@ -1,5 +1,6 @@
 """Create, ingest, pipetask, read back: what comes out is what our own runner makes of the same coadds."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -162,6 +163,13 @@ class TestRepository:
         with pytest.raises(InputError, match="its registry cannot be chosen any more"):
             repository.open_repository(repo, "postgresql://localhost/elsewhere")
 
+    @pytest.mark.parametrize("url", ["nosuchdatabase://host/x", "postgresql+psycopg2://localhost:1/x"])
+    def test_a_registry_that_cannot_be_used_leaves_nothing(self, tmp_path, url):
+        root = tmp_path / "repo"
+        with pytest.raises(InputError, match=re.escape(f"the registry {url} cannot be used")):
+            repository.open_repository(root, url)
+        assert not (root / "butler.yaml").exists()
+
     def test_other_folders_are_left_alone(self, tmp_path):
         (tmp_path / "thesis.tex").write_text("x")
         with pytest.raises(InputError, match=r"neither a repository \(it has no butler\.yaml\) nor empty"):
@@ -194,6 +202,27 @@ def test_every_pipeline_is_that_of_our_runner(name, survey):
         outputs = {edge.connection_name: edge.parent_dataset_type_name for edge in theirs.iter_all_outputs()}
         for item in task.outputs:
             assert outputs[item.name] == f"meas_deblend_{item.dataset}"
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "field", "value", "path"),
+    [
+        ("multiband", "multi_band", "fit.max_iter", "50", ("fit", "max_iter")),
+        ("multiband", "measure", "measurement.aperture_radii", "[2.0, 4.0]", ("measurement", "aperture_radii")),
+        ("any_deblender", "deblend", "deblender.active.thresh", "2.5", ("deblender", "sep", "thresh")),
+    ],
+)
+def test_settings_of_the_command_line(name, label, field, value, path):
+    """What ``pipetask -c label:field=value`` does."""
+    from lsst.pipe.base import Pipeline  # noqa: PLC0415
+
+    pipeline = Pipeline.from_uri(pipeline_file(name))
+    pipeline.addConfigOverride(label, field, value)
+    node = pipeline.to_graph().tasks[label]
+    found = node.task_class(config=node.config, log=None).settings()
+    for part in path:
+        found = getattr(found, part)
+    assert str(list(found) if isinstance(found, tuple) else found) == value
 
 
 def test_tract_and_patch_are_those_of_the_data_id():
