@@ -68,6 +68,7 @@ class Scarlet2:
     name: ClassVar[str] = "scarlet2"
     Options: ClassVar[type[BaseModel]] = Scarlet2Options
     requires: ClassVar[str] = "scarlet2"
+    starts_threads: ClassVar[bool] = True
 
     def __call__(self, exposure: MultibandExposure, parent: Parent, options: Scarlet2Options) -> ParentModel:
         """Return the model; see `Deblender`.

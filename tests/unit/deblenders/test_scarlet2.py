@@ -1,17 +1,28 @@
 """The wrapper of scarlet2: what it says without scarlet2, and what it does with it."""
 
 import importlib.util
+import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from command_line import call
 
-from meas_deblend.deblenders import Scarlet2, Scarlet2Options, get_deblender, registry, scarlet2_fit
+from meas_deblend import framework
+from meas_deblend.deblenders import (
+    NoDeblending,
+    Scarlet2,
+    Scarlet2Options,
+    get_deblender,
+    register_deblender,
+    registry,
+    scarlet2_fit,
+)
 from meas_deblend.exceptions import ConfigError
 from meas_deblend.testing import check_deblender
 from meas_deblend.testing.models import fluxes
 from meas_deblend.testing.scenes import blend_of_three
+from meas_deblend_tasks.any_deblender import AnyDeblenderConfig, AnyDeblenderTask
 
 needs_scarlet2 = pytest.mark.skipif(
     importlib.util.find_spec("scarlet2") is None,
@@ -84,3 +95,25 @@ def test_fluxes_of_a_blend():
     # A PSF flux has an error of about 15 here; models with a free shape share the noise and the wings of others.
     for peak, flux in fluxes(model, case).items():
         np.testing.assert_allclose(flux, truth[peak], atol=75)
+
+
+def test_threads_of_a_library_start_in_workers_only(monkeypatch):
+    # What is deblended before workers are forked is deblended here: then jax would be, and the fork would hang.
+    case = blend_of_three()
+    parents = tuple(replace(case.parent, id=number) for number in (1, 2, 3))
+
+    class Threaded(NoDeblending):
+        name = "threaded"
+
+        def __call__(self, exposure, parent, options):
+            return replace(super().__call__(exposure, parent, options), message=str(os.getpid()))
+
+    monkeypatch.setattr(registry._REGISTRY, "_registered", dict(registry._REGISTRY._registered))
+    register_deblender(Threaded())
+    task = AnyDeblenderTask(AnyDeblenderConfig(deblender={"name": "threaded"}))
+    for threads, here in ((False, 1), (True, 0)):
+        monkeypatch.setattr(Threaded, "starts_threads", threads, raising=False)
+        with framework.working(framework.Workplace(2)):
+            models = task.run(case.exposure, parents).parent_models
+        assert sum(model.message == str(os.getpid()) for model in models) == here
+    assert Scarlet2.starts_threads
