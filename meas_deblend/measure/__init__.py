@@ -13,7 +13,7 @@ from .moments import GaussianFit, adaptive_moments, gaussian_centroid
 from .noise import NoiseCorrelation, measure_noise, noise_field
 from .objects import ParentMeasurer, measure_sky
 from .one_object import Target
-from .pixels import ObjectPixels, Window, child_pixels, image_pixels, with_surroundings
+from .pixels import ObjectPixels, Window, image_pixels
 from .plugins import (
     MEASUREMENT_GROUP,
     MeasuredColumn,
@@ -62,7 +62,6 @@ __all__ = [
     "adaptive_moments",
     "aperture_weights",
     "blend_scores",
-    "child_pixels",
     "detected_pixels",
     "draw_psfs",
     "ellipse_weights",
@@ -83,5 +82,4 @@ __all__ = [
     "peak_centroids",
     "psf_flux_weights",
     "register_measurement",
-    "with_surroundings",
 ]
