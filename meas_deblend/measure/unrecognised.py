@@ -9,12 +9,10 @@ import numpy as np
 
 from ..geometry import Box
 from ._blend_score import COEFFICIENTS, CONSTANT
-from .shares import box_bounds, overlapping
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..geometry import Image
     from .objects import ParentMeasurer
 
     Float = NDArray[np.float64]
@@ -47,15 +45,12 @@ class BlendFeatures:
         Length of ⟨(x + iy)³⟩, over its flux, in widths.
     color_shift : float
         R.m.s. distance of the bands' centres from their mean, each weighted by its inverse variance, in widths.
-    dipole : float
-        Dipole of what the models of all objects leave over, over the flux, in widths.
     """
 
     offset: float
     asymmetry: float
     triangle: float
     color_shift: float
-    dipole: float
 
     def terms(self) -> tuple[float, ...]:
         """Logarithms, in the order of the fields."""
@@ -70,8 +65,6 @@ class BlendPixels:
     ----------
     light : float64 array (band, y, x)
         The object's share of the data.
-    residual : float64 array (band, y, x)
-        Its share of data less all models.
     variance : float64 array (band, y, x)
         Of the object's light; 0 where it has no share.
     offsets : tuple of float64 array
@@ -81,7 +74,6 @@ class BlendPixels:
     """
 
     light: Float
-    residual: Float
     variance: Float
     offsets: tuple[Float, Float]
     width: float
@@ -94,10 +86,9 @@ def blend_scores(measurer: ParentMeasurer) -> list[float]:
     ----------
     measurer : ParentMeasurer
     """
-    bounds = box_bounds([template.box for template in measurer.templates])
     out = []
     for k in range(len(measurer.parent.sources)):
-        pixels = object_pixels(measurer, k, bounds)
+        pixels = object_pixels(measurer, k)
         features = None if pixels is None else blend_features(pixels)
         out.append(float("nan") if features is None else blend_score(features))
     return out
@@ -113,7 +104,7 @@ def blend_score(features: BlendFeatures) -> float:
     return float(1 / (1 + np.exp(-np.clip(total, -50, 50))))
 
 
-def object_pixels(measurer: ParentMeasurer, child: int, bounds: NDArray[np.int64] | None = None) -> BlendPixels | None:
+def object_pixels(measurer: ParentMeasurer, child: int) -> BlendPixels | None:
     """Gather the pixels around the peak of an object.
 
     Parameters
@@ -121,8 +112,6 @@ def object_pixels(measurer: ParentMeasurer, child: int, bounds: NDArray[np.int64
     measurer : ParentMeasurer
     child : int
         Its place in ``measurer.parent.sources``.
-    bounds : int array (n, 4), optional
-        Of the boxes of the measurer's templates.
 
     Returns
     -------
@@ -144,15 +133,10 @@ def object_pixels(measurer: ParentMeasurer, child: int, bounds: NDArray[np.int64
     here, there = shared.box.overlap_slices(box)
     share[(slice(None), *there)] = shared.share[(slice(None), *here)]
     light[(slice(None), *there)] = shared.flux[(slice(None), *here)]
-    bounds = box_bounds([template.box for template in measurer.templates]) if bounds is None else bounds
-    total = np.zeros(window.flux.shape)
-    for k in overlapping(bounds, box):
-        _add(total, box, measurer.templates[k])
     share = np.where(window.usable, share, 0.0)[known]
     rows, columns = (np.arange(n, dtype=np.float64) + o for n, o in zip(box.shape, box.origin, strict=True))
     return BlendPixels(
         light=np.where(share > 0, light[known], 0.0),
-        residual=share * (window.flux - total)[known],
         variance=share**2 * window.noise[known],
         offsets=((rows - y)[:, None], (columns - x)[None, :]),
         width=width,
@@ -172,7 +156,7 @@ def blend_features(pixels: BlendPixels) -> BlendFeatures | None:
     if bands.size == 0:
         return None
     weight = (1 / noise2[bands])[:, None, None]
-    light, residual, variance = (cube[bands] for cube in (pixels.light, pixels.residual, pixels.variance))
+    light, variance = pixels.light[bands], pixels.variance[bands]
     together = (weight * light).sum(axis=0)
     found = _center(together, pixels)
     if found is None:
@@ -187,19 +171,16 @@ def blend_features(pixels: BlendPixels) -> BlendFeatures | None:
     both = np.stack([np.broadcast_to(dy, r2.shape), np.broadcast_to(dx, r2.shape)])
     cube = (both[1] + 1j * both[0]) ** 3
     noise = (weight**2 * variance).sum(axis=0)
-    left = (weight * residual).sum(axis=0)
     # How the centre moves with the dipole of first moments, by which it was found.
     lever = (window * together * (1 - both**2)).sum(axis=(1, 2)) / flux
     first = _moment(window * both / np.maximum(lever, 0.1)[:, None, None], together, noise, flux)[1]
     third = _moment(window * (r2 - 4) * both, together, noise, flux)
     triangle = _moment(window * np.stack([cube.real, cube.imag]), together, noise, flux)
-    dipole = _moment(window * both, left, noise, flux)
     return BlendFeatures(
         _length((cy / pixels.width) ** 2 + (cx / pixels.width) ** 2, first),
         _length(*third),
         _length(*triangle),
         _color_shift(light, variance, window, both),
-        _length(*dipole),
     )
 
 
@@ -212,11 +193,6 @@ def _moment(weights: Float, image: Float, noise: Float, flux: float) -> tuple[fl
 def _length(square: float, noise2: float) -> float:
     """Length of a vector, without what noise adds to its square."""
     return float(np.sqrt(max(square - noise2, 0.0)))
-
-
-def _add(total: Float, box: Box, template: Image) -> None:
-    here, there = template.box.overlap_slices(box)
-    total[(slice(None), *there)] += template.array[(slice(None), *here)]
 
 
 def _center(light: Float, pixels: BlendPixels) -> tuple[float, float] | None:

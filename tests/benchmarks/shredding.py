@@ -68,10 +68,8 @@ def on_fields(folder: str) -> None:
 def main(fields: int, folders: list[str]) -> None:
     """Print the tables."""
     rows, n_pieces, n_real, seconds = pieces(fields)
-    print(
-        f"{fields} fields, {n_pieces} pieces, {n_real} neighbours; merging takes "
-        f"{seconds[1] / seconds[0]:.2f} of detection"
-    )
+    print(f"{fields} fields, {n_pieces} pieces, {n_real} neighbours")
+    print(f"merging takes {seconds[1] / seconds[0]:.2f} of the time of detection")
     real, contrast, chi2 = rows[:, 0] > 0, rows[:, 1], rows[:, 2]
     print(f"{'contrast':>8} {'χ²':>6} {'pieces merged':>14} {'neighbours lost':>16}")
     for limit in (0.2, 0.3, 0.4, 0.5, 0.7, 1.0):

@@ -4,8 +4,8 @@ usage: python tests/benchmarks/unrecognised.py [skies [first seed]] [--fit]
 
 On each sky (24) stand 25 places with a pair, 0.5 to 1 FWHM apart and of flux ratios above 0.2, or a single galaxy of
 the same magnitude. They are detected, deblended and apportioned; places with one peak count. Printed: the area under
-the ROC curve of each feature and of the score, and the completeness at some false-alarm rates. With --fit
-coefficients are fitted, and printed as they stand in `meas_deblend/measure/_blend_score.py`.
+the ROC curve of each feature and of the score, and the completeness at some false-alarm rates. With --fit coefficients
+are fitted, and printed as they stand in `meas_deblend/measure/_blend_score.py`.
 """
 
 import sys
@@ -91,10 +91,8 @@ def main(skies: int, first: int, fit: bool) -> None:
     print(f"  {'score':12} {area(score, pairs):.3f}")
     for alarms in (0.01, 0.05, 0.1, 0.2):
         limit = np.quantile(score[~pairs], 1 - alarms)
-        print(
-            f"  above {limit:.2f}: {alarms:.2f} of the single galaxies, "
-            f"{np.mean(score[pairs] > limit):.2f} of the pairs"
-        )
+        caught = np.mean(score[pairs] > limit)
+        print(f"  above {limit:.2f}: {alarms:.2f} of the single galaxies, {caught:.2f} of the pairs")
     if fit:
         coefficients, constant = fitted(features, pairs)
         print(f"COEFFICIENTS = {coefficients}\nCONSTANT = {constant}")

@@ -20,7 +20,7 @@ def pixels(*galaxies):
     for y, x, fluxes in galaxies:
         shape = np.exp(-0.5 * ((ROWS - y) ** 2 + (COLUMNS - x) ** 2) / 4) / (8 * np.pi)
         light += np.array(fluxes)[:, None, None] * shape
-    return BlendPixels(light, np.zeros_like(light), np.ones_like(light), (ROWS, COLUMNS), WIDTH)
+    return BlendPixels(light, np.ones_like(light), (ROWS, COLUMNS), WIDTH)
 
 
 def test_a_round_galaxy_has_no_features():
@@ -30,14 +30,13 @@ def test_a_round_galaxy_has_no_features():
     assert found.asymmetry == pytest.approx(0, abs=1e-6)
     assert found.triangle == pytest.approx(0, abs=1e-6)
     assert found.color_shift == pytest.approx(0, abs=1e-6)
-    assert found.dipole == 0
 
 
 def test_a_companion_shows_in_each_feature():
     # Bright enough for noise of 1 per pixel to be no matter.
     alone = pixels((0.0, 0.0, (1e5, 1e5)))
     both = pixels((0.0, 0.0, (1e5, 1e5)), (0.0, 3.5, (2e4, 6e4)))
-    found = blend_features(replace(both, residual=both.light - alone.light))
+    found = blend_features(both)
     single = blend_features(alone)
     for name in COEFFICIENTS:
         assert getattr(found, name) > getattr(single, name) + 0.02
