@@ -144,7 +144,7 @@ def test_flux_of_a_pair(name, tolerance, pair):
     assert aperture_ratio(shared, truth) == pytest.approx(1, abs=tolerance)
 
 
-@pytest.mark.parametrize("init", ["detect", "single_band", "templates"])
+@pytest.mark.parametrize("init", ["detect", "single_band", "profiles", "templates"])
 def test_first_guesses(init, pair):
     exposure, truth, parent = pair
     if init == "templates":

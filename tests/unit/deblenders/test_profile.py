@@ -7,7 +7,7 @@ import pytest
 from profile_scenes import SIGMAS, gaussian_stamp, scene
 
 from meas_deblend.apportion import render_templates
-from meas_deblend.deblenders import JointProfiles, JointProfilesOptions, deblend_profiles
+from meas_deblend.deblenders import Hybrid, HybridOptions, JointProfiles, JointProfilesOptions, deblend_profiles
 from meas_deblend.geometry import Box, Footprint, Parent, Peak
 from meas_deblend.image import ImagePsf, MaskPlanes, MultibandExposure
 from meas_deblend.models import PointComponent, ProfileComponent
@@ -126,3 +126,29 @@ def test_errors_are_kept_or_raised(sky, monkeypatch):
     assert model.message == "ArithmeticError: it does not add up"
     with pytest.raises(ArithmeticError, match="it does not add up"):
         JointProfiles()(exposure, parent, JointProfilesOptions(catch_failures=False))
+
+
+KNOT = ((34.0, 24.6), 0.6, 0.9, 0.0, 1.0, (700.0, 500.0, 300.0))
+FAR = ((46.2, 40.4), 0.9, 0.9, 0.0, 1.0, (300.0, 250.0, 200.0))
+
+
+def test_structure_belongs_to_its_galaxy_and_unlisted_sources_are_named():
+    galaxy = ((30.2, 20.4), 4.0, 0.6, 0.4, 1.0, (2e4, 2e4, 2e4))
+    images, truth = scene([galaxy, KNOT, FAR])
+    exposure = exposure_of(images)
+    parent = parent_of(1, exposure.box, galaxy[0])
+    whole = Hybrid()(exposure, parent, HybridOptions())
+    plain = JointProfiles()(exposure, parent, OPTIONS)
+    assert (whole.deblender, plain.deblender) == ("hybrid", "joint_profiles")
+    centers = {component.center for component in whole.sources[0].components}
+    assert len(centers) > 1
+    assert len({component.center for component in plain.sources[0].components}) == 1
+    # The knot's light is the galaxy's; the other one is nobody's.
+    assert min(np.hypot(y - KNOT[0][0], x - KNOT[0][1]) for y, x in centers) < 1
+    assert min(np.hypot(y - FAR[0][0], x - FAR[0][1]) for y, x in centers) > 5
+    assert any("a source that is not listed at y = 46." in warning for warning in whole.warnings)
+    errors = []
+    for model in (whole, plain):
+        drawn = render_templates(model, exposure.box)[0].project(exposure.box).array
+        errors.append(np.abs(drawn - truth[0] - truth[1]).sum())
+    assert errors[0] < errors[1]
