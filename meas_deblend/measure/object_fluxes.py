@@ -152,7 +152,7 @@ def object_fluxes(job: ObjectJob, weights: Sequence[FlavorWeights]) -> tuple[lis
 
 
 def _size_terms(job: ObjectJob, weights: FlavorWeights) -> Float:
-    """Form what the noise of the apertures' sizes adds to variances (2, 2, B): own and undeblended, ellipse and Kron."""
+    """Form what noise in the apertures' sizes adds to variances (2, 2, B): own and undeblended, ellipse and Kron."""
     if weights.measured is None:
         return np.zeros((2, 2, len(job.own.flux)))
     areas, noise = weights.photometry.apertures.areas[-2:], job.parent.scene.noise
