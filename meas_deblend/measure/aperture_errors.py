@@ -36,6 +36,8 @@ from .pixels import cropped
 from .shapes import band_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from .child import ShapeSet
@@ -76,14 +78,15 @@ class MeasuredAperture:
 
 
 def aperture_error_terms(
-    window: Window, areas: Float, measured: MeasuredAperture, noise: NoiseCorrelation, config: MeasureConfig
+    windows: Sequence[Window], areas: Float, measured: MeasuredAperture, noise: NoiseCorrelation, config: MeasureConfig
 ) -> Float:
     """Return what the noise of the apertures' sizes adds to the variances of their fluxes; may be below 0.
 
     Parameters
     ----------
-    window : Window
-        The pixels (B, h, w) that everything was measured on.
+    windows : sequence of Window (n,)
+        The pixels (B, h, w) that everything was measured on, and others, on the same box, whose fluxes are measured in
+        the same apertures: of them only the light at the edges is looked at.
     areas : float64 array (2, h, w)
         Part of each pixel inside the elliptical and the Kron aperture.
     measured : MeasuredAperture
@@ -92,31 +95,43 @@ def aperture_error_terms(
 
     Returns
     -------
-    float64 array (2, B)
+    float64 array (n, 2, B)
         Image units squared; 0 for an aperture whose size is not measured.
     """
     from ._influence_kernels import ring_light  # noqa: PLC0415 - loads the compiler
 
-    ellipse, kron, bands = measured.ellipse, measured.kron, len(window.flux)
-    near = cropped(window, _around(measured, config))
-    inside = areas[(slice(None), *near.box.slices_in(window.box))]
-    sigma, offset = np.sqrt(near.noise), _offset(near, measured)
-    by_moments, by_radius = _influences(near, measured)
-    chance = 0.0
-    if not kron.flag:
-        width = config.kron_factor * kron.error
-        chance = float(ndtr((config.kron_factor * kron.value - config.kron_minimum) / width)) if width > 0 else 1.0
-    factor = config.kron_minimum if kron.flag else max(config.kron_factor * kron.value, config.kron_minimum)
-    out = np.zeros((2, bands))
-    cases = (by_moments, config.ellipse_scale), ((1 - chance) * by_moments + chance * by_radius, factor)
-    for total, area, (influence, scale) in zip(out, inside, cases, strict=True):
-        edge = ellipse.scaled(scale)
-        slope = ring_light(near.flux, offset, (edge.a, edge.b, edge.theta), _RING) / (2 * math.log(_RING[1] / _RING[0]))
-        seen = influence * sigma
-        smooth = noise.smooth(seen)
-        mixed = np.einsum("yx,byx,byx->b", area, sigma, smooth)
-        total[:] = 2 * slope * mixed + slope**2 * max(float(np.vdot(seen, smooth)), 0.0)
+    near = [cropped(window, _around(measured, config)) for window in windows]
+    inside = areas[(slice(None), *near[0].box.slices_in(windows[0].box))]
+    sigma, offset = np.sqrt(near[0].noise), _offset(near[0], measured)
+    by_moments, by_radius = _influences(near[0], measured)
+    chance, factor = _deciding(measured.kron, config)
+    cases = [(by_moments, config.ellipse_scale), (by_moments, factor)]
+    if chance > 0:
+        cases[1] = (1 - chance) * by_moments + chance * by_radius, factor
+    out = np.zeros((len(windows), 2, len(sigma)))
+    seen = smooth = np.zeros(0)
+    for k, (influence, scale) in enumerate(cases):
+        if k == 0 or influence is not by_moments:
+            seen = influence * sigma
+            smooth = noise.smooth(seen)
+        mixed = np.einsum("yx,byx,byx->b", inside[k], sigma, smooth)
+        own = max(float(np.vdot(seen, smooth)), 0.0)
+        edge = measured.ellipse.scaled(scale)
+        for terms, part in zip(out, near, strict=True):
+            light = ring_light(part.flux, offset, (edge.a, edge.b, edge.theta), _RING)
+            slope = light / (2 * math.log(_RING[1] / _RING[0]))
+            terms[k] = 2 * slope * mixed + slope**2 * own
     return out
+
+
+def _deciding(kron: KronRadius, config: MeasureConfig) -> tuple[float, float]:
+    """Chance that the Kron radius decides the size of its aperture, and that size in units of the ellipse."""
+    if kron.flag:
+        return 0.0, config.kron_minimum
+    size, width = config.kron_factor * kron.value, config.kron_factor * kron.error
+    chance = float(ndtr((size - config.kron_minimum) / width)) if width > 0 else float(size > config.kron_minimum)
+    # Less than a thousandth is not worth a second convolution.
+    return (chance if chance > 1e-3 else 0.0), max(size, config.kron_minimum)
 
 
 def _influences(window: Window, measured: MeasuredAperture) -> tuple[Float, Float]:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from .child import ShapeSet
     from .config import MeasureConfig
     from .one_object import ObjectJob
-    from .pixels import Window
 
     Float = NDArray[np.float64]
 
@@ -138,27 +137,32 @@ def object_fluxes(job: ObjectJob, weights: Sequence[FlavorWeights]) -> tuple[lis
         extra = shared.variance(job.parent.errors, job.child, job.config.share_error)
         variance = np.maximum(variance + extra, _LEAST * variance)
         terms = shared.some(slice(-2, -1))
-    variance = _with_sizes(job, weights[0], variance, job.own)
+    sizes = _size_terms(job, weights[0])
+    variance = _with_sizes(variance, sizes[0])
     tables = [_table(photometry, photometry(job.own.flux), np.sqrt(variance))]
     spread = np.sqrt(np.maximum(job.parent.errors.amplitudes[:, job.child, job.child], 0.0))
     for flavor, cube in zip(weights[1:], job.models, strict=True):
         flux = np.full(variance.shape, np.nan) if cube is None else flavor.photometry(cube)
         error = np.where(spread > 0, np.abs(flux) * spread, np.nan)
         tables.append(_table(flavor.photometry, flux, error))
-    whole = _with_sizes(job, weights[0], photometry.variance(np.sqrt(job.whole.noise), noise), job.whole)
+    whole = _with_sizes(photometry.variance(np.sqrt(job.whole.noise), noise), sizes[1])
     undeblended = _table(photometry, photometry(job.whole.flux), np.sqrt(whole))
     amplitude = photometry.own[0] * np.sqrt(np.where(_common(job), job.own.noise, 0.0))
     return tables, undeblended, ChildFluxes(_tight(Image(amplitude, job.own.box)), variance[-2], terms)
 
 
-def _with_sizes(job: ObjectJob, weights: FlavorWeights, variance: Float, window: Window) -> Float:
-    """Add the noise of the sizes of elliptical and Kron apertures to the variances (F, B) of the fluxes."""
+def _size_terms(job: ObjectJob, weights: FlavorWeights) -> Float:
+    """Form what noise in the apertures' sizes adds to variances (2, 2, B): own and undeblended, ellipse and Kron."""
     if weights.measured is None:
-        return variance
+        return np.zeros((2, 2, len(job.own.flux)))
     areas, noise = weights.photometry.apertures.areas[-2:], job.parent.scene.noise
-    extra = aperture_error_terms(window, areas, weights.measured, noise, job.config)
+    return aperture_error_terms((job.own, job.whole), areas, weights.measured, noise, job.config)
+
+
+def _with_sizes(variance: Float, terms: Float) -> Float:
+    """Add what elliptical and Kron apertures gain to the variances (F, B) of all fluxes."""
     out, sized = variance.copy(), variance[-4:-2]
-    out[-4:-2] = np.where(np.isfinite(extra), np.maximum(sized + extra, _LEAST * sized), sized)
+    out[-4:-2] = np.where(np.isfinite(terms), np.maximum(sized + terms, _LEAST * sized), sized)
     return out
 
 

@@ -119,7 +119,7 @@ def test_apertures_of_known_size_have_no_such_term():
     assert kron.flag
     given = MeasuredAperture(CENTER, Ellipse(3.0, 2.0, 0.3), kron, nothing)
     areas = np.ones((2, SIDE, SIDE))
-    assert (aperture_error_terms(window, areas, given, NOISES["white"], CONFIG) == 0).all()
+    assert (aperture_error_terms((window,), areas, given, NOISES["white"], CONFIG) == 0).all()
 
 
 def test_correlated_noise_enters_errors_of_radii():
