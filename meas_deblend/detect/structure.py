@@ -158,6 +158,7 @@ class _Survey:
 
     @property
     def fwhm(self) -> float:
+        """Of the broadest PSF, pixels."""
         return FWHM_PER_SIGMA * max(psf_sigma(psf) for psf in self.psfs)
 
     def pieces(self, parent: Parent) -> list[MergedPeak]:

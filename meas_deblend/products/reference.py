@@ -35,10 +35,22 @@ def columns_markdown() -> str:
 
 
 def ladder_markdown() -> str:
-    """Write the Markdown tables of rungs and of reasons, for the page that explains the ladder."""
+    """Write the Markdown tables of rungs, reasons and flags of deblending, for the page that explains the ladder."""
     rungs = [(f"`{name}`" if name else "(empty)", meaning) for name, meaning in RUNGS.items()]
     reasons = [(f"`{r.name}`" if r.name else "(empty)", r.kind, r.meaning) for r in REASONS.values()]
-    return f"{_grid(('rung', 'what was done'), rungs)}\n\n{_grid(('reason', 'kind', 'meaning'), reasons)}\n"
+    flags: dict[str, list[str]] = {}
+    meanings: dict[str, str] = {}
+    for name in ("objects", "parents"):
+        for column in (c for c in TABLES[name].columns if c.is_flag and "deblend_" in c.name):
+            flags.setdefault(column.name, []).append(name)
+            meanings.setdefault(column.name, column.meaning)
+    rows = [(f"`{flag}`", ", ".join(tables), meanings[flag]) for flag, tables in flags.items()]
+    parts = (
+        _grid(("rung", "what was done"), rungs),
+        _grid(("reason", "kind", "meaning"), reasons),
+        _grid(("flag", "in", "what True says"), rows),
+    )
+    return "\n\n".join(parts) + "\n"
 
 
 def _table_section(table: TableDeclaration) -> str:

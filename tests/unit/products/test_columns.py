@@ -20,6 +20,7 @@ from meas_deblend.products import (
     declaration,
     flux_factor,
     flux_unit,
+    ladder_markdown,
 )
 
 LAYOUT = CatalogLayout.of_bands(("g", "HSC-R"), (27.0, None), (3.0, 4.5), "count")
@@ -191,3 +192,10 @@ def test_columns_of_equal_layouts_are_unfolded_once():
     assert first is again
     assert declaration("parents").unfold(layouts[0]) is not first
     assert [c.name for c in declaration("objects").unfold(CatalogLayout(("g",)))] != [c.name for c in first]
+
+
+def test_the_page_of_the_ladder_lists_every_rung_reason_and_flag():
+    page = ladder_markdown()
+    flags = {c.name for name in ("objects", "parents") for c in TABLES[name].columns if c.is_flag}
+    for name in (*RUNGS, *REASONS, *(flag for flag in flags if "deblend_" in flag)):
+        assert f"| `{name}` |" in page or not name
