@@ -11,13 +11,13 @@ first used, so that importing the package costs nothing.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ._version import __version__
+
 if TYPE_CHECKING:
     from .access import load_models, open_run
     from .api import DeblendResult, deblend
     from .image import read_coadds, read_sources
     from .planning import Plan, plan
-
-__version__ = "0.1.0"
 
 __all__ = [
     "DeblendResult",

@@ -75,8 +75,8 @@ def load_chain(deblender: str, layers: Sequence[Layer] = (), survey: str | Path 
     Parameters
     ----------
     deblender : str
-        A name of the registry. ``none``, ``single_band``, ``multi_band``, ``joint_profiles`` and ``hybrid`` have pipelines of
-        their own; all others run in the pipeline ``any_deblender``.
+        A name of the registry. ``none``, ``single_band``, ``multi_band``, ``joint_profiles`` and ``hybrid`` have
+        pipelines of their own; all others run in the pipeline ``any_deblender``.
     layers : sequence of Layer
         Settings by label; those of a deblender without a pipeline of its own may also stand under its name.  Labels
         that the pipeline does not have are passed over.

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .framework import atomic_write, dump_yaml, versions
+from .framework import Loop, atomic_write, dump_yaml, map_units, versions
 from .products import RunRecord, write_run_record, write_table
 from .run_inputs import describe_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
+
+    from matplotlib.figure import Figure
 
     from .api import DeblendResult
     from .framework import Pipeline
@@ -51,6 +54,8 @@ class RunContext:
 def write_run(result: DeblendResult, coadds: MultibandExposure, folder: Path, context: RunContext) -> RunRecord:
     """Write everything that a run leaves behind; each file appears whole or not at all, ``run.json`` last.
 
+    Files are written, and figures drawn, in as many processes as `framework.working` says.
+
     Parameters
     ----------
     result : DeblendResult
@@ -65,30 +70,72 @@ def write_run(result: DeblendResult, coadds: MultibandExposure, folder: Path, co
     RunRecord
         Content of ``run.json``.
     """
-    files = [_write_table(result, name, folder) for name in _TABLES]
+    parts = [_Part((folder / f"{name}.parquet",), partial(_write_table, result, name)) for name in _TABLES]
     if result.models is not None:
-        files.append(folder / "models.parquet")
-        result.models.write(files[-1])
-    files += _write_marks(result, folder)
-    files += _write_settings(result.pipeline, folder / "config")
+        parts.append(_Part((folder / "models.parquet",), result.models.write))
+    parts += _marks(result, folder)
+    settings = tuple(folder / "config" / f"{task.label}.yaml" for task in result.pipeline.tasks)
+    parts.append(_Part(settings, partial(_write_settings, result.pipeline)))
     if context.figures and result.models is not None and len(result.objects):
-        from .pictures import write_figures  # noqa: PLC0415 - matplotlib takes its time
+        from .pictures import figures_of  # noqa: PLC0415 - matplotlib takes its time
 
-        files += write_figures(result, coadds, folder / "figures")
-    names = tuple(str(path.relative_to(folder)) for path in files)
+        parts += [
+            _Part((folder / "figures" / name,), partial(_draw, draw), _FIGURE)
+            for name, draw in figures_of(result, coadds)
+        ]
+    for each in {path.parent for part in parts for path in part.files}:
+        each.mkdir(exist_ok=True)
+    map_units(
+        _write,
+        parts,
+        None,
+        description="files",
+        loop=Loop(cost=lambda part: part.cost, name=lambda part: part.files[0].name, ahead=False),
+    )
+    names = tuple(str(path.relative_to(folder)) for part in parts for path in part.files)
     record = _record(result, coadds, context, names)
     write_run_record(folder / "run.json", record)
     return record
 
 
-def _write_table(result: DeblendResult, name: str, folder: Path) -> Path:
+_FIGURE = 10.0
+"""What a figure costs, next to a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Files that are written together.
+
+    Parameters
+    ----------
+    files : tuple of Path
+    write : callable
+        Takes the files.
+    cost : float
+        In any unit.
+    """
+
+    files: tuple[Path, ...]
+    write: Callable[..., object]
+    cost: float = 1.0
+
+
+def _write(_: None, part: _Part) -> None:
+    part.write(*part.files)
+
+
+def _draw(draw: Callable[[], Figure], path: Path) -> None:
+    from .report import save_figure  # noqa: PLC0415 - matplotlib takes its time
+
+    save_figure(draw(), path)
+
+
+def _write_table(result: DeblendResult, name: str, path: Path) -> None:
     table = getattr(result, name)
-    path = folder / f"{name}.parquet"
     write_table(path, name, table, table.meta["layout"], versions())
-    return path
 
 
-def _write_marks(result: DeblendResult, folder: Path) -> list[Path]:
+def _marks(result: DeblendResult, folder: Path) -> list[_Part]:
     """Mask planes of the blends that are not what was asked for."""
     settings = [task.resolved.config for task in result.pipeline.tasks]
     names = [getattr(one, field, None) for field in ("degraded_mask", "not_deblended_mask") for one in settings]
@@ -98,17 +145,14 @@ def _write_marks(result: DeblendResult, folder: Path) -> list[Path]:
         return []
     from .image import write_mask  # noqa: PLC0415 - astropy takes its time
 
-    return [write_mask(folder / "deblend_mask.fits.gz", marked, [name for name in planes if name is not None])]
+    shown = [name for name in planes if name is not None]
+    return [_Part((folder / "deblend_mask.fits.gz",), lambda path: write_mask(path, marked, shown))]
 
 
-def _write_settings(pipeline: Pipeline, folder: Path) -> list[Path]:
-    folder.mkdir(exist_ok=True)
-    files = []
-    for task in pipeline.tasks:
-        files.append(folder / f"{task.label}.yaml")
-        with atomic_write(files[-1], "w") as stream:
+def _write_settings(pipeline: Pipeline, *files: Path) -> None:
+    for task, path in zip(pipeline.tasks, files, strict=True):
+        with atomic_write(path, "w") as stream:
             stream.write(dump_yaml(task.resolved))
-    return files
 
 
 def _record(result: DeblendResult, coadds: MultibandExposure, context: RunContext, names: tuple[str, ...]) -> RunRecord:

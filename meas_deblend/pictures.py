@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,11 +20,10 @@ from .report import (
     blend_figure,
     field_figure,
     ladder_figure,
-    save_figure,
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from matplotlib.figure import Figure
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from .image import MultibandExposure
     from .models import ParentModel
 
-__all__ = ["field_scene", "write_figures"]
+__all__ = ["field_scene", "figures_of"]
 
 _BLENDS = 3
 _MARGIN = 6
 
 
-def write_figures(result: DeblendResult, coadds: MultibandExposure, folder: Path) -> list[Path]:
-    """Draw a run: ``field.png``, ``bands.png``, and ``blend_<id>.png`` of the parents with most children.
+def figures_of(result: DeblendResult, coadds: MultibandExposure) -> list[tuple[str, Callable[[], Figure]]]:
+    """Figures of a run: ``field.png``, ``bands.png``, and ``blend_<id>.png`` of the parents with most children.
 
     Where objects are on several rungs of the ladder, or one has a reason, ``ladder.png`` shows which.
 
@@ -48,28 +48,25 @@ def write_figures(result: DeblendResult, coadds: MultibandExposure, folder: Path
         With at least one object.
     coadds : MultibandExposure
         What was deblended.
-    folder : Path
-        Is made where it is missing.
 
     Returns
     -------
-    list of Path
-        The files.
+    list of tuple of str and callable
+        The files' names, and what draws them.
     """
-    folder.mkdir(exist_ok=True, parents=True)
-    scene = field_scene(result, coadds)
-    files = [
-        save_figure(field_figure(scene, _title(result)), folder / "field.png"),
-        save_figure(band_figure(scene), folder / "bands.png"),
+    scene, title = field_scene(result, coadds), _title(result)
+    figures: list[tuple[str, Callable[[], Figure]]] = [
+        ("field.png", partial(field_figure, scene, title)),
+        ("bands.png", partial(band_figure, scene)),
     ]
     rungs, reasons = ([str(value) for value in result.objects[f"deblend_{name}"]] for name in ("rung", "reason"))
     if len(set(rungs)) > 1 or any(reasons):
-        figure = ladder_figure(scene, rungs, reasons, tuple(rung for rung in RUNGS if rung), _title(result))
-        files.append(save_figure(figure, folder / "ladder.png"))
+        possible = tuple(rung for rung in RUNGS if rung)
+        figures.append(("ladder.png", partial(ladder_figure, scene, rungs, reasons, possible, title)))
     for index in _largest(result):
-        model = result.parent_models[index]
-        files.append(save_figure(_blend(result, scene, index), folder / f"blend_{model.id}.png"))
-    return files
+        name = f"blend_{result.parent_models[index].id}.png"
+        figures.append((name, partial(_blend, result, scene, index)))
+    return figures
 
 
 def field_scene(result: DeblendResult, coadds: MultibandExposure) -> Scene:

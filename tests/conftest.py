@@ -4,8 +4,35 @@ import os
 from pathlib import Path
 
 import pytest
+import sharing
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# Files of tests go to the processes in this order. Where nothing is compiled yet, the first of them compiles most of
+# what there is, while the others go through what needs no compiler; what takes long comes before what does not.
+_FIRST = ("unit/tasks/test_columns_and_settings_are_used.py",)
+_PLAIN = ("ci", "framework", "geometry", "image", "lsst", "report", "simulate", "detect", "sdss")
+_LONG = ("unit/commands", "regression", "definitions", "unit/evaluate", "unit/scarlet")
+
+
+def pytest_configure(config):
+    """Share what is compiled between the processes of this session."""
+    if hasattr(config, "workerinput"):
+        # The processes' folders lie beside each other.
+        sharing.compile_once(Path(config.option.basetemp).parent / "compiling")
+
+
+def pytest_collection_modifyitems(items):
+    """Put the files into the order in which they are best begun; tests of one file stay as they are."""
+    items.sort(key=lambda item: _place(item.path.relative_to(REPOSITORY / "tests").as_posix()))
+
+
+def _place(path: str) -> int:
+    if path.startswith(_FIRST):
+        return 0
+    if path.startswith(tuple(f"unit/{name}/" for name in _PLAIN)):
+        return 1
+    return 2 if path.startswith(_LONG) else 3
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import signal
 
+from meas_deblend.geometry import Box
 from meas_deblend.image import MaskPlanes, MultibandExposure
 from meas_deblend.simulate import (
     HSC_WIDE,
@@ -32,7 +33,7 @@ class StructuredField:
     """Rows of y, x, and flux in the last band."""
 
     def kinds(self, peaks):
-        """Say of each peak what it is: the galaxy ("host"), a neighbour ("real"), or a piece of the galaxy ("piece")."""
+        """Say of each peak what it is: the galaxy ("host"), a neighbour ("real"), or a piece of it ("piece")."""
         fwhm = BANDS[-1].seeing / SkyConfig().pixel_scale
         where = np.array([peak.center for peak in peaks]).reshape(-1, 2)
         kinds = np.full(len(peaks), "piece", dtype="<U5")
@@ -47,7 +48,7 @@ class StructuredField:
         return kinds
 
 
-def structured_field(seed, *, radius=None, neighbours=12, structure=1.0, magnitude=None):
+def structured_field(seed, *, radius=None, neighbours=12, structure=1.0):
     """Draw a galaxy with arms and clumps of relative strength ``structure``, and neighbours of random colours."""
     rng = np.random.default_rng([seed, 7])
     config = SkyConfig(bands=BANDS, shape=(SIDE, SIDE), seed=seed)
@@ -55,58 +56,51 @@ def structured_field(seed, *, radius=None, neighbours=12, structure=1.0, magnitu
     middle = tuple(SIDE // 2 + rng.uniform(-0.5, 0.5, 2))
     radius = float(rng.uniform(8, 24)) if radius is None else radius
     # Mean surface brightness of discs within the half-light radius, from that of bright spirals to faint ones.
-    brightness = rng.uniform(21.5, 23.5) if magnitude is None else magnitude
+    brightness = rng.uniform(21.5, 23.5)
     q, angle = rng.uniform(0.4, 1), rng.uniform(0, np.pi)
     total = brightness - 2.5 * np.log10(2 * np.pi * q * (radius * config.pixel_scale) ** 2)
     fluxes = 10 ** (-0.4 * (total + np.linspace(0.7, 0, len(BANDS)) - config.zeropoint))
-    model = np.array([f * m for f, m in zip(fluxes, _galaxy(rng, middle, (radius, q, angle), structure), strict=True)])
-    model = np.array(
-        [
-            signal.fftconvolve(plane, psf.image(90.0, 90.0).stamp, mode="same")
-            for plane, psf in zip(model, psfs, strict=True)
-        ]
-    )
-    rows = []
-    for k in range(neighbours):
-        y, x = rng.uniform(6, SIDE - 7, 2)
-        if k % 2:  # half of them on the galaxy
-            away, where = 2.5 * radius * np.sqrt(rng.random()), rng.uniform(0, 2 * np.pi)
-            y, x = middle[0] + away * np.sin(where), middle[1] + away * np.cos(where)
-        if np.hypot(y - middle[0], x - middle[1]) < 5:
-            continue  # on the nucleus nobody could tell
-        m = 20 + 4.5 * np.sqrt(rng.random()) + np.linspace(rng.uniform(-0.2, 1.6), 0, len(BANDS))
-        flux = 10 ** (-0.4 * (m - config.zeropoint))
-        shape = Sersic(
-            float(rng.uniform(0.7, 4)),
-            float(rng.choice([1.0, 2.5])),
-            float(rng.uniform(0.4, 1)),
-            float(rng.uniform(0, 180)),
-        )
-        source = SimulatedSource(k + 1, y, x, (SimulatedComponent(shape, tuple(map(float, flux))),), is_star=False)
+    planes = fluxes[:, None, None] * _galaxy(rng, middle, (radius, q, angle), structure)
+    stamps = [psf.image(SIDE // 2, SIDE // 2).stamp for psf in psfs]
+    model = np.array([signal.fftconvolve(plane, s, mode="same") for plane, s in zip(planes, stamps, strict=True)])
+    drawn = [one for k in range(neighbours) if (one := _neighbour(rng, k, middle, radius)) is not None]
+    for source in drawn:
         image = draw_source(source, psfs, stamp_radius(source, np.sqrt(sky), config.cut_level, config.max_radius))
-        here, there = image.box.overlap_slices(_frame())
+        here, there = image.box.overlap_slices(Box((0, 0), (SIDE, SIDE)))
         model[(slice(None), *there)] += image.array[(slice(None), *here)]
-        rows.append((y, x, flux[-1]))
+    rows = np.array([(s.y, s.x, s.components[0].flux[-1]) for s in drawn]).reshape(-1, 3)
+    return StructuredField(_exposed(model, psfs, sky, seed), middle, radius, rows)
+
+
+def _neighbour(rng, k, middle, radius):
+    """Small galaxy, every second one on the large one; none on the nucleus, where nobody could tell."""
+    y, x = rng.uniform(6, SIDE - 7, 2)
+    if k % 2:
+        away, where = 2.5 * radius * np.sqrt(rng.random()), rng.uniform(0, 2 * np.pi)
+        y, x = middle[0] + away * np.sin(where), middle[1] + away * np.cos(where)
+    if np.hypot(y - middle[0], x - middle[1]) < 5:
+        return None
+    magnitude = 20 + 4.5 * np.sqrt(rng.random()) + np.linspace(rng.uniform(-0.2, 1.6), 0, len(BANDS))
+    flux = tuple(float(f) for f in 10 ** (-0.4 * (magnitude - SkyConfig().zeropoint)))
+    size, index = float(rng.uniform(0.7, 4)), float(rng.choice([1.0, 2.5]))
+    shape = Sersic(size, index, float(rng.uniform(0.4, 1)), float(rng.uniform(0, 180)))
+    return SimulatedSource(k + 1, float(y), float(x), (SimulatedComponent(shape, flux),), is_star=False)
+
+
+def _exposed(model, psfs, sky, seed):
     gain = np.array([b.gain for b in BANDS])[:, None, None]
     variance = sky[:, None, None] + np.maximum(model, 0) / gain
     noise = np.random.default_rng([seed, 8]).standard_normal(model.shape)
-    exposure = MultibandExposure(
+    return MultibandExposure(
         tuple(b.name for b in BANDS),
         (model + np.sqrt(variance) * noise).astype(np.float32),
         variance.astype(np.float32),
         np.zeros(model.shape, dtype=np.int32),
         psfs,
         MaskPlanes({"BAD": 0, "SAT": 1, "NO_DATA": 2}, ("BAD", "SAT", "NO_DATA")),
-        zeropoints=(config.zeropoint,) * len(BANDS),
-        pixel_scale=config.pixel_scale,
+        zeropoints=(SkyConfig().zeropoint,) * len(BANDS),
+        pixel_scale=SkyConfig().pixel_scale,
     )
-    return StructuredField(exposure, middle, radius, np.array(rows).reshape(-1, 3))
-
-
-def _frame():
-    from meas_deblend.geometry import Box
-
-    return Box((0, 0), (SIDE, SIDE))
 
 
 def _galaxy(rng, middle, shape, structure):

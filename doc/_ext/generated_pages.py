@@ -35,7 +35,7 @@ DOC = Path(__file__).resolve().parents[1]
 FOLDER = DOC / "reference" / "generated"
 PACKAGES = ("geometry", "image", "models", "detect", "sdss", "scarlet", "apportion", "measure", "simulate",
             "deblenders", "evaluate", "inject", "products", "products.rubin", "profiles", "report", "framework",
-            "access")  # fmt: skip
+             "access", "patches", "testing")  # fmt: skip
 
 
 def write_pages(_app: Sphinx) -> None:

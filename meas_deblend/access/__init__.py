@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .blend import Blend
     from .cutouts import write_cutout
     from .explanation import Explanation
+    from .fits_catalogs import write_fits_catalog
     from .models import Models, load_models
     from .patch_run import PatchModels, PatchRun
     from .run import Run, open_run
@@ -34,6 +35,7 @@ __all__ = [
     "load_models",
     "open_run",
     "write_cutout",
+    "write_fits_catalog",
 ]
 
 _LAZY = {
@@ -51,6 +53,7 @@ _LAZY = {
     "load_models": "models",
     "open_run": "run",
     "write_cutout": "cutouts",
+    "write_fits_catalog": "fits_catalogs",
 }
 
 

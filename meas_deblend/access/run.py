@@ -19,7 +19,7 @@ from .nearest import nearest, separations
 from .run_source import RunSource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from astropy.table import QTable, Table
 
@@ -97,6 +97,31 @@ class Run:
         if name not in _CATALOGS:
             raise ModelError(f"no catalog {name!r}; there are {', '.join(_CATALOGS)}")
         return QTable(getattr(self, name))
+
+    def write_fits(
+        self, path: str | Path, name: str = "objects", columns: Sequence[str] = (), *, overwrite: bool = False
+    ) -> Path:
+        """Write a catalog as a FITS file; one with more columns than a FITS table holds, as one table per band.
+
+        Parameters
+        ----------
+        path, columns, overwrite
+            See `fits_catalogs.write_fits_catalog`.
+        name : str
+            As for `qtable`.
+
+        Raises
+        ------
+        ModelError
+            If there is no such catalog.
+        InputError
+            If the file exists already, no column fits, or FITS cannot hold so many.
+        """
+        from .fits_catalogs import write_fits_catalog  # noqa: PLC0415 - loads astropy's tables
+
+        if name not in _CATALOGS:
+            raise ModelError(f"no catalog {name!r}; there are {', '.join(_CATALOGS)}")
+        return write_fits_catalog(path, getattr(self, name), columns, overwrite=overwrite)
 
     @cached_property
     def parents(self) -> Table:

@@ -29,6 +29,7 @@ MODULES = {
     "models_info": "models",
     "models_merge": "models",
     "models_verify": "models",
+    "new_plugin": "new_plugin",
     "plan": "plan",
     "run": "run",
     "show_config": "show",

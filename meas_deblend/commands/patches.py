@@ -75,8 +75,8 @@ def _run(options: argparse.Namespace) -> ManyResult:
         raise
     except OSError as error:
         raise InputError(
-            f"{options.out}: the tables of all patches could not be written ({error}); patches that are done are kept: "
-            "make room, and --resume"
+            f"{options.out}: the tables of all patches cannot be written ({error}); patches that are done are kept: "
+            "mend it, and --resume"
         ) from error
 
 

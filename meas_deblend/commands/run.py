@@ -173,7 +173,8 @@ def deblend_and_write(
     except KeyboardInterrupt:
         sys.stderr.write(f"{_KEPT.format(checkpoint)}\n")
         raise
-    record = write_run(result, coadds, folder, context)
+    with working(Workplace(settings.jobs)):
+        record = write_run(result, coadds, folder, context)
     Checkpoint(checkpoint).remove()
     for line in _summary(result, record, folder, time.monotonic() - start):
         say(line)

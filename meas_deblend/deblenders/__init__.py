@@ -1,6 +1,7 @@
-"""Deblenders behind one protocol, found by name: none, sep, single_band, multi_band, joint_profiles, hybrid, and plug-ins."""
+"""Deblenders behind one protocol, found by name: those of the package, wrappers of other libraries, and plug-ins."""
 
 from .cost_model import Cost, CostModel, calibrate
+from .cutout import Cutout, cut_out
 from .failed import parent_without_models
 from .ladder import PlannedPart, blend_footprints, plan_parent
 from .limits import BlendLimits
@@ -9,8 +10,10 @@ from .none import NoDeblending, NoneOptions
 from .profile import Hybrid, HybridOptions, JointProfiles, JointProfilesOptions, deblend_profiles
 from .protocol import Deblender
 from .pseudo import deblend_unless_sky, sky_model
+from .psfs import parent_psfs
 from .registry import deblender_names, get_deblender, register_deblender
 from .rungs import RUNG_NAMES
+from .scarlet2_fit import Scarlet2, Scarlet2Options
 from .seeds import seeds_from_models
 from .selected import deblend_if_selected
 from .sep_segmentation import SepOptions, SepSegmentation
@@ -21,6 +24,7 @@ __all__ = [
     "BlendLimits",
     "Cost",
     "CostModel",
+    "Cutout",
     "Deblender",
     "Hybrid",
     "HybridOptions",
@@ -31,17 +35,21 @@ __all__ = [
     "NoDeblending",
     "NoneOptions",
     "PlannedPart",
+    "Scarlet2",
+    "Scarlet2Options",
     "SepOptions",
     "SepSegmentation",
     "SingleBand",
     "SingleBandOptions",
     "blend_footprints",
     "calibrate",
+    "cut_out",
     "deblend_if_selected",
     "deblend_profiles",
     "deblend_unless_sky",
     "deblender_names",
     "get_deblender",
+    "parent_psfs",
     "parent_without_models",
     "plan_parent",
     "register_deblender",

@@ -35,7 +35,7 @@ BLENDS = (
 """Peaks, side in pixels and bands of the blends that are drawn: sparse and crowded, up to a large one."""
 
 MEMORY_RESERVE = 1.2
-"""Predicted memory over that of the blends it is fitted to: others, held out, took up to 1.18 times what fits without it said."""
+"""Predicted memory over that of the blends it is fitted to; without it others, held out, took up to 1.18 times that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from ..apportion import render_templates
 from ..geometry import Image, Parent
 from ..models import BlendModel, SourceModel, TemplateComponent
 from .blend_fit import BlendFitter, FluxErrors, NotFittedError
+from .credible import with_credible_sources
 from .ladder import Trouble
 from .profile import JointProfiles, JointProfilesOptions
 from .psfs import blend_psfs
@@ -148,7 +149,9 @@ class Descent:
             nothing = frozenset({"deblend_noModel"})
             return BlendModel(index, footprint.box, tuple(SourceModel(p.id, p, (), nothing) for p in footprint.peaks))
         if rung == "joint_profiles":
-            return self._profiles(index, footprint, self._fitter_at(psfs).kernels, light)
+            made = self._profiles(index, footprint, self._fitter_at(psfs).kernels, light)
+            crowded = len(made.sources) > 1
+            return with_credible_sources(made, self._symmetric(index, footprint, psfs, light)) if crowded else made
         if rung in FITS:
             return self._with_config(rung, psfs).fit(index, footprint, light)
         if rung == SYMMETRIC:
@@ -257,4 +260,4 @@ def _labelled(source: SourceModel, rung: str, reason: str) -> SourceModel:
     """Return the source with its rung; one that lies below the others' needs a reason of its own."""
     if source.rung in {"", rung}:
         return replace(source, rung=rung, reason=reason)
-    return replace(source, reason=reason or "template_failed")
+    return replace(source, reason=reason or source.reason or "template_failed")

@@ -32,8 +32,8 @@ class MultiBandOptions(BaseModel):
     init: Literal["detect", "single_band", "profiles", "templates"] = Field(
         "detect",
         description="What morphologies start from: the deconvolved detection image (made of the blend's own pixels "
-        "where the parent has none), templates of single bands, profiles that were fitted jointly to the parent, or its "
-        "seeds.",
+        "where the parent has none), templates of single bands, profiles that were fitted jointly to the parent, or "
+        "its seeds.",
     )
     ladder: tuple[str, ...] = Field(
         RUNG_NAMES,

@@ -34,6 +34,12 @@ class Deblender(Protocol):
         What configs and catalogs call it.
     Options : type of pydantic.BaseModel
         Class of ``options``; ``Options()`` gives the defaults.
+
+    Notes
+    -----
+    Two more attributes count where a class has them: ``requires``, the name of a package without which it is refused
+    when it is chosen, and ``starts_threads``, true if what it imports starts threads that do not survive a fork: then
+    no parent is deblended before there are worker processes.
     """
 
     name: ClassVar[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from inspect import isclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from .multi_band import MultiBand
 from .none import NoDeblending
 from .profile import Hybrid, JointProfiles
 from .protocol import Deblender
+from .scarlet2_fit import Scarlet2
 from .sep_segmentation import SepSegmentation
 from .single_band import SingleBand
 
@@ -64,11 +66,18 @@ def get_deblender(name: str) -> Deblender:
     ------
     ConfigError
         If there is none of that name (the message lists those that there are), two plug-ins claim it, a plug-in
-        claims a name of the package, or the plug-in cannot be imported or is no deblender.
+        claims a name of the package, the plug-in cannot be imported or is no deblender, or the deblender needs a
+        package that is not installed.
     """
     found = _REGISTRY.get(name)
     if found.name != name:
         raise ConfigError(f"the plug-in {found!r} is registered as {name!r} but calls itself {found.name!r}")
+    needed = getattr(found, "requires", None)
+    if needed is not None and find_spec(needed) is None:
+        raise ConfigError(
+            f"the deblender {name!r} needs the package {needed}, which is not installed: "
+            f"pip install 'meas_deblend[{needed}]'"
+        )
     return found
 
 
@@ -85,5 +94,6 @@ def _check(thing: Any, source: str) -> Deblender:
 
 
 _REGISTRY: Registry[Deblender] = Registry("deblender", ENTRY_POINT_GROUP, _check)
-for _deblender in (NoDeblending(), SepSegmentation(), SingleBand(), MultiBand(), JointProfiles(), Hybrid()):
+_SHIPPED = (NoDeblending(), SepSegmentation(), SingleBand(), MultiBand(), JointProfiles(), Hybrid(), Scarlet2())
+for _deblender in _SHIPPED:
     register_deblender(_deblender)

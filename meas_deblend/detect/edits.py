@@ -141,8 +141,8 @@ def apply_edits(detections: Detections, edits: Edits, places: Mapping[int, Place
     ]
     kept = tuple(parent for parent in parents if parent.footprint.peaks)
     bands = {parent.id: detections.footprint_bands[parent.id] for parent in kept}
-    merged = tuple(work.following(one, set(dropped)) for one in detections.merged)
-    return replace(detections, parents=kept, footprint_bands=MappingProxyType(bands), merged=merged)
+    listed = tuple(work.following(one, set(dropped)) for one in detections.merged)
+    return replace(detections, parents=kept, footprint_bands=MappingProxyType(bands), merged=listed)
 
 
 def _without_structure(
@@ -150,12 +150,8 @@ def _without_structure(
 ) -> tuple[Detections, Mapping[int, Place]]:
     """Make peaks again of what was merged into protected objects, in the order of detection; and where objects are."""
     parents = list(detections.parents)
-    exempt = {
-        (parents[k].id, peak.y, peak.x)
-        for k, peak in (
-            (k, parents[k].footprint.peaks[n]) for k, n in (places[p.id] for p in protect if p.id in places)
-        )
-    }
+    kept = [places[one.id] for one in protect if one.id in places]
+    exempt = {(parents[k].id, p.y, p.x) for k, p in ((k, parents[k].footprint.peaks[n]) for k, n in kept)}
     back: dict[int, list[Peak]] = {}
     for one in detections.merged:
         if one.into is not None and (one.parent, one.into.y, one.into.x) in exempt:

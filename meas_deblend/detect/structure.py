@@ -14,7 +14,7 @@ from .significance import FWHM_PER_SIGMA, psf_sigma
 from .smooth_model import SmoothModel, Stamp, smooth_model
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -78,7 +78,6 @@ def find_structure(
     exposure: MultibandExposure,
     parents: Sequence[Parent],
     config: StructureConfig,
-    exempt: Collection[tuple[int, Peak]] = (),
 ) -> tuple[MergedPeak, ...]:
     """Find the peaks that are parts of large sources.
 
@@ -93,8 +92,6 @@ def find_structure(
     parents : sequence of Parent
         With peaks in order, as detected.
     config : StructureConfig
-    exempt : collection of (int, Peak)
-        Identifiers of parents and their peaks that neither take in others nor are taken in.
 
     Returns
     -------
@@ -107,14 +104,7 @@ def find_structure(
         return ()
     kernels = tuple(np.asarray(psfs.stamps[k], dtype=np.float64) for k in known)
     survey = _Survey(exposure, tuple(known), kernels, config)
-    spared = {(number, peak.y, peak.x) for number, peak in exempt}
-    found: list[MergedPeak] = []
-    for parent in parents:
-        peaks = parent.footprint.peaks
-        free = [(parent.id, peak.y, peak.x) not in spared for peak in peaks]
-        if len(peaks) > 1:
-            found += survey.pieces(parent, free)
-    return tuple(found)
+    return tuple(one for parent in parents if len(parent.footprint.peaks) > 1 for one in survey.pieces(parent))
 
 
 def merge_structure(detections: Detections, merged: Sequence[MergedPeak]) -> Detections:
@@ -170,25 +160,25 @@ class _Survey:
     def fwhm(self) -> float:
         return FWHM_PER_SIGMA * max(psf_sigma(psf) for psf in self.psfs)
 
-    def pieces(self, parent: Parent, free: Sequence[bool]) -> list[MergedPeak]:
+    def pieces(self, parent: Parent) -> list[MergedPeak]:
         """Peaks of one parent that are parts of others."""
         peaks, config, fwhm = parent.footprint.peaks, self.config, self.fwhm
-        tree = cKDTree([peak.center for peak in peaks])
+        cores, tree = self._cores(), cKDTree([peak.center for peak in peaks])
         larger: list[tuple[Box, FloatArray]] = []
         found: dict[int, MergedPeak] = {}
         for k, host in enumerate(peaks):
             # Given positions have no value.
-            if k in found or not free[k] or not host.value >= config.min_significance:
+            if k in found or not host.value >= config.min_significance:
                 continue
             near = [n for n in tree.query_ball_point(host.center, LARGEST_REACH * fwhm) if n > k and n not in found]
-            if not any(free[n] for n in near):
+            if not near:
                 continue
             made = self._model(host, larger)
             if made is None or made[1].half_light < config.min_radius * fwhm:
                 continue
             stamp, model = made
             for n in near:
-                how = structure_of(stamp, model, self._discs, peaks[n], config.color_scatter) if free[n] else None
+                how = structure_of(stamp, model, cores, peaks[n], config.color_scatter)
                 if how is not None and self._is_part(how):
                     found[n] = MergedPeak(parent.id, peaks[n], host, how)
             larger.append((stamp.box, model.images))
@@ -215,19 +205,17 @@ class _Survey:
         exposure = self.exposure
         box = Box((host.y - half, host.x - half), (2 * half + 1, 2 * half + 1)) & exposure.box
         rows, columns = box.slices_in(exposure.box)
-        images, variance, mask = (
-            np.stack([cube[k, rows, columns] for k in self.bands])
-            for cube in (exposure.images, exposure.variance, exposure.mask)
-        )
-        usable = np.isfinite(images) & np.isfinite(variance) & (variance > 0) & ~exposure.mask_planes.any_set(mask)
-        images = np.where(usable, images, 0).astype(np.float64)
+        part = (list(self.bands), rows, columns)
+        image, variance = exposure.images[part], exposure.variance[part]
+        usable = np.isfinite(image) & np.isfinite(variance) & (variance > 0)
+        usable &= ~exposure.mask_planes.any_set(exposure.mask[part])
+        images: NDArray[np.float64] = np.where(usable, image, 0).astype(np.float64)
         for where, light in larger:
             here, there = where.overlap_slices(box)
-            images[(slice(None), *there)] -= light[(slice(None), *here)]
+            images[(slice(None), *there)] -= np.asarray(light[(slice(None), *here)], dtype=np.float64)
         return Stamp(box, images, np.where(usable, variance, 1).astype(np.float64), usable, (host.y, host.x))
 
-    @property
-    def _discs(self) -> tuple[NDArray[np.float64], ...]:
+    def _cores(self) -> tuple[NDArray[np.float64], ...]:
         """Cores of the PSFs (n, n)."""
         n = max(int(CORE * self.fwhm), 1)
         offset = np.arange(-n, n + 1)

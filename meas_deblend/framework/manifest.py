@@ -5,10 +5,12 @@ import json
 import platform
 import re
 import shutil
+import tomllib
 from functools import cache
 from pathlib import Path
 
 from .._atomic import atomic_write
+from .._version import __version__
 from ..exceptions import InputError
 
 __all__ = ["CHECKPOINT", "RUN_RECORD", "atomic_write", "prepare_output", "resume_output", "versions"]
@@ -103,12 +105,22 @@ def versions() -> dict[str, str]:
 @cache
 def _versions() -> dict[str, str]:
     # The standard library parses each name's metadata anew: a tenth of a second for all, several times per run.
-    required = importlib.metadata.requires(_PACKAGE) or []
-    names = [re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in required if "extra ==" not in line]
-    return {
-        "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in (_PACKAGE, *sorted(names, key=str.lower))},
-    }
+    names = [re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in _required() if "extra ==" not in line]
+    ours = {"python": platform.python_version(), _PACKAGE: __version__}
+    return {**ours, **{name: importlib.metadata.version(name) for name in sorted(names, key=str.lower)}}
+
+
+def _required() -> list[str]:
+    """Return what the package requires: of its metadata, or of a checkout that is in Python's path and not installed.
+
+    EUPS sets packages up in this way.
+    """
+    try:
+        return importlib.metadata.requires(_PACKAGE) or []
+    except importlib.metadata.PackageNotFoundError:
+        project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+        required: list[str] = project["project"]["dependencies"]
+        return required
 
 
 def _listed_files(record: Path) -> list[Path]:

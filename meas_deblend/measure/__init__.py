@@ -13,7 +13,7 @@ from .moments import GaussianFit, adaptive_moments, gaussian_centroid
 from .noise import NoiseCorrelation, measure_noise, noise_field
 from .objects import ParentMeasurer, measure_sky
 from .one_object import Target
-from .pixels import ObjectPixels, Window, child_pixels, image_pixels, with_surroundings
+from .pixels import ObjectPixels, Window, image_pixels
 from .plugins import (
     MEASUREMENT_GROUP,
     MeasuredColumn,
@@ -25,11 +25,13 @@ from .plugins import (
 from .scene import Scene, detected_pixels
 from .sdss_centroid import PeakCentroids, peak_centroids
 from .shapes import PsfShapes
+from .unrecognised import BlendFeatures, blend_scores
 from .values import FLAVORS, FlavorMeasurement, FluxTable, ModelFluxes, ObjectMeasurement, Sizes, flux_names
 
 __all__ = [
     "FLAVORS",
     "MEASUREMENT_GROUP",
+    "BlendFeatures",
     "CentroidSet",
     "Ellipse",
     "FlagReason",
@@ -59,7 +61,7 @@ __all__ = [
     "Window",
     "adaptive_moments",
     "aperture_weights",
-    "child_pixels",
+    "blend_scores",
     "detected_pixels",
     "draw_psfs",
     "ellipse_weights",
@@ -80,5 +82,4 @@ __all__ = [
     "peak_centroids",
     "psf_flux_weights",
     "register_measurement",
-    "with_surroundings",
 ]

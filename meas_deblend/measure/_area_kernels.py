@@ -97,4 +97,4 @@ def _triangle(start_u: float, start_v: float, end_u: float, end_v: float) -> flo
 @jit
 def _sector(u: float, v: float, other_u: float, other_v: float) -> float:
     """Signed area of the unit disc's sector between two directions."""
-    return np.arctan2(u * other_v - v * other_u, u * other_u + v * other_v) / 2
+    return float(np.arctan2(u * other_v - v * other_u, u * other_u + v * other_v) / 2)

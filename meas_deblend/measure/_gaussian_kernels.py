@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-__all__ = ["FitLimits", "iterate_fits", "weighted_loss", "weighted_monomials"]
+__all__ = ["FitLimits", "iterate_fits", "row_sums", "weighted_loss", "weighted_monomials"]
 
 # Exponent at which weights end.
 _END = 40.0
@@ -51,7 +51,7 @@ def _reach(b: float, c: float, first: float, last: float) -> tuple[int, int, int
 
 
 @jit
-def _row_sums(image: Float, origin: Float, weight: Float, degree: int, out: Float) -> None:
+def row_sums(image: Float, origin: Float, weight: Float, degree: int, out: Float) -> None:
     """Add Σ w image Δy^i Δx^j, i + j ≤ ``degree`` ≤ 4, to ``out`` (5, 5)."""
     height, width = image.shape
     det = weight[2] * weight[4] - weight[3] ** 2
@@ -128,7 +128,7 @@ def weighted_monomials(images: Float, origin: Float, weights: Float, index: IntA
     """
     out = np.zeros((len(index), 5, 5))
     for n in range(len(index)):
-        _row_sums(images[index[n]], origin, weights[n], degree, out[n])
+        row_sums(images[index[n]], origin, weights[n], degree, out[n])
     return out
 
 
@@ -139,9 +139,9 @@ def weighted_loss(usable: BoolArray, observed: BoolArray, origin: Float, weights
     ones, unseen = np.ones(observed.shape), np.where(observed, 0.0, 1.0)
     for n in range(len(index)):
         sums = np.zeros((3, 5, 5))
-        _row_sums(ones, origin, weights[n], 0, sums[0])
-        _row_sums(unseen, origin, weights[n], 0, sums[1])
-        _row_sums(np.where(usable[index[n]], 0.0, 1.0), origin, weights[n], 0, sums[2])
+        row_sums(ones, origin, weights[n], 0, sums[0])
+        row_sums(unseen, origin, weights[n], 0, sums[1])
+        row_sums(np.where(usable[index[n]], 0.0, 1.0), origin, weights[n], 0, sums[2])
         out[n] = sums[:, 0, 0]
     return out
 
@@ -194,7 +194,7 @@ def _step(image: Float, origin: Float, weight: Float, limits: FitLimits) -> tupl
     and M becomes (⟨ΔΔᵀ⟩⁻¹ − M⁻¹)⁻¹. Where that is far from M, it becomes 2 ⟨ΔΔᵀ⟩ instead, which is slow but safe.
     """
     sums = np.zeros((5, 5))
-    _row_sums(image, origin, weight, 2, sums)
+    row_sums(image, origin, weight, 2, sums)
     flux = sums[0, 0]
     if not flux > 0:
         return limits.no_flux, 0.0

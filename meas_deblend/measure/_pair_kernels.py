@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-__all__ = ["add_positive_sums"]
+__all__ = ["add_positive_sums", "spread_weights"]
 
 
 @jit
@@ -49,3 +49,30 @@ def add_positive_sums(
                         sums[g] += value * weight[g]
         for g in range(sums.size):
             out[band, g] += sums[g]
+
+
+@jit
+def spread_weights(areas: Float, own: Float, images: Float, out: Float, first: int) -> None:
+    """Write S + 2 weights times images to places ``first`` … of the last axis of ``out``, which is 0 elsewhere.
+
+    Parameters
+    ----------
+    areas : float64 array (S, h, w)
+        Weights that bands share.
+    own : float64 array (2, B, h, w)
+        Weights of each band.
+    images : float64 array (B, h, w)
+    out : float64 array (B, h, w, G)
+    first : int
+    """
+    shared = len(areas)
+    for band in range(images.shape[0]):
+        for y in range(images.shape[1]):
+            for x in range(images.shape[2]):
+                value = images[band, y, x]
+                if value != 0:
+                    along = out[band, y, x]
+                    for k in range(shared):
+                        along[first + k] = areas[k, y, x] * value
+                    for k in range(len(own)):
+                        along[first + shared + k] = own[k, band, y, x] * value

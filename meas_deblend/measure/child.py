@@ -69,15 +69,24 @@ class ShapeSet:
     ----------
     moments : float64 array (B, 3)
         Iyy, Iyx, Ixx [px²]; NaN, with a reason, where they could not be measured.
-    errors : float64 array (B, 3)
-        Their standard deviations [px²]; NaN likewise.
+    covariance : float64 array (B, 3, 3)
+        Of their errors [px⁴]; NaN likewise.
     reasons : int array (B,)
         `FlagReason`s.
     """
 
     moments: NDArray[np.float64]
-    errors: NDArray[np.float64]
+    covariance: NDArray[np.float64]
     reasons: IntArray
+
+    @property
+    def errors(self) -> NDArray[np.float64]:
+        """Standard deviations (B, 3) of the moments [px²]."""
+        return np.sqrt(np.diagonal(self.covariance, axis1=1, axis2=2))
+
+    def error_of(self, slopes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the standard deviation (B,) of what changes with the moments by ``slopes`` (B, 3), to first order."""
+        return np.asarray(np.sqrt(np.maximum(np.einsum("bi,bij,bj->b", slopes, self.covariance, slopes), 0.0)))
 
     @property
     def flag(self) -> BoolArray:
@@ -120,7 +129,8 @@ def psf_shape(psfs: Sequence[Psf | None], center: tuple[float, float], config: M
     stamp, box = drawn.cube, drawn.box
     if box.is_empty:
         nothing = np.full((len(psfs), 3), np.nan)
-        return ShapeSet(nothing, nothing, np.full(len(psfs), int(FlagReason.NO_PSF)))
+        unknown = np.full((len(psfs), 3, 3), np.nan)
+        return ShapeSet(nothing, unknown, np.full(len(psfs), int(FlagReason.NO_PSF)))
     everywhere = np.broadcast_to(drawn.usable[:, None, None], stamp.shape)
     window = Window(box, stamp, np.zeros_like(stamp), everywhere, np.ones(box.shape, dtype=bool))
     fit = adaptive_moments(window, center, np.full(len(psfs), config.fallback_sigma), config)
@@ -138,11 +148,10 @@ def centroid_set(fit: GaussianFit, start: tuple[float, float]) -> CentroidSet:
 
 def shape_set(fit: GaussianFit) -> ShapeSet:
     """Moments of N images, NaN where the fit failed."""
-    variance = np.diagonal(fit.covariance, axis1=1, axis2=2)[:, 2:]
-    reasons, failed = _settle(fit.reasons, np.concatenate([fit.moments, variance], axis=1))
+    covariance = fit.covariance[:, 2:, 2:]
+    reasons, failed = _settle(fit.reasons, np.concatenate([fit.moments, covariance.reshape(-1, 9)], axis=1))
     moments = np.where(failed[:, None], np.nan, fit.moments)
-    error = np.sqrt(np.where(failed[:, None], np.nan, variance))
-    return ShapeSet(moments, error, reasons)
+    return ShapeSet(moments, np.where(failed[:, None, None], np.nan, covariance), reasons)
 
 
 def _settle(reasons: IntArray, values: NDArray[np.float64]) -> tuple[IntArray, BoolArray]:

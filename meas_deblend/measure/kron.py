@@ -16,14 +16,18 @@ if TYPE_CHECKING:
 
     from ..geometry import BoolArray
     from .ellipses import Ellipse
+    from .noise import NoiseCorrelation
     from .pixels import Window
 
     Float = NDArray[np.float64]
 
-__all__ = ["HalfLight", "KronRadius", "half_light_radii", "kron_radius"]
+__all__ = ["REACH", "HalfLight", "KronRadius", "half_light_radii", "kron_radius", "stack_weights"]
 
-# Kron radii are taken within this many standard deviations, as Bertin & Arnouts (1996) do.
-_REACH = 6.0
+REACH = 6.0
+"""Kron radii are taken within this many standard deviations, as Bertin & Arnouts (1996) do."""
+
+# Half-light radii [px] change by as much from one place in a pixel to the next, since pixels are divided in 3×3.
+_DIVISION = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,14 @@ class KronRadius:
         In units of the ellipse's axes; NaN where flagged.
     flag : bool
         It could not be measured.
+    total : float
+        Light of the weighted sum of all bands that it was measured on; NaN where flagged.
     """
 
     value: float
     error: float
     flag: bool
+    total: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +67,9 @@ class HalfLight:
     flag: BoolArray
 
 
-def kron_radius(window: Window, center: tuple[float, float], ellipse: Ellipse) -> KronRadius:
+def kron_radius(
+    window: Window, center: tuple[float, float], ellipse: Ellipse, noise: NoiseCorrelation | None = None
+) -> KronRadius:
     """First-moment radius Σ r I / Σ I of the sum of all bands over an ellipse (Kron 1980, ApJS 43, 305).
 
     Each band is weighted with the inverse of its mean variance, so that deep bands decide.
@@ -73,21 +82,36 @@ def kron_radius(window: Window, center: tuple[float, float], ellipse: Ellipse) -
         ``(y, x)`` [px].
     ellipse : Ellipse
         One standard deviation of the object along its axes.
+    noise : NoiseCorrelation, optional
+        Of the bands' noise; default: white.
     """
+    from ._influence_kernels import radius_influence  # noqa: PLC0415 - loads the compiler
     from ._radius_kernels import first_moment  # noqa: PLC0415 - loads the compiler
 
-    mean = window.noise.mean(axis=(1, 2))
-    weight = np.divide(1.0, mean, out=np.zeros_like(mean), where=mean > 0)
-    weight = weight / weight.sum() if weight.any() else np.full(len(mean), 1 / len(mean))
-    shape = (ellipse.a, ellipse.b, ellipse.theta, _REACH)
+    weight = stack_weights(window)
+    shape = (ellipse.a, ellipse.b, ellipse.theta, REACH)
     value, total, variance = first_moment(window.flux, window.noise, weight, _offset(window, center), shape)
     if not (np.isfinite(value) and value > 0 and total > 0):
         return KronRadius(float("nan"), float("nan"), flag=True)
     # R = Σ r I / Σ I is linear in small changes of I, with the weights (r − R) / Σ I.
-    return KronRadius(value, math.sqrt(variance) / total, flag=False)
+    if noise is not None and noise.lags:
+        near = cropped(window, Box((round(center[0]), round(center[1])), (1, 1)).grow(math.ceil(REACH * ellipse.a) + 1))
+        change = np.empty_like(near.flux)
+        radius_influence(weight, _offset(near, center), shape, (value, total), change)
+        variance = (value * total / 2) ** 2 * float(noise.variance(change * np.sqrt(near.noise)).sum())
+    return KronRadius(value, math.sqrt(variance) / total, flag=False, total=float(total))
 
 
-def half_light_radii(window: Window, center: tuple[float, float], reach: float) -> HalfLight:
+def stack_weights(window: Window) -> Float:
+    """Weights (B,) of the bands in the sum that Kron radii are measured on: inverse mean variances; their sum is 1."""
+    mean = window.noise.mean(axis=(1, 2))
+    weight = np.divide(1.0, mean, out=np.zeros_like(mean), where=mean > 0)
+    return weight / weight.sum() if weight.any() else np.full(len(mean), 1 / len(mean))
+
+
+def half_light_radii(
+    window: Window, center: tuple[float, float], reach: float, noise: NoiseCorrelation | None = None
+) -> HalfLight:
     """Radii within which half of the light inside ``reach`` lies.
 
     Parameters
@@ -98,6 +122,8 @@ def half_light_radii(window: Window, center: tuple[float, float], reach: float) 
         ``(y, x)`` [px].
     reach : float
         Radius of the circle that counts as all [px].
+    noise : NoiseCorrelation, optional
+        Of the bands' noise; default: white.
     """
     from ._radius_kernels import half_radii, radius_noise  # noqa: PLC0415 - loads the compiler
 
@@ -112,11 +138,21 @@ def half_light_radii(window: Window, center: tuple[float, float], reach: float) 
     radius = half_radii(window.flux, offset, reach, lead)
     radius[~((radius > 0) & (radius < reach))] = np.nan
     light, variance = radius_noise(window.flux, window.noise, offset, radius, reach)
+    if noise is not None and noise.lags:
+        variance = noise.variance(_half_weights(window, offset, radius, reach) * np.sqrt(window.noise))
     # Noise of (flux within R − half of all), over the flux per pixel of radius at R.
     slope = light / 2.0
     known = np.isfinite(radius) & (slope > 0)
-    error = np.where(known, np.sqrt(variance) / np.where(known, slope, 1.0), np.nan)
+    error = np.where(known, np.hypot(np.sqrt(variance) / np.where(known, slope, 1.0), _DIVISION), np.nan)
     return HalfLight(radius, error, ~np.isfinite(error))
+
+
+def _half_weights(window: Window, offset: tuple[float, float], radius: Float, reach: float) -> Float:
+    """½ within each radius, −½ from there to ``reach`` (B, h, w); without a radius −½ everywhere."""
+    (height, width), (y, x) = window.box.shape, offset
+    distance = np.hypot(np.arange(height)[:, None] + y, np.arange(width)[None, :] + x)
+    inner = distance < np.where(np.isfinite(radius), radius, -1.0)[:, None, None]
+    return np.asarray(inner - 0.5 * (distance < reach))
 
 
 def _offset(window: Window, center: tuple[float, float]) -> tuple[float, float]:

@@ -18,14 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["matched_weights"]
 
-# Transforms of PSFs below this part of their sum are noise of the drawing; nothing is divided by less.
-_FLOOR = 1e-4
-# Part of the aperture's power that may lie where the PSF has no signal.
-_LOST = 1e-3
-# Noise on small scales may be amplified so much over that on large ones. Wings of a PSF alone, which its transform
-# shows near k = 0, take a few percent; an aperture that is narrower than the PSF takes orders of magnitude.
-_AMPLIFIED = 1.5
-
 
 def matched_weights(drawn: PsfCube, sigma: float, box: Box) -> tuple[Float, BoolArray]:
     """Pixel weights whose sum sees an object through a Gaussian before any PSF.
@@ -51,27 +43,22 @@ def matched_weights(drawn: PsfCube, sigma: float, box: Box) -> tuple[Float, Bool
     usable : bool array (B,)
         False without a PSF, or where W is no wider than the PSF, so that no weights see the sky through it.
     """
+    from ._matched_kernels import divided  # noqa: PLC0415 - loads the compiler
+
     weights = np.zeros((len(drawn.cube), *box.shape))
     if drawn.box.is_empty:
         return weights, np.zeros(len(drawn.cube), dtype=bool)
     reach = int(np.ceil(4 * sigma))
     size = [fft.next_fast_len(side + 2 * reach, real=True) for side in drawn.box.shape]
     transform = fft.rfft2(drawn.cube, s=size)
-    gaussian = _transformed_gaussian(sigma, size[0], size[1])
-    power = transform.real**2 + transform.imag**2
-    floor = (_FLOOR * np.abs(drawn.cube.sum(axis=(1, 2), keepdims=True))) ** 2
-    seen = power > np.maximum(floor, 1e-300)
-    # 1 / P* keeps the PSF's own phase, so the weights lie where the PSF was drawn.
-    factor = np.divide(gaussian, power, out=np.zeros_like(power), where=seen)
-    lost = (gaussian**2 * ~seen).sum(axis=(1, 2)) > _LOST * (gaussian**2).sum()
-    squared = factor**2 * power
-    amplified = squared.max(axis=(1, 2)) > _AMPLIFIED**2 * squared[:, 0, 0]
-    out = fft.irfft2(transform * factor, s=size)
+    usable = divided(transform, _transformed_gaussian(sigma, size[0], size[1]), drawn.cube.sum(axis=(1, 2)))
     # What lies before the stamp's first row and column is at the end of the transform.
     here, there = drawn.box.grow(reach).overlap_slices(box)
     rows, columns = ((np.arange(s.start, s.stop) - reach) % side for s, side in zip(here, size, strict=True))
-    weights[(slice(None), *there)] = out[:, rows[:, None], columns]
-    return weights, np.asarray(drawn.usable & ~lost & ~amplified)
+    # Only the rows that are wanted are transformed back.
+    out = fft.irfft(fft.ifft(transform, axis=1, overwrite_x=True)[:, rows], n=size[1], axis=2)
+    weights[(slice(None), *there)] = out[:, :, columns]
+    return weights, np.asarray(drawn.usable & usable)
 
 
 @lru_cache(maxsize=32)

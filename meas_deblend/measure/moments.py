@@ -162,8 +162,10 @@ def _limits(config: MeasureConfig, *, adapt: bool) -> FitLimits:
 
 def _hopeless(window: Window, center: Float, moments: Float) -> IntArray:
     """Reasons not to start: no usable pixel under the window, or a start that is not a number."""
-    empty = np.logical_not(window.usable.any(axis=(1, 2)))
-    reasons = add_reason(np.zeros(len(center), dtype=np.int64), empty, FlagReason.NO_USABLE_PIXELS)
+    reasons: IntArray = np.zeros(len(center), dtype=np.int64)
+    if window.flux.size == 0 or not window.is_complete:
+        empty = np.logical_not(window.usable.any(axis=(1, 2)))
+        reasons = add_reason(reasons, empty, FlagReason.NO_USABLE_PIXELS)
     finite = np.isfinite(center).all(axis=1) & np.isfinite(moments).all(axis=1)
     return add_reason(reasons, np.logical_not(finite), FlagReason.NON_FINITE)
 

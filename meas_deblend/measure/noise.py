@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-__all__ = ["NoiseCorrelation", "measure_noise", "noise_field", "shifted"]
+__all__ = ["NoiseCorrelation", "measure_noise", "noise_field"]
 
 # Sky farther than this from its mean, in standard deviations, is no sky.
 _CLIP = 5.0
@@ -87,43 +87,33 @@ class NoiseCorrelation:
         -------
         float64 array (..., B)
         """
-        total = np.einsum("...yx,...yx->...", amplitude, amplitude)
-        for dy, dx, twice in self.lags:
-            first, second = shifted(amplitude, dy, dx)
-            total = total + twice * np.einsum("...yx,...yx->...", first, second)
+        if not self.lags:
+            return np.asarray(np.einsum("...yx,...yx->...", amplitude, amplitude))
+        from ._noise_kernels import weights_variance  # noqa: PLC0415 - loads the compiler
+
+        images = np.ascontiguousarray(amplitude).reshape(-1, *amplitude.shape[-2:])
         # Thresholded correlations need not be positive definite: a variance never falls below nothing.
-        return np.asarray(np.maximum(total, 0.0))
+        return np.asarray(np.maximum(weights_variance(images, self.xi), 0.0).reshape(amplitude.shape[:-2]))
 
     def shared_variance(self, weights: Float, sigma: Float) -> Float:
         """`variance` of weights that all bands share: g = a σ, with a (F, h, w) and σ (B, h, w); returns (F, B)."""
-        total = _product(weights**2, sigma**2)
-        for dy, dx, twice in self.lags:
-            (a, b), (s, t) = shifted(weights, dy, dx), shifted(sigma, dy, dx)
-            total += twice * _product(a * b, s * t)
-        return np.maximum(total, 0.0)
+        if not self.lags:
+            return _product(weights**2, sigma**2)
+        from ._noise_kernels import products_variance  # noqa: PLC0415 - loads the compiler
+
+        found = products_variance(np.ascontiguousarray(weights), np.ascontiguousarray(sigma), self.xi)
+        return np.asarray(np.maximum(found, 0.0))
 
     def smooth(self, cube: Float) -> Float:
-        """Convolve each band's image (B, h, w) with ξ; what leaves the box is lost."""
-        out = cube.copy()
-        for dy, dx, twice in self.lags:
-            half = twice[:, None, None] / 2
-            to, source = _slices(dy, dx)
-            out[(..., *to)] += half * cube[(..., *source)]
-            out[(..., *source)] += half * cube[(..., *to)]
-        return out
+        """Convolve each band's image (..., B, h, w) with ξ; what leaves the box is lost."""
+        if not self.lags or cube.size == 0:
+            return cube.copy()
+        from ._noise_kernels import smooth_images  # noqa: PLC0415 - loads the compiler
 
-
-def _slices(dy: int, dx: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    low, high = slice(None, -dy or None), slice(dy, None)
-    if dx >= 0:
-        return (low, slice(None, -dx or None)), (high, slice(dx, None))
-    return (low, slice(-dx, None)), (high, slice(None, dx))
-
-
-def shifted(array: Float, dy: int, dx: int) -> tuple[Float, Float]:
-    """Return views of an array (..., h, w) at all pixels p and p + (Δy, Δx) that both lie on it; Δy is at least 0."""
-    first, second = _slices(dy, dx)
-    return array[(..., *first)], array[(..., *second)]
+        images = np.ascontiguousarray(cube).reshape(-1, *cube.shape[-2:])
+        out = np.empty_like(images)
+        smooth_images(images, self.xi, out)
+        return out.reshape(cube.shape)
 
 
 def _product(first: Float, second: Float) -> Float:
@@ -202,19 +192,26 @@ def _autocorrelation(values: Float, good: BoolArray, reach: int) -> tuple[Float,
     xi = np.zeros((2 * reach + 1, 2 * reach + 1))
     variance = float((values**2).sum() / good.sum())
     xi[reach, reach] = 1.0
-    counted = good.astype(np.float64)
     if not variance > 0:
         return xi, 1.0
+    # With zeros between the rows every lag is one distance in memory, and each sum a product of two vectors.
+    flat, counted = _flat(values, reach), _flat(good.astype(np.float32), reach)
     for dy in range(reach + 1):
         for dx in range(-reach, reach + 1):
-            if dy == 0 and dx <= 0:
+            lag = dy * (values.shape[1] + reach) + dx
+            if lag <= 0 or lag >= flat.size:
                 continue
-            (a, b), (m, n) = shifted(values, dy, dx), shifted(counted, dy, dx)
-            pairs = float(np.vdot(m, n))
-            value = float(np.vdot(a, b)) / max(pairs, 1.0) / variance
+            # Numbers of pixels below 2²⁴ are exact in single precision.
+            pairs = float(counted[lag:] @ counted[:-lag])
+            value = float(flat[lag:] @ flat[:-lag]) / max(pairs, 1.0) / variance
             if abs(value) * np.sqrt(max(pairs, 1.0)) > _SIGNIFICANCE:
                 xi[reach + dy, reach + dx] = xi[reach - dy, reach - dx] = value
     return xi, variance
+
+
+def _flat(image: NDArray[np.floating], reach: int) -> NDArray[np.floating]:
+    """Rows one after the other, each followed by ``reach`` zeros."""
+    return np.pad(image, [(0, 0), (0, reach)]).ravel()
 
 
 def noise_field(correlation: NoiseCorrelation, shape: tuple[int, int], seed: tuple[int, ...]) -> Float:

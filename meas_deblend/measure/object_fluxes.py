@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..geometry import Box, Image
+from .aperture_errors import MeasuredAperture, aperture_error_terms
 from .ellipses import Ellipse
 from .fluxes import draw_psfs
 from .kron import KronRadius, kron_radius
@@ -24,10 +25,14 @@ if TYPE_CHECKING:
     from .child import ShapeSet
     from .config import MeasureConfig
     from .one_object import ObjectJob
+    from .pixels import Window
 
     Float = NDArray[np.float64]
 
 __all__ = ["ChildFluxes", "FlavorWeights", "flavor_weights", "object_fluxes"]
+
+# The expansions are of first order: they may not take away most of the noise.
+_LEAST = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,12 +67,15 @@ class FlavorWeights:
         Weights.
     reach : float
         Long half-axis of the Kron aperture, within the window [px].
+    measured : MeasuredAperture or None
+        What the ellipses were measured from; None without one.
     """
 
     ellipse: Ellipse | None
     kron: KronRadius
     photometry: Photometry
     reach: float
+    measured: MeasuredAperture | None
 
 
 def flavor_weights(job: ObjectJob, position: tuple[float, float], shapes: Sequence[ShapeSet]) -> list[FlavorWeights]:
@@ -97,7 +105,9 @@ def flavor_weights(job: ObjectJob, position: tuple[float, float], shapes: Sequen
         weights = flux_weights(usable, seen, apertures, config.max_lost_fraction)
         longest = pairs[k][1]
         reach = min(box.shape) / 2 if longest is None else min(longest.a, min(box.shape) / 2)
-        out.append(FlavorWeights(ellipse, kron, weights, reach))
+        known = ellipse is not None and bool(np.isfinite(position).all())
+        measured = MeasuredAperture(position, ellipse, kron, shapes[k]) if known and ellipse is not None else None
+        out.append(FlavorWeights(ellipse, kron, weights, reach, measured))
     return out
 
 
@@ -108,7 +118,7 @@ def _ellipse(
     ellipse = common_ellipse(shape, job.psf_shapes[flavor], min(job.own.box.shape) / 2)
     if ellipse is None or not np.isfinite(position).all():
         return ellipse, KronRadius(float("nan"), float("nan"), flag=True)
-    return ellipse, kron_radius(job.pixels(flavor), position, ellipse)
+    return ellipse, kron_radius(job.pixels(flavor), position, ellipse, job.parent.scene.noise)
 
 
 def object_fluxes(job: ObjectJob, weights: Sequence[FlavorWeights]) -> tuple[list[FluxTable], FluxTable, ChildFluxes]:
@@ -126,19 +136,30 @@ def object_fluxes(job: ObjectJob, weights: Sequence[FlavorWeights]) -> tuple[lis
     if len(job.parent.shared.children) > 1:
         shared = SharedFluxes.of(job, photometry)
         extra = shared.variance(job.parent.errors, job.child, job.config.share_error)
-        # The expansion is of first order: it may not take away most of the noise.
-        variance = np.maximum(variance + extra, 0.1 * variance)
+        variance = np.maximum(variance + extra, _LEAST * variance)
         terms = shared.some(slice(-2, -1))
+    variance = _with_sizes(job, weights[0], variance, job.own)
     tables = [_table(photometry, photometry(job.own.flux), np.sqrt(variance))]
     spread = np.sqrt(np.maximum(job.parent.errors.amplitudes[:, job.child, job.child], 0.0))
     for flavor, cube in zip(weights[1:], job.models, strict=True):
         flux = np.full(variance.shape, np.nan) if cube is None else flavor.photometry(cube)
         error = np.where(spread > 0, np.abs(flux) * spread, np.nan)
         tables.append(_table(flavor.photometry, flux, error))
-    whole = np.sqrt(photometry.variance(np.sqrt(job.whole.noise), noise))
-    undeblended = _table(photometry, photometry(job.whole.flux), whole)
+    whole = _with_sizes(job, weights[0], photometry.variance(np.sqrt(job.whole.noise), noise), job.whole)
+    undeblended = _table(photometry, photometry(job.whole.flux), np.sqrt(whole))
     amplitude = photometry.own[0] * np.sqrt(np.where(_common(job), job.own.noise, 0.0))
     return tables, undeblended, ChildFluxes(_tight(Image(amplitude, job.own.box)), variance[-2], terms)
+
+
+def _with_sizes(job: ObjectJob, weights: FlavorWeights, variance: Float, window: Window) -> Float:
+    """Add the noise of the sizes of elliptical and Kron apertures to the variances (F, B) of the fluxes."""
+    if weights.measured is None:
+        return variance
+    areas, noise = weights.photometry.apertures.areas[-2:], job.parent.scene.noise
+    extra = aperture_error_terms(window, areas, weights.measured, noise, job.config)
+    out, sized = variance.copy(), variance[-4:-2]
+    out[-4:-2] = np.where(np.isfinite(extra), np.maximum(sized + extra, _LEAST * sized), sized)
+    return out
 
 
 def _common(job: ObjectJob) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..apportion import Apportioned, Child, ModelOverlap, child_boxes, render_templates, template_frame
 from ..geometry import Box, Footprint, Image, Peak
-from ..models import BlendModel, ParentModel, SourceModel, model_flux
+from ..models import BlendModel, ParentModel, SourceModel, model_fluxes
 from .blendedness import model_overlaps
 from .object_fluxes import ChildFluxes
 from .one_object import ObjectJob, Target
@@ -81,6 +81,12 @@ class ParentMeasurer:
             return ObjectJob.prepare(self, child, target).run()
 
     @cached_property
+    def _total_fluxes(self) -> Float:
+        """Of the models (B, n)."""
+        bands = len(self.parent.psfs)
+        return np.array([model_fluxes(source, bands) for source in self.parent.sources]).reshape(-1, bands).T
+
+    @cached_property
     def model_covariance(self) -> Float:
         """Covariance (B, n, n) of the models' total fluxes; 0 where nothing is known.
 
@@ -88,7 +94,7 @@ class ParentMeasurer:
         and never less: the fit takes noise as uncorrelated, the amplitudes do not.
         """
         sources = self.parent.sources
-        total = np.array([[model_flux(source, k) for source in sources] for k in range(len(self.parent.psfs))])
+        total = self._total_fluxes
         covariance: Float = total[:, :, None] * total[:, None, :] * self.errors.amplitudes
         place = {source.id: k for k, source in enumerate(sources)}
         for blend in self.parent.blends:
@@ -101,8 +107,7 @@ class ParentMeasurer:
 
     def model_fluxes(self, child: int) -> ModelFluxes:
         """Total flux of an object's model, and its error."""
-        source: SourceModel = self.parent.sources[child]
-        flux = np.array([model_flux(source, k) for k in range(len(self.parent.psfs))])
+        flux = self._total_fluxes[:, child]
         variance = self.model_covariance[:, child, child]
         error = np.where(variance > 0, np.sqrt(np.maximum(variance, 0.0)), np.nan)
         return ModelFluxes(flux, error, ~(np.isfinite(flux) & np.isfinite(error)))

@@ -122,7 +122,7 @@ class ObjectJob:
                 shape=shapes[k],
                 psf_shape=self.psf_shapes[k],
                 sizes=sizes(shapes[k], self.psf_shapes[k], self.config.extended_above),
-                half_light=half_light_radii(self.pixels(k), position, photometry[k].reach),
+                half_light=half_light_radii(self.pixels(k), position, photometry[k].reach, noise),
                 ellipse=photometry[k].ellipse,
                 kron=photometry[k].kron,
             )

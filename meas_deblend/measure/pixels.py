@@ -13,11 +13,10 @@ from ..geometry import Box
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..apportion import Child
     from ..geometry import BoolArray, FloatArray
     from ..image import MultibandExposure
 
-__all__ = ["ObjectPixels", "Window", "child_pixels", "cropped", "image_pixels", "with_surroundings"]
+__all__ = ["ObjectPixels", "Window", "cropped", "image_pixels"]
 
 
 @dataclass(frozen=True)
@@ -78,14 +77,6 @@ class ObjectPixels:
         """Flux with 0 on pixels that are not usable (B, h, w)."""
         return np.where(self.usable, self.flux, 0.0).astype(np.float64)
 
-    @property
-    def masked_fraction(self) -> NDArray[np.float64]:
-        """Part of the object's pixels (those with a share) that is not usable (B,); NaN without pixels."""
-        own = np.ones(self.flux.shape, dtype=bool) if self.share is None else ~(self.share == 0)
-        count = own.sum(axis=(1, 2))
-        lost = (own & ~self.usable).sum(axis=(1, 2))
-        return np.where(count > 0, lost / np.maximum(count, 1), np.nan)
-
     def window(self, box: Box) -> Window:
         """Bring the pixels onto ``box``, which may reach beyond the object's box and the image."""
         shape = (len(self.flux), *box.shape)
@@ -126,6 +117,11 @@ class Window:
     observed: BoolArray
     same: NDArray[np.int64] | None = None
 
+    @cached_property
+    def is_complete(self) -> bool:
+        """Whether all pixels of all images can be measured on."""
+        return bool(self.usable.all())
+
 
 def cropped(window: Window, box: Box) -> Window:
     """Part of a window."""
@@ -134,23 +130,6 @@ def cropped(window: Window, box: Box) -> Window:
     both = (slice(None), *cut)
     planes = (window.flux[both], window.noise[both], window.usable[both])
     return Window(inner, *planes, window.observed[cut], window.same)
-
-
-def child_pixels(exposure: MultibandExposure, child: Child) -> ObjectPixels:
-    """Take the flux and share of a child, with the coadd's own variance and unusable pixels on its box.
-
-    Parameters
-    ----------
-    exposure : MultibandExposure
-        What was apportioned, B bands.
-    child : Child
-        Of `reapportion_parent`.
-    """
-    cut = (slice(None), *child.box.slices_in(exposure.box)) if not child.box.is_empty else np.s_[:, :0, :0]
-    bad = exposure.mask_planes.any_set(exposure.mask[cut]) | ~np.isfinite(exposure.images[cut])
-    # Masked pixels are the child's too, for the fraction of them that is told; how large its share is has no effect.
-    share = child.share + child.masked
-    return ObjectPixels(child.box, exposure.box, child.flux, exposure.variance[cut], bad, share)
 
 
 def image_pixels(exposure: MultibandExposure, box: Box, margin: int = 25) -> ObjectPixels:
@@ -176,43 +155,3 @@ def image_pixels(exposure: MultibandExposure, box: Box, margin: int = 25) -> Obj
     window = (slice(None), *cut.slices_in(exposure.box))
     bad = exposure.mask_planes.any_set(exposure.mask[window])
     return ObjectPixels(cut, exposure.box, exposure.images[window], exposure.variance[window], bad)
-
-
-def with_surroundings(
-    pixels: ObjectPixels, exposure: MultibandExposure, detected: BoolArray, margin: int = 25
-) -> ObjectPixels:
-    """Add the image's pixels around an object that belong to no detected parent, with share 1.
-
-    A star's light does not end where its parent's footprint ends. Rubin's pipelines measure children in an image
-    in which other objects are taken away, but sky is left; this does the same.
-
-    Parameters
-    ----------
-    pixels : ObjectPixels
-        Of one object.
-    exposure : MultibandExposure
-        The image that it was cut from, B bands.
-    detected : bool array (y, x)
-        Over the whole image: pixels of detected parents, this object's own included.
-    margin : int
-        Pixels added on each side; at least 0.
-
-    Returns
-    -------
-    ObjectPixels
-        On a larger box. Pixels in which the object has a share keep their values.
-    """
-    out = image_pixels(exposure, pixels.box, margin)
-    own = pixels.share if pixels.share is not None else np.ones(pixels.flux.shape)
-    here, there = pixels.box.overlap_slices(out.box)
-    free = np.broadcast_to(~detected[out.box.slices_in(exposure.box)], out.flux.shape)
-    claimed = np.zeros(out.flux.shape, dtype=bool)
-    claimed[(..., *there)] = own[(..., *here)] != 0
-    flux = np.where(free, out.flux, 0.0)
-    share = free.astype(np.float64)
-    bad = out.bad.copy()
-    inner = (..., *there)
-    flux[inner] = np.where(claimed[inner], pixels.flux[(..., *here)], flux[inner])
-    share[inner] = np.where(claimed[inner], own[(..., *here)], share[inner])
-    bad[inner] = np.where(claimed[inner], pixels.bad[(..., *here)], bad[inner])
-    return ObjectPixels(out.box, out.frame, flux, out.variance, bad, share)

@@ -88,21 +88,18 @@ class Scene:
         number : int
             The object's identifier, at least 0.
         """
+        from ._scene_kernels import keep_own, replace_by_noise  # noqa: PLC0415 - loads the compiler
+
         free = np.zeros(whole.box.shape, dtype=bool)
         here, there = self.exposure.box.overlap_slices(whole.box)
         free[there] = ~self.detected[here]
-        share = np.where(free, 1.0, np.zeros(whole.flux.shape))
-        flux = np.where(free, whole.flux, 0.0)
+        nothing = np.zeros((len(whole.flux), 0, 0))
+        mine, first = (nothing, nothing), (0, 0)
         if child is not None:
-            (mine, at) = child.box.overlap_slices(whole.box)
-            cut, to = (slice(None), *mine), (slice(None), *at)
-            claimed = child.share[cut] > 0
-            share[to] = np.where(claimed, child.share[cut], share[to])
-            flux[to] = np.where(claimed & whole.usable[to], child.flux[cut], flux[to])
-        noise = share**2 * whole.noise
-        replaced = (share == 0) & whole.usable
-        if replaced.any():
+            mine = np.ascontiguousarray(child.flux), np.ascontiguousarray(child.share)
+            first = child.box.origin[0] - whole.box.origin[0], child.box.origin[1] - whole.box.origin[1]
+        flux, noise = np.empty_like(whole.flux), np.empty_like(whole.noise)
+        if keep_own((whole.flux, whole.noise, whole.usable), free, mine, first, (flux, noise)):
             drawn = noise_field(self.noise, whole.box.shape, (self.seed, number))
-            flux = np.where(replaced, np.sqrt(whole.noise) * drawn, flux)
-            noise = np.where(replaced, whole.noise, noise)
+            replace_by_noise(drawn, whole.noise, (flux, noise))
         return Window(whole.box, flux, noise, whole.usable, whole.observed)

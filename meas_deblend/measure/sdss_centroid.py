@@ -67,20 +67,16 @@ def peak_centroids(
     -------
     PeakCentroids
     """
+    from ._peak_kernels import climb  # noqa: PLC0415 - loads the compiler
+
     count = len(window.flux)
     reasons: IntArray = np.zeros(count, dtype=np.int64)
     if not np.isfinite(start).all():
         nothing = np.full((count, 2), np.nan)
         return PeakCentroids(nothing, nothing, np.full(count, int(FlagReason.NON_FINITE)))
-    pixel = np.tile([round(start[0]), round(start[1])], (count, 1))
-    for _ in range(_STEPS):
-        kernels = _kernels(window, pixel, sigma)
-        values = kernels[0] @ window.flux @ kernels[1].swapaxes(1, 2)
-        best = np.stack(np.unravel_index(values.reshape(count, 9).argmax(axis=1), (3, 3)), axis=1) - 1
-        if not best.any():
-            break
-        pixel = pixel + best
-    reasons = add_reason(reasons, np.asarray(best.any(axis=1)), FlagReason.NOT_CONVERGED)
+    images, origin = np.ascontiguousarray(window.flux), window.box.origin
+    pixel, settled, values, *kernels = climb(images, origin, (round(start[0]), round(start[1])), sigma, _STEPS)
+    reasons = add_reason(reasons, ~settled, FlagReason.NOT_CONVERGED)
     profiles = np.stack([values[:, :, 1], values[:, 1, :]], axis=1)
     positive: BoolArray = np.asarray((profiles > 0).all(axis=(1, 2)))
     reasons = add_reason(reasons, ~positive, FlagReason.NO_FLUX)
@@ -88,21 +84,11 @@ def peak_centroids(
     center = pixel + offset
     far: BoolArray = np.asarray(np.hypot(*(center - np.asarray(start)).T) > max_shift)
     reasons = add_reason(reasons, positive & far, FlagReason.WANDERED)
-    error = _errors(window, kernels, slopes, noise)
+    error = _errors(window, (kernels[0], kernels[1]), slopes, noise)
     broken: BoolArray = ~np.isfinite(np.concatenate([center, error], axis=1)).all(axis=1)
     reasons = add_reason(reasons, broken, FlagReason.NON_FINITE)
     failed = (reasons != 0)[:, None]
     return PeakCentroids(np.where(failed, np.nan, center), np.where(failed, np.nan, error), reasons)
-
-
-def _kernels(window: Window, pixel: NDArray[np.int64], sigma: Float) -> tuple[Float, Float]:
-    """Gaussians at the three rows (N, 3, h) and columns (N, 3, w) around each pixel."""
-    out = []
-    for axis in (0, 1):
-        grid = np.arange(window.box.shape[axis]) + window.box.origin[axis]
-        middle = pixel[:, axis, None] + np.arange(-1, 2)
-        out.append(np.exp(-0.5 * ((grid - middle[:, :, None]) / sigma[:, None, None]) ** 2))
-    return out[0], out[1]
 
 
 def _interpolated(profiles: Float) -> tuple[Float, Float]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-__all__ = ["PsfShapes", "band_centroids", "band_shapes", "common_ellipse", "sizes", "stacked"]
+__all__ = ["PsfShapes", "band_centroids", "band_shapes", "band_weights", "common_ellipse", "sizes", "stacked"]
 
 # PSFs change little over as many pixels.
 _CELL = 256
@@ -73,7 +73,7 @@ class PsfShapes:
             count = len(self._psfs)
             self._models[key] = ShapeSet(
                 np.repeat(alone.moments, count, axis=0),
-                np.repeat(alone.errors, count, axis=0),
+                np.repeat(alone.covariance, count, axis=0),
                 np.repeat(alone.reasons, count),
             )
         return self._models[key]
@@ -117,7 +117,7 @@ def band_shapes(
     """Adaptive moments of all images of a stacked window, one set per flavour."""
     found = shape_set(adaptive_moments(window, start, sigma, config, noise))
     parts = np.split(np.arange(len(sigma)), len(sigma) // len(noise.xi))
-    return [ShapeSet(found.moments[k], found.errors[k], found.reasons[k]) for k in parts]
+    return [ShapeSet(found.moments[k], found.covariance[k], found.reasons[k]) for k in parts]
 
 
 def common_ellipse(shape: ShapeSet, psf: ShapeSet, largest: float) -> Ellipse | None:
@@ -125,12 +125,9 @@ def common_ellipse(shape: ShapeSet, psf: ShapeSet, largest: float) -> Ellipse | 
 
     Without any, the PSF's; None where there is no PSF either. The axes are between half a pixel and ``largest`` [px].
     """
-    error = shape.errors[:, 0] + shape.errors[:, 2]
-    good = ~shape.flag & (error > 0)
-    if good.any():
-        # In units of the smallest error, since the inverse square of a tiny one overflows.
-        weights = (error[good].min() / error[good]) ** 2
-        moments = weights @ shape.moments[good] / weights.sum()
+    weights = band_weights(shape)
+    if weights.any():
+        moments = weights[weights > 0] @ shape.moments[weights > 0]
     elif (~shape.flag).any():
         moments = shape.moments[~shape.flag].mean(axis=0)
     elif (~psf.flag).any():
@@ -142,13 +139,24 @@ def common_ellipse(shape: ShapeSet, psf: ShapeSet, largest: float) -> Ellipse | 
     return Ellipse(a, min(max(ellipse.b, 0.5), a), ellipse.theta)
 
 
+def band_weights(shape: ShapeSet) -> Float:
+    """Weights (B,) of the bands in the mean of their moments: inverse variances, with a sum of 1; 0 where flagged."""
+    error = shape.errors[:, 0] + shape.errors[:, 2]
+    good = ~shape.flag & (error > 0)
+    out = np.zeros(len(error))
+    if good.any():
+        # In units of the smallest error, since the inverse square of a tiny one overflows.
+        out[good] = (error[good].min() / error[good]) ** 2
+        out /= out.sum()
+    return out
+
+
 def sizes(shape: ShapeSet, psf: ShapeSet, above: float) -> Sizes:
     """Excess of an object's size over its PSF's in B bands; ``above`` is `MeasureConfig.extended_above`."""
     flag = shape.flag | psf.flag
     total, point = (s.moments[:, 0] + s.moments[:, 2] for s in (shape, psf))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(flag, np.nan, point / total)
-        # Ixx and Iyy of a round object scatter independently of each other.
-        error = ratio * np.hypot(shape.errors[:, 0], shape.errors[:, 2]) / total
+        error = shape.error_of(np.stack([ratio, np.zeros_like(ratio), ratio], axis=1) / total[:, None])
         chance = ndtr(np.where(error > 0, (1 - ratio - above) / error, np.sign(1 - ratio - above) * np.inf))
     return Sizes(1 - ratio, error, np.where(flag, np.nan, chance), flag)

@@ -162,17 +162,21 @@ def _planes(
     ``inner`` are the child's pixels in the window. ξ is symmetric, so it may as well be applied to the weights, once
     for all templates.
     """
+    from ._pair_kernels import spread_weights  # noqa: PLC0415 - loads the compiler
+
     window, weights = measured
     here, there = (slice(None), *inner.slices_in(own.box)), inner.slices_in(window.box)
     part, reached = weights.cropped(there), inner.grow(noise.reach)
     sigma = np.where(own.share[here] > 0, np.sqrt(window.noise[(slice(None), *there)]), 0.0)
-    wide = reached & errors.sigma.box
-    noisy = errors.over_sigma(part.smoothed(sigma, noise)[(..., *wide.slices_in(reached))], wide)
-    count = len(noisy)
-    planes = np.zeros((*noisy.shape[1:], 2 * count))
-    planes[..., :count] = np.moveaxis(noisy, 0, -1)
-    flux = errors.over_total(own.flux[here], inner)
-    planes[(slice(None), *inner.slices_in(wide))][..., count:] = np.moveaxis(part.times(flux), 0, -1)
+    wide, count = reached & errors.sigma.box, len(weights.corrections)
+    planes = np.zeros((len(sigma), *wide.shape, 2 * count))
+    if noise.lags:
+        noisy = errors.over_sigma(part.smoothed(sigma, noise)[(..., *wide.slices_in(reached))], wide)
+        planes[..., :count] = np.moveaxis(noisy, 0, -1)
+    else:
+        spread_weights(part.apertures.areas, part.own, errors.over_sigma(sigma, wide), planes, 0)
+    flux, within = errors.over_total(own.flux[here], inner), planes[(slice(None), *inner.slices_in(wide))]
+    spread_weights(part.apertures.areas, part.own, flux, within, count)
     return planes, wide
 
 
@@ -195,10 +199,13 @@ def template_errors(scene: Scene, templates: Sequence[Image], box: Box) -> Templ
     for m in range(count):
         wide = templates[m].box.grow(scene.noise.reach) & known.sigma.box
         scaled = known.over_sigma(np.maximum(templates[m].project(wide).array, 0.0), wide)
-        planes = [scaled, scene.noise.smooth(scaled)] if scene.noise.lags else [scaled]
-        weights = np.moveaxis(known.over_sigma(np.stack(planes), wide), 0, -1)
+        if scene.noise.lags:
+            planes = known.over_sigma(np.stack([scaled, scene.noise.smooth(scaled)]), wide)
+            weights = np.ascontiguousarray(np.moveaxis(planes, 0, -1))
+        else:
+            weights = known.over_sigma(scaled, wide)[..., None]
         near = [k for k in overlapping(bounds, wide) if k >= m]
-        sums = known.sums(np.ascontiguousarray(weights), wide, near).transpose(2, 1, 0)
+        sums = known.sums(weights, wide, near).transpose(2, 1, 0)
         gram[:, near, m] = gram[:, m, near] = sums[0]
         noisy[:, near, m] = noisy[:, m, near] = sums[-1]
     inverse = _inverted(gram)
@@ -224,5 +231,7 @@ def _inverted(gram: Float) -> Float:
     scale = np.sqrt(np.einsum("bkk->bk", gram))
     factor = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
     unit = gram * factor[:, :, None] * factor[:, None, :]
+    if gram.shape[1] == 1:
+        return np.asarray(factor[:, :, None] ** 2)
     inverse = np.linalg.pinv(unit, rcond=_RCOND, hermitian=True)
     return np.asarray(inverse * factor[:, :, None] * factor[:, None, :])

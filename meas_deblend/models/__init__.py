@@ -1,6 +1,6 @@
 """What a deblender returns and a store keeps: components, sources, blends and parents as frozen values."""
 
-from .flux import model_flux
+from .flux import model_flux, model_fluxes
 from .values import (
     AnyComponent,
     BlendModel,
@@ -26,4 +26,5 @@ __all__ = [
     "SourceModel",
     "TemplateComponent",
     "model_flux",
+    "model_fluxes",
 ]

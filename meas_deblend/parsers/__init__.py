@@ -5,6 +5,7 @@ the name that the parser's default ``function`` gives.
 """
 
 from ._patches import add_status, add_tile
+from .developing import add_new_plugin
 from .evaluating import SIMULATE_PRESETS, add_compare, add_evaluate, add_simulate
 from .injecting import add_inject
 from .lsst import add_lsst
@@ -32,5 +33,6 @@ ADD_COMMANDS = (
     add_lsst,
     add_warmup,
     add_calibrate,
+    add_new_plugin,
 )
 """In the order of ``meas-deblend --help``."""

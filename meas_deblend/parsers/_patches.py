@@ -21,7 +21,7 @@ def add_many(run: argparse.ArgumentParser) -> None:
     """Add what ``run`` takes for many patches alone."""
     many = run.add_argument_group("many patches (--inputs)")
     many.add_argument("--executor", metavar="WHERE", help="who works on patches: processes (default with -j 2 or "
-                      "more), dask for a cluster of -j processes here, dask://HOST:PORT for one that is there")  # fmt: skip
+                      "more), dask for a cluster of -j processes here, or dask://HOST:PORT")  # fmt: skip
     many.add_argument("--rerun", action="store_true", help="go on as --resume does, and do those patches again for "
                       "which --where holds")  # fmt: skip
     many.add_argument("--where", metavar="CONDITION", help="on the tasks of a patch, e.g. \"reason != 'ok'\" (default) "

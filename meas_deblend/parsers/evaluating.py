@@ -57,8 +57,8 @@ def add_evaluate(commands: Commands) -> None:
     parser.add_argument("--fields", required=True, metavar="DIR",
                         help="folder with field_*.npz, and psf.npz in it or beside it")  # fmt: skip
     parser.add_argument("--deblender", action="append", required=True, metavar="NAME", dest="deblenders",
-                        help="none, sep, single_band, multi_band, joint_profiles, hybrid or a plug-in; may be given several "
-                        "times")  # fmt: skip
+                        help="none, sep, single_band, multi_band, joint_profiles, hybrid or a plug-in; may be given "
+                        "several times")  # fmt: skip
     parser.add_argument("--detect", action="store_true", help="detect sources instead of giving the true centres")
     parser.add_argument("-j", "--jobs", type=int, default=1, metavar="N", help="processes (default: 1)")
     parser.add_argument("--survey", default="generic", help="whose overrides of settings apply (default: generic)")

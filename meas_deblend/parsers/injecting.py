@@ -35,8 +35,8 @@ def add_inject(commands: Commands) -> None:
     _add_injected_sources(inject)
     which = inject.add_mutually_exclusive_group()
     which.add_argument("--deblender", action="append", default=[], metavar="NAME", dest="deblenders",
-                       help="none, sep, single_band, multi_band, joint_profiles, hybrid or a plug-in; several times (default: "
-                       "multi_band)")  # fmt: skip
+                       help="none, sep, single_band, multi_band, joint_profiles, hybrid or a plug-in; several times "
+                       "(default: multi_band)")  # fmt: skip
     which.add_argument("--pipeline", action="append", default=[], metavar="NAME", dest="pipelines",
                        help="pipeline definition instead, by name or file; may be given several times")  # fmt: skip
     inject.add_argument("--detect", action="store_true", help="detect on the injected images, instead of giving the "

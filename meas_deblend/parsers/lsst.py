@@ -48,7 +48,7 @@ def add_lsst(commands: Commands) -> None:
     init.add_argument("--collection", default="meas_deblend/coadds", metavar="NAME", help="collection that they are "
                       "put into (default: meas_deblend/coadds)")  # fmt: skip
     init.add_argument("--registry", metavar="URL", help="database of a new repository, e.g. "
-                      "postgresql://host/database (default: an SQLite file in REPO)")  # fmt: skip
+                      "postgresql+psycopg2://host/database (default: an SQLite file in REPO)")  # fmt: skip
     init.set_defaults(function="lsst_init")
     pipeline = what.add_parser("pipeline", help="print where a pipeline for pipetask and BPS is")
     pipeline.add_argument("name", metavar="NAME", help="multiband, single_band, profile, any_deblender or none")

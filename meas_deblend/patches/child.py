@@ -53,11 +53,20 @@ class Child:
                 good, value = pickle.load(stdout)  # noqa: S301 -- from a process that we started
             except (EOFError, OSError, pickle.UnpicklingError) as error:
                 process.kill()
-                code = process.wait()
+                process.communicate()
+                self._process, code = None, process.returncode
                 raise WorkerDiedError(f"the process that worked on it was ended with exit code {code}") from error
         if not good:
             raise value
         return value
+
+    def close(self) -> None:
+        """End the process, if there is one, and wait for it."""
+        with self._lock:
+            process, self._process = self._process, None
+            if process is not None:
+                process.kill()
+                process.communicate()
 
 
 def in_main_thread() -> bool:

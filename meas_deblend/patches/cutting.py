@@ -62,7 +62,7 @@ class Cut:
 def cut_tiles(bands: Mapping[str, PlaneSpec], survey: Survey, folder: Path, cut: Cut) -> tuple[tuple[Tile, ...], Path]:
     """Cut the coadds of all bands into tiles, and write the table of them.
 
-    Files are memory-mapped, one after the other: what is held is one tile of one file. Each file of a band, the image
+    Files are read in parts, one after the other: what is held is one tile of one file. Each file of a band, the image
     and those of its planes, is cut with all its HDUs of the image's shape; others, such as a PSF, are kept as they are.
     Reference pixels move with the tiles, as do positions in PSF models that vary over the image.
 
@@ -130,7 +130,7 @@ def _files(spec: PlaneSpec) -> list[Path]:
 
 
 def _shape(spec: PlaneSpec, survey: Survey) -> tuple[int, int]:
-    with _mapped(spec.image) as (file, selector):
+    with _opened(spec.image) as (file, selector):
         hdu = image_hdu(file, selector, survey)
         if hdu.header["NAXIS"] != 2:
             raise InputError(f"{file.path}: the image must be 2-D (y, x), got {hdu.header['NAXIS']} axes")
@@ -138,7 +138,7 @@ def _shape(spec: PlaneSpec, survey: Survey) -> tuple[int, int]:
 
 
 @contextmanager
-def _mapped(path: str | Path) -> Iterator[tuple[FitsFile, str | None]]:
+def _opened(path: str | Path) -> Iterator[tuple[FitsFile, str | None]]:
     """Open a file so that only those parts are read that are asked for."""
     from astropy.io import fits  # noqa: PLC0415 - slow to load, so only where it is used
 
@@ -153,7 +153,8 @@ def _mapped(path: str | Path) -> Iterator[tuple[FitsFile, str | None]]:
         # Of headers: whoever reads the tiles is told.
         warnings.simplefilter("ignore")
         try:
-            hdus = fits.open(absolute, memmap=True)
+            # Sections are read where they lie in the file; mapped, scaled integers could not be.
+            hdus = fits.open(absolute, memmap=False)
         except (OSError, TypeError, ValueError) as error:
             raise InputError(f"{absolute} is not a FITS file that can be read: {error}") from error
         with hdus:
@@ -179,7 +180,7 @@ def _cut_band(band: str, spec: PlaneSpec, survey: Survey, tile: Tile, place: Pat
 def _cut_file(path: str | Path, role: str, survey: Survey, tile: Tile, target: Path) -> None:
     from astropy.io import fits  # noqa: PLC0415 - slow to load, so only where it is used
 
-    with _mapped(path) as (file, selector):
+    with _opened(path) as (file, selector):
         chosen = image_hdu(file, selector, survey) if role == "image" else _any_image(file)
         size = chosen.header["NAXIS2"], chosen.header["NAXIS1"]
         out = []

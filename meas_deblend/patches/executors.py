@@ -34,6 +34,10 @@ _LOST = (BrokenExecutor, CancelledError, WorkerDiedError)
 """What is raised where a process was ended from outside."""
 
 _DASK = "dask"
+_QUEUED = 16
+"""A cluster is given so many jobs at least."""
+_PATIENCE = "30s"
+"""How long a scheduler may take to answer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,13 +50,13 @@ class Workers:
         "serial", "processes" or "dask".
     executor : callable
         Gives the executor; called again after it broke.
-    at_once : int
-        How many jobs it is given at a time.
+    at_once : callable
+        Tells how many jobs it is given at a time; a cluster may grow.
     """
 
     name: str
     executor: Callable[[], Executor]
-    at_once: int
+    at_once: Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ def open_workers(kind: str | None, jobs: int) -> Iterator[Workers]:
         with _processes(jobs) as workers:
             yield workers
     elif kind is None:
-        yield Workers("serial", SerialExecutor, 1)
+        yield Workers("serial", SerialExecutor, lambda: 1)
     elif kind == _DASK or kind.startswith(f"{_DASK}://"):
         with _dask(kind.partition("://")[2], jobs) as workers:
             yield workers
@@ -128,7 +132,7 @@ def work_through(
     running: dict[Future[R], J] = {}
     try:
         while running or ((waiting or suspects) and go_on()):
-            source, limit = (suspects, 1) if suspects else (waiting, workers.at_once)
+            source, limit = (suspects, 1) if suspects else (waiting, workers.at_once())
             while source and len(running) < limit and go_on():
                 job = source.popleft()
                 running[executor.submit(function, job)] = job
@@ -188,11 +192,12 @@ def _processes(jobs: int) -> Iterator[Workers]:
     pools: list[_ForkedPool] = []
 
     def executor() -> Executor:
+        """Start a pool."""
         pools.append(_ForkedPool(jobs, context))
         return pools[-1]
 
     try:
-        yield Workers("processes", executor, jobs)
+        yield Workers("processes", executor, lambda: jobs)
     finally:
         for pool in pools:
             pool.end()
@@ -248,17 +253,16 @@ def _dask(address: str, jobs: int) -> Iterator[Workers]:
         raise InputError("--executor dask needs Dask: pip install 'meas_deblend[dask]'") from error
     try:
         if address:
-            client = Client(f"tcp://{address}", timeout="30s")
+            client = Client(f"tcp://{address}", timeout=_PATIENCE)
             cluster = None
         else:
-            cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=None)
+            cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=":0")
             client = Client(cluster)
     except (OSError, TimeoutError) as error:
         raise InputError(f"no Dask scheduler answers at {address or 'this machine'}: {error}") from error
     try:
-        # More than there are workers, so that none waits for the next; and clusters may grow.
-        threads = sum(client.nthreads().values()) or jobs
-        yield Workers(_DASK, client.get_executor, 2 * threads)
+        # More than there are workers, so that none waits for the next, and a cluster that grows by what waits does.
+        yield Workers(_DASK, client.get_executor, lambda: max(_QUEUED, 2 * sum(client.nthreads().values())))
     finally:
         client.close()
         if cluster is not None:

@@ -4,42 +4,35 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..exceptions import InputError, ModelError, NoWorkFoundError
-from ..framework import Outcome, load_pipeline, versions
+from ..exceptions import InputError
+from ..framework import Outcome, versions
 from ..image import load_survey
 from ..products import (
-    PATCH_INDEX,
     CatalogLayout,
-    PatchEntry,
     PatchIndex,
-    read_patch_index,
     to_table,
     write_patch_index,
     write_table,
 )
-from ..run_identity import settings_identity
+from .beginning import begun, continued, index_of
 from .executors import open_workers, work_through
 from .job import MANIFESTS, PatchJob, PatchResult, RunSettings
-from .lock import LOCK, locked
-from .one_patch import bury_patch, deblend_patch, labels_of, remove_stages
+from .lock import locked
+from .one_patch import bury_patch, deblend_patch, remove_stages, stages_beneath
 from .ownership import ownership_of
 from .status import read_results
 from .where import FIELDS, parse_where
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from .executors import Done
     from .inputs import PatchFiles
 
 __all__ = ["ManyResult", "Running", "run_patches"]
-
-_TABLES = ("ownership", "quanta")
-_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +131,23 @@ def run_patches(
     how = running or Running()
     condition = None if how.rerun is None else parse_where(how.rerun)
     go_on = how.resume or condition is not None
-    index = _index(patches, settings)
+    index = index_of(patches, settings)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: this is a file; a folder is needed for the output")
     with open_workers(how.executor, how.jobs) as workers:
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
-            index = _continued(folder, index) if go_on else _begun(folder, index, how.overwrite)
+            index = continued(folder, index) if go_on else begun(folder, index, how.overwrite)
             write_patch_index(folder, index)
-            for entry in index.patches:
-                remove_stages(folder / entry.folder)
+            for stages in stages_beneath(folder).values():
+                for stage in stages:
+                    shutil.rmtree(stage, ignore_errors=True)
             before = read_results(folder, index)
             jobs = _jobs(folder, index, before, settings, condition)
             made: list[PatchResult] = []
 
             def wanted() -> bool:
+                """Tell whether more patches are to be started."""
                 return not (how.fail_fast and any(one.outcome is Outcome.FAILED for one in made))
 
             for done in work_through(deblend_patch, jobs, workers, wanted):
@@ -160,111 +155,6 @@ def run_patches(
                 if tell is not None:
                     tell(made[-1], len(made), len(jobs))
             return _finished(folder, index, before | {one.entry.name: one for one in made})
-
-
-def _index(patches: Sequence[PatchFiles], settings: RunSettings) -> PatchIndex:
-    """Index of a run that begins now."""
-    if not patches:
-        raise NoWorkFoundError("no patch was given")
-    survey = settings.read_options["survey"]
-    pipeline = load_pipeline(settings.pipeline, survey=survey, layers=settings.layers)
-    order = load_survey(survey).sort_bands(dict.fromkeys(band for patch in patches for band in patch.bands))
-    _check_bands(order, settings)
-    identity = settings_identity(pipeline)
-    identity |= {f"option {name}": str(value) for name, value in settings.read_options.items() if value is not None}
-    identity |= {f"version of {name}": version for name, version in versions().items()}
-    entries = tuple(
-        PatchEntry(
-            tract=patch.tract,
-            patch=patch.patch,
-            number=patch.number,
-            folder=f"{patch.tract}/{patch.patch}",
-            inputs={band: dict(patch.bands[band]) for band in order if band in patch.bands},
-            inner=patch.inner,
-        )
-        for patch in patches
-    )
-    return PatchIndex(
-        created=datetime.now(UTC),
-        command=settings.command,
-        identity=identity,
-        labels=labels_of(pipeline),
-        read_options=_plain(settings.read_options),
-        patches=entries,
-    )
-
-
-def _plain(options: Any) -> dict[str, Any]:
-    return {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
-
-
-def _check_bands(bands: Sequence[str], settings: RunSettings) -> None:
-    """Refuse options for bands that no patch has: a misspelt band would else be without effect."""
-    for option, value in settings.read_options.items():
-        unknown = [band for band in value if band not in bands] if isinstance(value, dict) else []
-        if unknown:
-            raise InputError(f"{option} is given for {', '.join(unknown)}, but the patches have {', '.join(bands)}")
-
-
-def _begun(folder: Path, index: PatchIndex, overwrite: bool) -> PatchIndex:
-    """Make room for a new run."""
-    used = sorted(entry.name for entry in folder.iterdir() if entry.name != LOCK)
-    if used and not overwrite:
-        shown = ", ".join(used[:3]) + (", ..." if len(used) > 3 else "")
-        raise InputError(
-            f"{folder}: the output folder is in use, it holds {shown}; choose another, say --resume to go on with a "
-            "run of these patches, or --overwrite"
-        )
-    if (folder / PATCH_INDEX).is_file():
-        try:
-            earlier: Iterable[PatchEntry] = read_patch_index(folder).patches
-        except ModelError:
-            earlier = ()  # what it listed is no longer known, so nothing but what we write is touched
-        # The index first: without it, what is left is not taken for a run.
-        (folder / PATCH_INDEX).unlink()
-        for name in _TABLES:
-            (folder / f"{name}.parquet").unlink(missing_ok=True)
-        for entry in (*earlier, *index.patches):
-            remove_stages(folder / entry.folder)
-            if (folder / entry.folder / MANIFESTS).is_dir():
-                shutil.rmtree(folder / entry.folder)
-    return index
-
-
-def _continued(folder: Path, index: PatchIndex) -> PatchIndex:
-    """Check that a run may go on, with patches that may have been added.
-
-    Raises
-    ------
-    InputError
-        If settings, versions or files are others; the message names what differs.
-    """
-    if not (folder / PATCH_INDEX).is_file():
-        return _begun(folder, index, overwrite=False)
-    try:
-        earlier = read_patch_index(folder)
-    except ModelError as error:
-        raise InputError(f"{error}; start anew, with --overwrite") from error
-    then = earlier.identity | {f"files of patch {one.name}": _files(one) for one in earlier.patches}
-    now = index.identity | {f"files of patch {one.name}": _files(one) for one in index.patches}
-    known = {*earlier.identity, *index.identity, *(name for name in then if name.startswith("files of"))}
-    differences = [
-        f"{name} was {then.get(name, 'not there')}, is {now.get(name, 'not there')}"
-        for name in dict.fromkeys([*then, *now])
-        if name in known and then.get(name) != now.get(name)
-    ]
-    if differences:
-        more = f"; and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
-        raise InputError(
-            f"{folder} was made with something else, and cannot be gone on with: {'; '.join(differences[:_SHOWN])}"
-            f"{more}; go back to what it was, or start anew with --overwrite"
-        )
-    return index.model_copy(update={"created": earlier.created})
-
-
-def _files(entry: PatchEntry) -> str:
-    planes = (f"{band}:{plane}={path}" for band, files in entry.inputs.items() for plane, path in files.items())
-    return f"{' '.join(planes)}{'' if entry.inner is None else f' inner={entry.inner}'}"
 
 
 def _jobs(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..image import MultibandExposure
     from .job import PatchJob, RunSettings
 
-__all__ = ["bury_patch", "deblend_patch", "labels_of", "remove_stages", "stages_of"]
+__all__ = ["bury_patch", "deblend_patch", "labels_of", "remove_stages", "stages_beneath", "stages_of"]
 
 _READ, _WRITE = "read", "write"
 _DATA_ID = ("tract", "patch")
@@ -108,6 +108,14 @@ def stages_of(folder: Path) -> list[Path]:
     return sorted(path for path in folder.parent.glob(f".{folder.name}.*.tmp") if path.is_dir())
 
 
+def stages_beneath(root: Path) -> dict[Path, list[Path]]:
+    """All such folders of a run, by that of their patch: one look at the disk for thousands of patches."""
+    found: dict[Path, list[Path]] = {}
+    for stage in sorted(root.glob("*/.*.tmp")):
+        found.setdefault(stage.with_name(stage.name[1:].rsplit(".", 2)[0]), []).append(stage)
+    return found
+
+
 def remove_stages(folder: Path) -> None:
     """Remove what is left of attempts at a patch that nobody works on."""
     for stage in stages_of(folder):
@@ -147,6 +155,7 @@ def options_for(bands: Mapping[str, Any], options: Mapping[str, Any]) -> dict[st
     """Keyword arguments of the reader for a patch: what is said of bands that it does not have is left out."""
 
     def of_bands(value: Any) -> Any:
+        """Leave out other bands."""
         if not isinstance(value, dict):
             return value
         return {band: one for band, one in value.items() if band in bands} or None

@@ -11,7 +11,7 @@ from ..framework import Outcome
 from ..products import read_manifests, read_patch_index
 from .job import MANIFESTS, PatchResult
 from .lock import who_locks
-from .one_patch import stages_of
+from .one_patch import stages_beneath
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +121,8 @@ def read_status(folder: Path) -> RunStatus:
         If the folder is none of such a run, or a file in it is damaged.
     """
     index = read_patch_index(folder)
-    states = tuple(_state(folder, entry, index) for entry in index.patches)
+    stages = stages_beneath(folder)
+    states = tuple(_state(folder, entry, index, stages.get(folder / entry.folder, [])) for entry in index.patches)
     return RunStatus(folder, states, who_locks(folder))
 
 
@@ -142,8 +143,7 @@ def _result(folder: Path, entry: PatchEntry, index: PatchIndex) -> PatchResult |
     return PatchResult(entry, manifests) if manifests else None
 
 
-def _state(folder: Path, entry: PatchEntry, index: PatchIndex) -> PatchState:
-    stages = stages_of(folder / entry.folder)
+def _state(folder: Path, entry: PatchEntry, index: PatchIndex, stages: Sequence[Path]) -> PatchState:
     if stages:
         stage = stages[-1]
         done = {path.stem for path in (stage / MANIFESTS).glob("*.json")}

@@ -76,7 +76,7 @@ def tile_grid(shape: tuple[int, int], size: int, overlap: int) -> tuple[Tile, ..
     Examples
     --------
     >>> [(tile.x0, tile.x1, tile.inner[:2]) for tile in tile_grid((100, 250), 140, 20)]
-    [(0, 135, (0, 125)), (115, 250, (10, 135))]
+    [(0, 93, (0, 83)), (73, 177, (10, 94)), (157, 250, (10, 93))]
     """
     if overlap < 0 or size <= 2 * overlap:
         raise InputError(f"tiles of {size} pixels cannot overlap by {overlap}: it must be 0 or more, and below half")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ._measured_columns import BAND_MEASUREMENTS, OBJECT_MEASUREMENTS
-from ._quality_columns import CONTAMINATION_COLUMNS, score_columns
+from ._quality_columns import BLEND_SCORE, CONTAMINATION_COLUMNS, score_columns
 from .columns import Column
 
 __all__ = ["FORCED_COLUMNS", "MODEL_FLAGS", "OBJECT_COLUMNS", "outcome_columns"]
@@ -142,6 +142,7 @@ _OUTCOME = (
         since=_NEWEST,
     ),
     *score_columns("deblend_residualScore", "usable pixels and bands"),
+    BLEND_SCORE,
 )
 
 MODEL_FLAGS = (

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from .columns import Column
 
-__all__ = ["CONTAMINATION_COLUMNS", "score_columns"]
+__all__ = ["BLEND_SCORE", "CONTAMINATION_COLUMNS", "score_columns"]
 
 _NEWEST = "1.3.0"
+
+
+BLEND_SCORE = Column(
+    "deblend_unrecognisedBlendScore",
+    "float32",
+    "",
+    "Probability that it is two galaxies 0.5 to 1 FWHM apart, if there were as many of those as of single ones; NaN "
+    "without a model or light.",
+    "measure",
+    nullable=True,
+    since=_NEWEST,
+)
 
 
 def score_columns(name: str, over: str) -> tuple[Column, ...]:

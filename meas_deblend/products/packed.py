@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PackedRows", "pack_rows", "unpack_rows"]
 
-# Wider than the columns, so that whoever makes the table sees values that do not fit.
-_WIDE = {"int32": "<i8", "int64": "<i8", "float32": "<f8", "float64": "<f8", "bool": "?"}
+# Wider than the columns, so that whoever makes the table sees values that do not fit. Rows hold all of a kind together.
+_WIDE = {"float32": "<f8", "float64": "<f8", "int32": "<i8", "int64": "<i8", "bool": "?"}
+_KINDS = ("<f8", "<i8", "?")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +35,7 @@ class PackedRows:
     Parameters
     ----------
     numbers : uint8 array (n, bytes)
-        Integers, floats and flags of each row, by increasing place of their columns.
+        Floats, integers and flags of each row, those of a kind by increasing place of their columns.
     texts : tuple of tuple of str
         Values (n,) of each column of strings.
     """
@@ -64,17 +65,25 @@ def pack_rows(table: str, columns: Mapping[str, Any], layout: CatalogLayout) -> 
     TypeError
         If its values are of another kind than declared.
     """
-    kind, names = _row(table, layout)
-    lengths = {len(columns[name]) for name in (*(kind.names or ()), *names)}
+    parts, names = _row(table, layout)
+    lengths = {len(columns[name]) for name in (*(name for _, some in parts for name in some), *names)}
     if len(lengths) > 1:
         raise TypeError(f"columns of {table} differ in length: {sorted(lengths)}")
-    rows = np.zeros(lengths.pop() if lengths else 0, dtype=kind)
-    if len(rows):
-        for name in kind.names or ():
-            rows[name] = np.asarray(columns[name]).astype(kind[name], casting="same_kind")
-    return PackedRows(
-        rows.view(np.uint8).reshape(len(rows), kind.itemsize), tuple(tuple(map(str, columns[name])) for name in names)
-    )
+    count = lengths.pop() if lengths else 0
+    # One copy for all columns of a kind: there are hundreds, of a few rows each.
+    blocks = [_block([columns[name] for name in some], np.dtype(kind), count) for kind, some in parts]
+    return PackedRows(np.concatenate(blocks, axis=1), tuple(tuple(map(str, columns[name])) for name in names))
+
+
+def _block(values: Sequence[Any], kind: np.dtype[Any], count: int) -> NDArray[np.uint8]:
+    """Bytes (n, ·) of columns of one kind."""
+    block = np.empty((count, len(values)), dtype=kind)
+    if count:
+        for given in {np.asarray(column).dtype for column in values}:
+            if not np.can_cast(given, kind, casting="same_kind"):
+                raise TypeError(f"Cannot cast array data from {given!r} to {kind!r} according to the rule 'same_kind'")
+        block[:] = np.array(values).T
+    return block.view(np.uint8).reshape(count, len(values) * kind.itemsize)
 
 
 def unpack_rows(table: str, packs: Sequence[PackedRows], layout: CatalogLayout) -> dict[str, NDArray[Any]]:
@@ -82,7 +91,8 @@ def unpack_rows(table: str, packs: Sequence[PackedRows], layout: CatalogLayout) 
 
     Numbers are views of one array of rows.
     """
-    kind, names = _row(table, layout)
+    parts, names = _row(table, layout)
+    kind = np.dtype([(name, wide) for wide, some in parts for name in some])
     nothing = np.zeros((0, kind.itemsize), dtype=np.uint8)
     rows = np.concatenate([nothing, *(pack.numbers for pack in packs)]).reshape(-1).view(kind)
     columns = {name: rows[name] for name in kind.names or ()}
@@ -92,8 +102,8 @@ def unpack_rows(table: str, packs: Sequence[PackedRows], layout: CatalogLayout) 
 
 
 @lru_cache(16)
-def _row(table: str, layout: CatalogLayout) -> tuple[np.dtype[Any], tuple[str, ...]]:
-    """Type of a row's numbers, and names of the columns of strings."""
+def _row(table: str, layout: CatalogLayout) -> tuple[tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...]]:
+    """Kinds of a row's numbers with the names of their columns, and names of the columns of strings."""
     columns = declaration(table).unfold(layout)
-    numbers = [(column.name, _WIDE[column.dtype]) for column in columns if column.dtype != "string"]
-    return np.dtype(numbers), tuple(column.name for column in columns if column.dtype == "string")
+    parts = ((kind, tuple(c.name for c in columns if _WIDE.get(c.dtype) == kind)) for kind in _KINDS)
+    return tuple(part for part in parts if part[1]), tuple(c.name for c in columns if c.dtype == "string")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from functools import cache
-from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Any
 
+from .._version import __version__
 from ..exceptions import CorruptModelError, ModelError
 
 if TYPE_CHECKING:
@@ -26,10 +25,9 @@ def header(kind: str, version: str, **about: Any) -> dict[str, str]:
     return {HEADER_KEY: json.dumps(text, allow_nan=False, sort_keys=True)}
 
 
-@cache
 def release() -> str:
     """Return the version of this package."""
-    return installed_version("meas_deblend")
+    return __version__
 
 
 def check_header(

@@ -41,7 +41,11 @@ _REASONS = (
     Reason("not_selected", "skipped", "Only other parents were to be deblended, by --only, --bbox or a setting."),
     Reason("timeout", "failed", "A fit hung: the clock ended it, long after the time that was predicted."),
     Reason("pseudo", "skipped", "It is a sky object: nothing was detected there, so there is nothing to deblend."),
-    Reason("fit_failed", "failed", "The joint fit of a blend raised an error or gave values that are not finite."),
+    Reason(
+        "fit_failed",
+        "failed",
+        "The joint fit of a blend raised an error, or gave values that are not finite or not credible.",
+    ),
     Reason("worker_died", "failed", "The process that deblended it was ended from outside, twice: memory ran out."),
     Reason("template_failed", "failed", "Templates could not be made, for all peaks or for some."),
 )

@@ -40,6 +40,13 @@ class ProfilePriors(BaseModel):
         description="Sizes end at so many widths above the expected one: else faint sources take what profiles of "
         "bright neighbours leave over.",
     )
+    center_truncation: float = Field(
+        5.0,
+        gt=0,
+        le=100.0,
+        description="Centres end at so many widths from their positions: else, in a crowd, a source moves onto a "
+        "neighbour, which is then left without light.",
+    )
     ellipticity_width: float = Field(
         0.38,
         gt=0,

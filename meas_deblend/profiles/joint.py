@@ -442,8 +442,8 @@ def _finish(scene: _Scene, done: _Done, listed: int) -> ProfileFit:
         drawn = solve_fluxes(sources, part.data, nonnegative=True)
         covariance, shapes[members] = _covariances(sources, drawn, part.data, priors)
         own = np.flatnonzero(members < listed)
-        for i in np.flatnonzero(members >= listed):
-            bright = _brightness_at(int(i), sources, drawn, scene.noise)
+        for i in np.flatnonzero(members >= listed).tolist():
+            bright = _brightness_at(i, sources, drawn, scene.noise)
             rival = int(own[np.argmax(bright[own])]) if len(own) else -1
             if rival >= 0 and bright[rival] > 0:
                 owners[members[i] - listed] = members[rival]

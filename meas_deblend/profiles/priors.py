@@ -62,18 +62,21 @@ class Priors:
     Parameters
     ----------
     means, widths : float64 array (source, 8)
-    truncation : float
-        Sizes are not taken further than so many widths above their means.
+    truncation, center_truncation : float
+        Sizes are not taken further than so many widths above their means, and centres from them.
     """
 
     means: NDArray[np.float64]
     widths: NDArray[np.float64]
     truncation: float
+    center_truncation: float = np.inf
 
     def allowed(self, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
         """Nearest parameters (source, 8) that are allowed."""
         out = np.clip(parameters, _LIMITS[:, 0], _LIMITS[:, 1])
         out[:, 2] = np.minimum(out[:, 2], self.means[:, 2] + self.truncation * self.widths[:, 2])
+        away = self.center_truncation * self.widths[:, :2]
+        out[:, :2] = np.clip(out[:, :2], self.means[:, :2] - away, self.means[:, :2] + away)
         flatness = np.hypot(out[:, 3], out[:, 4])
         out[:, 3:5] *= np.minimum(FLATTEST / np.maximum(flatness, FLATTEST), 1.0)[:, None]
         return out
@@ -143,4 +146,5 @@ def shape_priors(
     if priors.kind == "flat":
         widths[:] = _FLAT
     widths[:, :2] = center_widths[:, None]
-    return Priors(means, widths, priors.truncation if priors.kind == "published" else np.inf)
+    truncation = priors.truncation if priors.kind == "published" else np.inf
+    return Priors(means, widths, truncation, priors.center_truncation)

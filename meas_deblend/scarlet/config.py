@@ -101,7 +101,7 @@ class FitConfig(BaseModel):
         2, ge=0, le=2, description="Most components of a source; 0 makes all sources point sources."
     )
     point_source_snr: float | None = Field(
-        100.0,
+        25.0,
         gt=0,
         description="Point-source S/N above which a source becomes a point source at a fitted position if the PSF "
         "explains its core, and its width, to within the noise; None: never.",

@@ -16,6 +16,7 @@ from .deconvolution import deconvolve
 from .fit import FitResult, fit
 from .initialize import initialize
 from .kernels import Kernels
+from .late_points import with_late_points
 from .mixture import AnyComponent
 from .observation import Observation
 from .parametric import ParametricComponent, point_source
@@ -93,6 +94,7 @@ def deblend_blend(
     if config.sky:
         first.append(SkyComponent.start(observation.frame, len(observation.images), observation.images.dtype))
     result = fit(observation, first, config)
+    sources, result = with_late_points(observation, sources, result, config)
     return _assemble(observation, names, [len(source) for source in sources], result)
 
 

@@ -17,7 +17,7 @@ from .profiles import Resolution, point_images
 from .proximal import floor_spectrum
 from .render import MorphRenderer
 
-__all__ = ["with_points"]
+__all__ = ["judged_points", "possible_points", "with_points"]
 
 Source = tuple[Component, ...]
 Solve = Callable[[tuple[Source, ...]], tuple[Source, ...]]
@@ -58,6 +58,11 @@ WIDER = 0.1
 BROADENING = 3.0
 """Standard deviations by which a source may be broader than the PSF: χ² alone, of hundreds of pixels, would not notice
 a galaxy that is so slightly."""
+
+
+CLEAR = 100.0
+"""S/N above which that can be told of all galaxies that matter. Fainter sources may not be broader than what would be
+noticed at this S/N: a galaxy that passes for a star loses more light than a star that is fitted as a galaxy gains."""
 
 
 def with_points(
@@ -107,6 +112,54 @@ def with_points(
     return now
 
 
+def possible_points(
+    observation: Observation, sources: tuple[Source, ...], render: MorphRenderer, limit: float
+) -> dict[int, PointComponent]:
+    """Find fitted sources that may be point sources, once what they took of their neighbours' light is given back.
+
+    Parameters
+    ----------
+    observation, render
+        As for `with_points`.
+    sources : tuple of tuples of Component
+        Fitted together.
+    limit : float
+        Least S/N of a point source.
+
+    Returns
+    -------
+    dict of int to PointComponent
+        By the places of the sources; those that are point sources already are left out.
+    """
+    search = _Search.of(observation, sources, render, SETTLED)
+    out = {}
+    for k, source in enumerate(sources):
+        if isinstance(source[0], PointComponent) or search.snr(source[0].center) < limit:
+            continue
+        match = search.match(source, source[0].center)
+        if match.snr >= limit and match.is_possible():
+            out[k] = search.component(match)
+    return out
+
+
+def judged_points(
+    observation: Observation, sources: tuple[Source, ...], render: MorphRenderer
+) -> tuple[set[int], set[int]]:
+    """Judge the point sources among fitted sources; parameters as for `possible_points`.
+
+    Returns
+    -------
+    narrow : set of int
+        Places of those that have the shape of the PSF.
+    good : set of int
+        Those of them that have no halo either, which a neighbour that is drawn too narrow may feign.
+    """
+    search = _Search.of(observation, sources, render, SETTLED)
+    points = [k for k, source in enumerate(sources) if isinstance(source[0], PointComponent)]
+    matches = {k: search.match(sources[k], sources[k][0].center) for k in points}
+    return {k for k in points if matches[k].is_narrow()}, {k for k in points if matches[k].is_good()}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Match:
     """The PSF at a position, fitted to the pixels around a source: fluxes (band,), S/N, χ², degrees of freedom.
@@ -129,10 +182,14 @@ class _Match:
             return True
         return self.chi2 <= self.freedom + (UNEXPLAINED * self.snr) ** 2 and self.width <= BROADENING + BROAD * self.snr
 
+    def is_narrow(self) -> bool:
+        """Whether χ² and width are what noise makes."""
+        return self.chi2 <= _by_chance(self.freedom) and self.width <= BROADENING * min(1.0, self.snr / CLEAR)
+
     def is_good(self) -> bool:
-        """Whether χ² and width are what noise makes, and there is no halo."""
+        """Whether it is narrow, and there is no halo."""
         halo = _by_chance(3 * len(self.flux)) + (BACKGROUND * self.snr) ** 2
-        return self.chi2 <= _by_chance(self.freedom) and self.width <= BROADENING and self.background <= halo
+        return self.is_narrow() and self.background <= halo
 
 
 def _radius(observation: Observation) -> int:
@@ -163,6 +220,11 @@ class _Search:
     def of(cls, observation: Observation, sources: Sequence[Source], render: MorphRenderer, settled: float) -> _Search:
         resolution = Resolution.of(observation.convolver.kernels.model_psf)
         return cls(observation, sources, render, resolution, _radius(observation), settled)
+
+    def snr(self, center: tuple[int, int]) -> float:
+        """S/N of a point source at ``center``, all light that is seen there its own."""
+        seen = self.observation
+        return point_source_snr(seen.images, seen.variance, seen.convolver.kernels.psfs, center)
 
     def match(self, source: Source, center: tuple[int, int]) -> _Match:
         """Fit the PSF to what the other sources leave around ``center``; one that walks away does not match."""

@@ -68,7 +68,10 @@ class AnyDeblenderTask(PipelineTask[AnyDeblenderConfig]):
     def run(self, coadds: MultibandExposure, split_parents: tuple[Parent, ...]) -> DeblendOutputs:
         """Deblend all parents."""
         deblender, options = get_deblender(self.config.deblender.name), self.config.deblender.chosen
-        models = deblend_parents(partial(_deblend, deblender, options), coadds, split_parents, deblender.name)
+        # Workers are forked, which a process that has such threads does not survive: they start in each worker.
+        forkable = not getattr(deblender, "starts_threads", False)
+        deblend = partial(_deblend, deblender, options)
+        models = deblend_parents(deblend, coadds, split_parents, deblender.name, ahead=forkable)
         failed = sum(model.outcome == "failed" and model.reason != "not_selected" for model in models)
         if failed:
             self.log.warning("%s failed on %d of %d parents", deblender.name, failed, len(models))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from meas_deblend.apportion import handed_on, model_quality
-from meas_deblend.models import BlendModel, ParentModel, SourceModel, model_flux
+from meas_deblend.measure import blend_scores
+from meas_deblend.models import BlendModel, ParentModel, SourceModel, model_fluxes
 from meas_deblend.products import OBJECT_FLAGS, REASON_FLAGS, REASONS, RUNGS, CatalogLayout, declaration, flux_factor
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class CatalogInputs:
         How well the joint model describes the data, over the parent and for each source.
     overlaps : tuple of ModelOverlap
         What neighbours put on the model of each source.
+    blend_scores : sequence of float
+        How much each source looks like two.
     """
 
     model: ParentModel
@@ -47,6 +50,7 @@ class CatalogInputs:
     children: Sequence[Child]
     quality: ModelQuality
     overlaps: tuple[ModelOverlap, ...]
+    blend_scores: Sequence[float]
 
     @classmethod
     def of(cls, model: ParentModel, measurer: ParentMeasurer, footprint_bands: Sequence[str]) -> CatalogInputs:
@@ -65,7 +69,7 @@ class CatalogInputs:
         quality = model_quality(
             scene.exposure, measurer.parent, children, measurer.templates, (scene.noise.xi**2).sum(axis=(1, 2))
         )
-        return cls(model, tuple(footprint_bands), children, quality, measurer.overlaps)
+        return cls(model, tuple(footprint_bands), children, quality, measurer.overlaps, blend_scores(measurer))
 
 
 def rows_of(table: str, rows: Sequence[Row], layout: CatalogLayout) -> dict[str, list[Any]]:
@@ -114,12 +118,14 @@ def object_rows(given: CatalogInputs, exposure: MultibandExposure) -> list[Row]:
         blend = blend_of[source.id]
         row = _identity(model, source) | _outcome(model) | _fit(blend, source)
         row |= {"deblend_chi2": chi2.sources[n], "deblend_noModel": not source.components}
+        row["deblend_unrecognisedBlendScore"] = given.blend_scores[n]
         row |= {"deblend_nBands": n_bands[blend.id], **_in_bands(bands, "deblend_chi2", chi2.source_bands[n])}
         row |= _contamination(given.overlaps[n], bands, factors) | _residual(given.quality.scores[n], bands)
         row |= _pixels(child, source, exposure)
         row |= {flag: flag in source.flags for flag in OBJECT_FLAGS if flag not in row}
-        for k, band in enumerate(exposure.bands):
-            row |= _per_band(source, band, k, factors[k])
+        row |= _in_bands(bands, "modelFlux", model_fluxes(source, len(bands)) * factors)
+        for k, band in enumerate(bands):
+            row |= _per_band(source, band, k)
             row[f"merge_footprint_{band}"] = band in given.footprint_bands
             row[f"{band}_zeroFlux"] = not bool((child.share[k] > 0).any())
         rows.append(row)
@@ -187,8 +193,8 @@ def _own_outcome(source: SourceModel) -> Row:
 
 def _bands_with_model(blend: BlendModel, bands: int) -> int:
     """Count the bands in which a source of a blend has flux."""
-    flux = np.array([[model_flux(source, k) for source in blend.sources] for k in range(bands)])
-    return int(np.count_nonzero((flux > 0).any(axis=1)))
+    flux = np.array([model_fluxes(source, bands) for source in blend.sources]).reshape(-1, bands)
+    return int(np.count_nonzero((flux > 0).any(axis=0)))
 
 
 def _in_bands(bands: Sequence[str], name: str, values: Sequence[float] | FloatArray) -> Row:
@@ -219,7 +225,7 @@ def _failed_to_converge(blend: BlendModel) -> bool:
     return bool(blend.stop_reason) and blend.stop_reason != "converged"
 
 
-def _per_band(source: SourceModel, band: str, k: int, factor: float) -> Row:
+def _per_band(source: SourceModel, band: str, k: int) -> Row:
     fit = source.psf_fits[k] if source.psf_fits else None
     is_psf = fit is not None and fit.is_psf
     y, x = fit.center if fit is not None and is_psf else (np.nan, np.nan)
@@ -229,5 +235,4 @@ def _per_band(source: SourceModel, band: str, k: int, factor: float) -> Row:
         f"{band}_deblend_psfCenter_y": y,
         f"{band}_deblend_psf_instFlux": fit.flux if fit is not None and is_psf else np.nan,
         f"merge_peak_{band}": band in source.peak.bands,
-        f"{band}_modelFlux": model_flux(source, k) * factor,
     }

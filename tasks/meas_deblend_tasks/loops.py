@@ -50,6 +50,8 @@ def deblend_parents(
     parents: Sequence[Parent],
     deblender: str,
     predicted: Prediction | None = None,
+    *,
+    ahead: bool = True,
 ) -> tuple[ParentModel, ...]:
     """Deblend every parent, the costliest first, with identifiers that are unique over a survey.
 
@@ -63,6 +65,8 @@ def deblend_parents(
         Name of the deblender, for parents whose process is ended from outside.
     predicted : Prediction, optional
         Default: time goes as peaks times pixels, and memory is no matter.
+    ahead : bool
+        Whether one parent is deblended before there are workers, which then have what it imports and compiles.
 
     Returns
     -------
@@ -74,6 +78,7 @@ def deblend_parents(
         cost=expected.seconds,
         memory=expected.memory,
         memory_budget=expected.memory_budget,
+        ahead=ahead,
         name=lambda parent: f"parent {parent.id}",
         lost=partial(_lost, coadds, deblender),
         resumable=Resumable(key=lambda parent: parent.id, codec=ModelFiles(StoreMetadata.from_exposure(coadds, {}))),

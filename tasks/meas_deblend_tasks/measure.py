@@ -60,7 +60,7 @@ class MeasureTaskConfig(Config):
 
 @dataclass(frozen=True)
 class MeasureOutputs:
-    """What `MeasureTask` returns; what tells of the whole patch is None where only some of its parents were measured."""
+    """What `MeasureTask` returns; tables of the whole patch are None where only some of its parents were measured."""
 
     objects: Any
     parents: Any

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from meas_deblend.geometry import BoolArray
     from meas_deblend.image import MultibandExposure
     from meas_deblend.measure import FlavorMeasurement, FluxTable, MeasureConfig, ObjectMeasurement, ShapeSet
 
@@ -25,6 +27,14 @@ if TYPE_CHECKING:
 __all__ = ["MeasuredRows", "with_sky_positions"]
 
 _MAGNITUDES = ("psf", "kron", "gaap")
+
+_PLACE = ("_x", "_y", "_xErr", "_yErr", "_flag")
+_IN_BANDS = (
+    *(f"{kind}{end}" for kind in ("centroid", "sdssCentroid") for end in _PLACE),
+    *("ixx", "iyy", "ixy", "ixxErr", "iyyErr", "ixyErr", "shape_flag", "e1", "e1Err", "e2", "e2Err"),
+    *("halfLightRadius", "halfLightRadiusErr", "halfLightRadius_flag"),
+    *("sizeExcess", "sizeExcessErr", "extendedness", "extendedness_flag"),
+)
 
 
 class MeasuredRows:
@@ -59,17 +69,11 @@ class MeasuredRows:
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Columns by name; those of flags are boolean. Empty without any object."""
-        out: dict[str, NDArray[Any]] = {}
         if not self._rows:
-            return out
-        values, at = np.stack(self._rows, axis=1), 0
-        for name in self._names:
-            named = [name.replace("{band}", band) for band in self._bands] if "{band}" in name else [name]
-            for column in named:
-                is_flag = column.endswith("_flag")
-                out[column] = values[at].astype(bool) if is_flag else values[at]
-                at += 1
-        return out
+            return {}
+        values, (names, flags) = np.stack(self._rows, axis=1), _unfolded(self._names, self._bands)
+        marked = iter(values[flags].astype(bool))
+        return {name: next(marked) if flag else value for name, value, flag in zip(names, values, flags, strict=True)}
 
     def _values(self, measured: ObjectMeasurement) -> Iterator[Named]:
         """Names, with ``{band}`` where there is a value per band, and values: one name, or those of an array's rows."""
@@ -91,23 +95,19 @@ class MeasuredRows:
         name, table = f"{{band}}_{prefix}", flavor.fluxes
         values = np.stack([table.flux * self._factor, table.error * self._factor, table.flag], axis=1)
         yield tuple(f"{name}{flux}{end}" for flux in self._fluxes for end in ("", "Err", "_flag")), values
-        for kind, y, x, y_error, x_error, flag in (
-            ("centroid", *_centroid(flavor)),
-            ("sdssCentroid", *flavor.peak.center.T, *flavor.peak.error.T, flavor.peak.reasons != 0),
-        ):
-            yield from ((f"{name}{kind}_x", x), (f"{name}{kind}_y", y))
-            yield from ((f"{name}{kind}_xErr", x_error), (f"{name}{kind}_yErr", y_error), (f"{name}{kind}_flag", flag))
-        yield from _moments(name, flavor.shape)
+        found, (peak_y, peak_x), peak_errors = flavor.centroid, flavor.peak.center.T, flavor.peak.error.T
+        centroid = (found.x, found.y, found.x_error, found.y_error, found.flag)
+        peak = (peak_x, peak_y, peak_errors[1], peak_errors[0], flavor.peak.reasons != 0)
+        others = (flavor.half_light.radius, flavor.half_light.error, flavor.half_light.flag)
+        sizes = (flavor.sizes.excess, flavor.sizes.error, flavor.sizes.extendedness, flavor.sizes.flag)
+        # One array for all: there are dozens of columns, of a few bands each.
+        yield (
+            tuple(name + end for end in _IN_BANDS),
+            np.array([*centroid, *peak, *_moments(flavor.shape), *others, *sizes]),
+        )
         if prefix != "convolved_":
-            yield from ((f"{name}i{axes}PSF", v) for axes, v in zip(("yy", "xy", "xx"), flavor.psf_shape.moments.T))
+            yield tuple(f"{name}i{axes}PSF" for axes in ("yy", "xy", "xx")), flavor.psf_shape.moments.T
             yield f"{name}psfShape_flag", flavor.psf_shape.flag
-        yield f"{name}halfLightRadius", flavor.half_light.radius
-        yield f"{name}halfLightRadiusErr", flavor.half_light.error
-        yield f"{name}halfLightRadius_flag", flavor.half_light.flag
-        yield f"{name}sizeExcess", flavor.sizes.excess
-        yield f"{name}sizeExcessErr", flavor.sizes.error
-        yield f"{name}extendedness", flavor.sizes.extendedness
-        yield f"{name}extendedness_flag", flavor.sizes.flag
         yield from _ellipse(prefix, flavor)
 
     def _derived(self, own: FluxTable) -> Iterator[Named]:
@@ -138,24 +138,25 @@ def with_sky_positions(rows: Sequence[Row], exposure: MultibandExposure) -> list
     return [row | {"coord_ra": ra, "coord_dec": dec} for row, (ra, dec) in zip(rows, positions, strict=True)]
 
 
-def _centroid(flavor: FlavorMeasurement) -> tuple[Any, ...]:
-    found = flavor.centroid
-    return found.y, found.x, found.y_error, found.x_error, found.flag
+@lru_cache(16)
+def _unfolded(names: tuple[str, ...], bands: tuple[str, ...]) -> tuple[tuple[str, ...], NDArray[np.bool_]]:
+    """Names of columns, one per band where there is a value for each, and which of them are flags."""
+    each = [[name.replace("{band}", band) for band in bands] if "{band}" in name else [name] for name in names]
+    columns = tuple(column for named in each for column in named)
+    flags = np.array([column.endswith("_flag") for column in columns])
+    flags.setflags(write=False)
+    return columns, flags
 
 
-def _moments(name: str, shape: ShapeSet) -> Iterator[Named]:
+def _moments(shape: ShapeSet) -> Iterator[Float | BoolArray]:
+    """Moments, and distortions, in the order of `_IN_BANDS`."""
     yy, xy, xx = shape.moments.T
     yy_error, xy_error, xx_error = shape.errors.T
-    yield from ((f"{name}ixx", xx), (f"{name}iyy", yy), (f"{name}ixy", xy))
-    yield from ((f"{name}ixxErr", xx_error), (f"{name}iyyErr", yy_error), (f"{name}ixyErr", xy_error))
-    yield f"{name}shape_flag", shape.flag
+    yield from (xx, yy, xy, xx_error, yy_error, xy_error, shape.flag)
     total = xx + yy
     e1, e2 = (xx - yy) / total, 2 * xy / total
-    yield f"{name}e1", e1
-    # Ixx, Iyy and Ixy of a round object scatter independently of each other.
-    yield f"{name}e1Err", 2 * np.hypot(yy * xx_error, xx * yy_error) / total**2
-    yield f"{name}e2", e2
-    yield f"{name}e2Err", np.hypot(2 * xy_error, e2 * np.hypot(xx_error, yy_error)) / total
+    yield from (e1, shape.error_of(2 * np.stack([-xx, np.zeros_like(xx), yy], axis=1) / total[:, None] ** 2))
+    yield from (e2, shape.error_of(np.stack([-e2, np.full_like(e2, 2), -e2], axis=1) / total[:, None]))
 
 
 def _ellipse(prefix: str, flavor: FlavorMeasurement) -> Iterator[Named]:

@@ -56,8 +56,16 @@ class DetectionFiles:
     suffix = ".npz"
 
     def write(self, path: Path, results: Sequence[Detections]) -> None:
-        """Write a file, whole or not at all."""
+        """Write a file, whole or not at all.
+
+        Raises
+        ------
+        ValueError
+            If peaks have been merged into others: that is done behind what is kept.
+        """
         (found,) = results
+        if found.merged:
+            raise ValueError("detections with merged peaks are not kept")
         bands = [found.footprint_bands.get(parent.id, ()) for parent in found.parents]
         arrays = _parent_arrays(found.parents) | _peak_arrays(found.rejected, "rejected")
         with atomic_write(path) as stream:
@@ -169,8 +177,9 @@ def _peak_arrays(peaks: Sequence[Peak], name: str) -> Arrays:
 
 def _peaks(arrays: Any, name: str) -> Iterator[Peak]:
     fields = (arrays[f"{name}.{field}"].tolist() for field in ("pixel", "value", "position"))
-    for pixel, value, (y, x), (bands, text) in zip(*fields, _of_text(arrays[f"{name}.text"]), strict=True):
-        yield Peak(*pixel, value, tuple(bands), None if np.isnan(y) else (y, x), text)
+    texts = _of_text(arrays[f"{name}.text"])
+    for (number, row, column), value, (y, x), (bands, text) in zip(*fields, texts, strict=True):
+        yield Peak(number, row, column, value, tuple(bands), None if np.isnan(y) else (y, x), text)
 
 
 def _boxes(boxes: Iterable[Box]) -> NDArray[np.int64]:

@@ -3,8 +3,10 @@
 usage: python tests/benchmarks/poisoned.py [side] [-c LABEL:FIELD=VALUE ...]
 
 The preset ``poisoned`` (default: 1000² pixels; a smaller cut has the same giant and cluster) goes through the command
-line in a process of its own. Printed: parents by outcome and reason, what was found wrong, and the peak memory. The
-exit code is 1 if a peak has no row, a parent that is not "ok" has no reason, or a ledger does not close.
+line in a process of its own, with budgets that its cluster and its giant exceed, and a joint fit that fails on each
+blend of four peaks. Printed: parents by outcome and reason, objects by rung and reason, what was found wrong, and the
+peak memory. The exit code is 1 if a peak has no row, a parent that is not "ok" has no reason, nobody was over a budget
+or failed, reasons and predicted costs do not agree, a ledger does not close, or the memory exceeds 1 GB.
 """
 
 import argparse
@@ -20,6 +22,8 @@ from meas_deblend.products import REASONS
 
 # Ledgers are sums of float32 pixels.
 TOLERANCE = 1e-5
+BUDGETS = ("-c", "multi_band:cost_budget=4", "-c", "multi_band:memory_budget=60")
+MOST_MEMORY = 1000.0
 
 
 def main() -> int:
@@ -32,7 +36,8 @@ def main() -> int:
         folder = Path(name)
         coadds = simulated_coadds("poisoned", options.side, folder / "coadds")
         settings = [word for setting in options.config for word in ("-c", setting)]
-        run = run_chain(coadds, folder / "out", "--missing-psf", "drop", *settings)
+        failing = (str(Path(__file__).with_name("failing_fits.py")),)
+        run = run_chain(coadds, folder / "out", "--missing-psf", "drop", *BUDGETS, *settings, program=failing)
         parents, objects = run.table("parents"), run.table("objects")
         problems, timings = wrong(run), run.table("timings")
         counts = f"{len(parents['parentObjectId'])} parents, {len(objects['objectId'])} objects"
@@ -40,6 +45,9 @@ def main() -> int:
         print(f"most peaks in a parent: {int(np.max(parents['deblend_nPeaks']))}")
         for (outcome, reason), n in sorted(Counter(zip(*outcomes(parents), strict=True)).items()):
             print(f"  {n:5} parents {outcome}{f': {reason}' if reason else ''}")
+        labels = zip(objects["deblend_rung"], objects["deblend_reason"], strict=True)
+        for (rung, reason), n in sorted(Counter((str(a), str(b)) for a, b in labels).items()):
+            print(f"  {n:5} objects on {rung}{f': {reason}' if reason else ''}")
         for label, seconds, memory in zip(
             *(timings[name] for name in ("label", "cpu_seconds", "peak_memory_mb")), strict=True
         ):
@@ -63,6 +71,18 @@ def wrong(run: WholeRun) -> list[str]:
     for outcome, reason in zip(*outcomes(parents), strict=True):
         if reason not in REASONS or (outcome == "ok") != (reason == ""):
             out.append(f"a parent is {outcome!r} for the reason {reason!r}")
+    reasons = {str(reason) for reason in objects["deblend_reason"]}
+    if not reasons & {"over_memory_budget", "over_cost_budget"}:
+        out.append("nobody was over a budget")
+    if "fit_failed" not in reasons:
+        out.append("no fit failed")
+    for rung, reason, peaks in zip(
+        *(objects[f"deblend_{name}"] for name in ("rung", "reason", "blendNChild")), strict=True
+    ):
+        if reason == "fit_failed" and rung == "full_multi_band":
+            out.append(f"an object of a blend of {peaks} peaks failed, and is on the first rung")
+    if run.memory > MOST_MEMORY:
+        out.append(f"peak memory of {run.memory:.0f} MB")
     shares = [np.asarray(ledger[name], dtype=float) for name in ("children", "unassigned", "masked")]
     data = np.asarray(ledger["data"], dtype=float)
     size = np.abs(data) + np.sum(np.abs(shares), axis=0)

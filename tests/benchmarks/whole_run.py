@@ -53,9 +53,11 @@ def simulated_coadds(name: str, side: int, folder: Path) -> list[str]:
     return [f"{band}={path}" for band, path in paths.items()]
 
 
-def run_chain(coadds: list[str], out: Path, *options: str) -> WholeRun:
+def run_chain(
+    coadds: list[str], out: Path, *options: str, program: tuple[str, ...] = ("-m", "meas_deblend.cli")
+) -> WholeRun:
     """Run ``meas-deblend run`` on coadds, one thread per process; RuntimeError, with what it said, if it fails."""
-    command = [sys.executable, "-m", "meas_deblend.cli", "run", "--coadd", *coadds, "--no-figures", "--out", str(out)]
+    command = [sys.executable, *program, "run", "--coadd", *coadds, "--no-figures", "--out", str(out)]
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
     before, start = yardstick(), time.perf_counter()
     with (out.parent / f"{out.name}.log").open("w+") as log:

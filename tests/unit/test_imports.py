@@ -1,10 +1,14 @@
 """What importing the package costs."""
 
+import argparse
 import json
 import subprocess
 import sys
 
 import pytest
+
+from meas_deblend.cli import build_parser
+from meas_deblend.commands import MODULES, command
 
 HEAVY = ("numba", "matplotlib", "pyarrow", "astropy.table", "scipy.optimize", "sep", "rich")
 
@@ -55,3 +59,25 @@ def test_help_does_not_load_the_commands():
     )
     modules, _ = modules_after(code)
     assert not modules & {*HEAVY, "numpy", "astropy", "pydantic", "meas_deblend.commands"}
+
+
+def functions_of(parser):
+    """Return the names of the functions behind a parser's commands, and theirs."""
+    found = {parser.get_default("function")} - {None}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found.update(*map(functions_of, action.choices.values()))
+    return found
+
+
+def test_every_command_has_a_function_and_every_function_a_command():
+    names = functions_of(build_parser())
+    assert names == set(MODULES)
+    for name in names:
+        assert command(name).__name__ == name
+
+
+def test_a_command_imports_what_it_needs():
+    modules, _ = modules_after("from meas_deblend.commands import command\ncommand('run')")
+    for name in ("simulate", "inject", "evaluate", "commands.demo", "commands.explain", "deblenders.calibration"):
+        assert f"meas_deblend.{name}" not in modules

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -46,7 +46,7 @@ def read_parent(number: int, node: Node, shared: Shared) -> tuple[ParentModel, i
     check_version(node, ("1.0.0",))
     children = [(identifier(k, c), c) for k, c in node["children"].items()] if hierarchical else [(number, node)]
     view = view_of((node, *(child for _, child in children)), shared)
-    blends = [_read_blend(key, child, band_order((child, node), shared)) for key, child in children]
+    blends = [_read_blend(key, child, (child, node), shared, view.psfs) for key, child in children]
     extras = extras_of(node)
     peaks, placed = _with_peaks(blends, read_peaks(extras), node)
     footprint, boxed = _footprint(node, blends, peaks)
@@ -77,19 +77,20 @@ def _read_isolated(number: int, node: Node, shared: Shared) -> ParentModel:
     extras = extras_of(node)
     pixel = round(y), round(x)
     peak = Peak(0, *pixel, position=None if (y, x) == pixel else (y, x))
+    psfs = view_of((node,), shared).psfs
     blend = BlendModel(number, box, (SourceModel(number, peak, ()),))
     peaks: tuple[Peak, ...] = (peak,)
     kept = None if extras is None else extras.get("blend")
     if kept is not None:
-        told, order = read_peaks(extras), band_order((node,), shared)
-        peaks, (blend,) = _with_peaks([_read_blend(number, kept, order)], told, node)
-    parent = ParentModel(
-        number, Footprint(box, mask, peaks), (blend,), view_of((node,), shared).psfs, shared.model_psf, _DEBLENDER
-    )
+        found = _read_blend(number, kept, (node,), shared, psfs)
+        peaks, (blend,) = _with_peaks([found], read_peaks(extras), node)
+    parent = ParentModel(number, Footprint(box, mask, peaks), (blend,), psfs, shared.model_psf, _DEBLENDER)
     return replace(parent, **read_parent_extras(extras))
 
 
-def _read_blend(number: int, node: Node, order: NDArray[np.intp]) -> BlendModel:
+def _read_blend(number: int, node: Node, around: tuple[Node, ...], shared: Shared, psfs: NDArray[Any]) -> BlendModel:
+    """Read a blend; ``around`` are the nodes that may tell the order of its bands, ``psfs`` its parent's."""
+    order = band_order(around, shared)
     kind = node.get("blend_type")
     if kind is not None:
         kind.text(("blend",))
@@ -100,7 +101,16 @@ def _read_blend(number: int, node: Node, order: NDArray[np.intp]) -> BlendModel:
     # Keys that only count the sources are no identifiers: they get some at the end.
     counted = [key for key, _, named in read if not named] == [str(k) for k in range(len(read))]
     sources = tuple(replace(source, id=-1) if counted else source for _, source, _ in read)
-    return BlendModel(**{"id": number, "box": box, "sources": sources, **read_blend_extras(extras_of(node))})
+    about = {"psfs": _own_psfs(node, shared, psfs), **read_blend_extras(extras_of(node))}
+    return BlendModel(**{"id": number, "box": box, "sources": sources, **about})
+
+
+def _own_psfs(node: Node, shared: Shared, psfs: NDArray[Any]) -> NDArray[Any] | None:
+    """PSFs that stand beside a blend, if they are not those of its parent."""
+    if node.get("psf") is None and metadata_of(node).get("psf") is None:
+        return None
+    own = view_of((node,), shared).psfs
+    return None if np.array_equal(own, psfs, equal_nan=True) else own
 
 
 def _with_peaks(

@@ -11,6 +11,8 @@ from ...models import FactorizedComponent, TemplateComponent
 from .extras import EXTRAS, blend_extras, parent_extras, source_extras
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from ...models import AnyComponent, BlendModel, ParentModel, SourceModel
@@ -21,7 +23,7 @@ _PART = "1.0.0"
 """Version of blends, sources and components; the model as a whole has its own."""
 
 
-def parent_entry(parent: ParentModel, psf: dict[str, Any]) -> dict[str, Any]:
+def parent_entry(parent: ParentModel, psf: dict[str, Any], blend_psfs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Write a parent as a hierarchical blend, or an isolated source as one.
 
     Parameters
@@ -29,10 +31,12 @@ def parent_entry(parent: ParentModel, psf: dict[str, Any]) -> dict[str, Any]:
     parent : ParentModel
     psf : dict
         What its metadata say about its PSF; empty if it has that of the file.
+    blend_psfs : sequence of dict
+        The same of each of its blends; empty for those that have the parent's.
     """
     sources = parent.sources
     if len(sources) == 1 and sources[0].id == parent.id and len(parent.blends) == 1:
-        return _isolated(parent, psf)
+        return _isolated(parent, psf, blend_psfs[0])
     numbers = [blend.id for blend in parent.blends]
     # Within their parent, sub-parents need different keys.
     keys = numbers if len(set(numbers)) == len(numbers) and min(numbers, default=0) >= 0 else range(len(numbers))
@@ -42,7 +46,10 @@ def parent_entry(parent: ParentModel, psf: dict[str, Any]) -> dict[str, Any]:
     return {
         "blend_type": "hierarchical",
         "version": _PART,
-        "children": {str(key): _blend(blend, len(parent.psfs)) for key, blend in zip(keys, parent.blends, strict=True)},
+        "children": {
+            str(key): _blend(blend, len(parent.psfs), own)
+            for key, blend, own in zip(keys, parent.blends, blend_psfs, strict=True)
+        },
         "metadata": metadata,
     }
 
@@ -57,9 +64,9 @@ def array_entries(**arrays: NDArray[Any]) -> dict[str, Any]:
     return entries | {"array_keys": list(arrays)}
 
 
-def _isolated(parent: ParentModel, psf: dict[str, Any]) -> dict[str, Any]:
+def _isolated(parent: ParentModel, psf: dict[str, Any], blend_psf: dict[str, Any]) -> dict[str, Any]:
     # The layout keeps no model of isolated sources: ours stands in the metadata.
-    extras = parent_extras(parent) | {"blend": _blend(parent.blends[0], len(parent.psfs))}
+    extras = parent_extras(parent) | {"blend": _blend(parent.blends[0], len(parent.psfs), blend_psf)}
     return {
         "source_type": "isolated",
         "version": _PART,
@@ -70,13 +77,13 @@ def _isolated(parent: ParentModel, psf: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _blend(blend: BlendModel, n_bands: int) -> dict[str, Any]:
+def _blend(blend: BlendModel, n_bands: int, psf: dict[str, Any]) -> dict[str, Any]:
     return {
         "blend_type": "blend",
         "version": _PART,
         **_box(blend.box),
         "sources": {str(source.id): _source(source, n_bands) for source in blend.sources},
-        "metadata": {EXTRAS: blend_extras(blend)},
+        "metadata": psf | {EXTRAS: blend_extras(blend)},
     }
 
 

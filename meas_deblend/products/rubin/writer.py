@@ -39,8 +39,8 @@ def write_rubin_models(
     The layout holds spectrum × morphology in the resolution of one model PSF. Points and profiles must be drawn before
     (`apportion.pixels_of`). Templates as seen in a band are such
     models, exactly, only where the band's PSF is that model PSF: for a file of templates alone, if all PSFs are equal.
-    What the layout has no place for (fits, outcomes, PSFs of single parents, world coordinates) stands in metadata
-    that its readers pass over; `read_rubin_models` gives it back.
+    What the layout has no place for (fits, outcomes, PSFs of single parents and blends, world coordinates) stands in
+    metadata that its readers pass over; `read_rubin_models` gives it back.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def write_rubin_models(
         _put(archive, "version", MODEL_VERSIONS[-1])
         for parent in held:
             own = common.in_bands(parent)
-            _put(archive, str(parent.id), parent_entry(own, common.psf_entry(own)))
+            _put(archive, str(parent.id), parent_entry(own, *common.psf_entries(own)))
     return tuple(_losses(common, held, refused, metadata))
 
 
@@ -159,13 +159,20 @@ class _Common:
         arrays = array_entries(model_psf=self.model_psf, psf=self.psfs)
         return arrays | {"bands": list(self.bands), "footprint": None, EXTRAS: own.to_dict()}
 
-    def psf_entry(self, parent: ParentModel) -> dict[str, Any]:
-        """Metadata of a parent whose PSF is not that of the file; empty for others."""
-        if np.array_equal(parent.psfs, self.psfs) and parent.psfs.dtype == self.psfs.dtype:
-            return {}
-        missing = [not np.isfinite(plane).all() for plane in parent.psfs]
+    def psf_entries(self, parent: ParentModel) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Metadata of a parent whose PSF is not that of the file, and of its blends that have others; empty if not.
+
+        A parent with such a blend tells its own PSF too, lest the blend's be taken for it.
+        """
+        blends = [{} if blend.psfs is None else self._psf_entry(blend.psfs) for blend in parent.blends]
+        if not any(blends) and np.array_equal(parent.psfs, self.psfs) and parent.psfs.dtype == self.psfs.dtype:
+            return {}, blends
+        return self._psf_entry(parent.psfs), blends
+
+    def _psf_entry(self, psfs: NDArray[Any]) -> dict[str, Any]:
+        missing = [not np.isfinite(plane).all() for plane in psfs]
         # JSON has no word for NaN: a band without a PSF is named beside zeros.
-        filled = parent.psfs.copy()
+        filled = psfs.copy()
         filled[missing] = 0
         names = [band for band, lacks in zip(self.bands, missing, strict=True) if lacks]
         return array_entries(psf=filled) | {"bands": list(self.bands)} | ({"psf_missing": names} if names else {})
@@ -181,9 +188,11 @@ def _losses(
     if refused:
         objects = sum(len(parent.sources) for parent in refused)
         losses.append(f"{len(refused)} parents with {objects} objects are left out: {common.obstacle(refused[0])}")
-    other = sum(1 for parent in held if common.psf_entry(common.in_bands(parent)))
+    entries = [common.psf_entries(common.in_bands(parent)) for parent in held]
+    other, blends = sum(1 for own, _ in entries if own), sum(1 for _, own in entries for entry in own if entry)
     if other:
-        losses.append(f"{other} of {len(held)} parents have a PSF of their own; Rubin's hand-off uses the file's")
+        also = f", and {blends} of their blends another" if blends else ""
+        losses.append(f"{other} of {len(held)} parents have a PSF of their own{also}; Rubin's hand-off uses the file's")
     regular = sum(1 for parent in held if parent.kernel_floor > 0 and _has_factorized(parent))
     if regular:
         losses.append(f"{regular} of {len(held)} parents were fitted with regularised kernels; Rubin's are not")

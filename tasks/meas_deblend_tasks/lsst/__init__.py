@@ -14,6 +14,7 @@ __all__ = [
     "ApportionTask",
     "DeconvolveTask",
     "DetectAndMergeTask",
+    "HybridTask",
     "JointProfilesTask",
     "MeasureTask",
     "MultiBandTask",
@@ -54,6 +55,10 @@ class NoDeblendingTask(RubinTask, light=deblend.NoDeblendingTask):
 
 class JointProfilesTask(RubinTask, light=profile.JointProfilesTask):
     """Parents → models: one joint fit of profiles over the patch."""
+
+
+class HybridTask(RubinTask, light=profile.HybridTask):
+    """Parents → models: profiles, and the structure on top of them."""
 
 
 class AnyDeblenderTask(RubinTask, light=any_deblender.AnyDeblenderTask):

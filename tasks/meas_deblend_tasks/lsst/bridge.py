@@ -17,6 +17,7 @@ import lsst.pex.config as pex
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticUndefined
 
+from meas_deblend.exceptions import MeasDeblendError
 from meas_deblend.framework import RegistryChoice
 from meas_deblend.framework.fields import model_of, validate_strictly
 from meas_deblend.framework.layers import plain
@@ -155,11 +156,18 @@ def _choice_values(field: Any, choice: type[RegistryChoice]) -> dict[str, Any]:
     """Values of the active choice, of those that are declared, and of others where they are not the defaults."""
     values: dict[str, Any] = {"name": field.name}
     for name in choice.choice_names():
-        options = choice.options_class(name)
+        wanted = name == field.name or name in choice.model_fields
+        try:
+            options = choice.options_class(name)
+        except MeasDeblendError:
+            # A choice whose library is not installed is no matter until it is made.
+            if wanted:
+                raise
+            continue
         if options is None:
             continue
         found = _values(field[name], options)
-        if name == field.name or name in choice.model_fields or found != plain(options()):
+        if wanted or found != plain(options()):
             values[name] = found
     return values
 
@@ -292,7 +300,11 @@ class _Choices(Mapping[str, type[pex.Config]]):
     def __getitem__(self, name: str) -> type[pex.Config]:
         if name not in self._choice.choice_names():
             raise KeyError(name)
-        options = self._choice.options_class(name)
+        try:
+            options = self._choice.options_class(name)
+        except MeasDeblendError:
+            # Its library is not installed. All choices are looked at, and only the one that is made has to be there.
+            options = None
         return _NoOptions if options is None else config_class(options)
 
     def __iter__(self) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from lsst.daf.butler import Butler, Config, DatasetType
 from lsst.daf.butler.registry import ConflictingDefinitionError
+from sqlalchemy.exc import SQLAlchemyError
 
 from meas_deblend.exceptions import InputError
 from meas_deblend.image import pixel_to_sky
@@ -68,13 +69,13 @@ def open_repository(root: str | Path, registry: str | None = None) -> Butler:
     root : str or Path
         Its folder.
     registry : str, optional
-        Database of a new repository as a URL, for example ``postgresql://host/database``; default: an SQLite file in
-        the folder.
+        Database of a new repository as a URL, for example ``postgresql+psycopg2://host/database``; default: an SQLite
+        file in the folder.
 
     Raises
     ------
     InputError
-        If the folder holds something else, or a database is given for a repository that has one.
+        If the folder holds something else, a database is given for a repository that has one, or it cannot be used.
     """
     folder = Path(root)
     if (folder / "butler.yaml").is_file():
@@ -86,7 +87,12 @@ def open_repository(root: str | Path, registry: str | None = None) -> Butler:
     config = Config()
     if registry is not None:
         config["registry", "db"] = registry
-    Butler.makeRepo(str(folder), config=config)
+    try:
+        Butler.makeRepo(str(folder), config=config)
+    except (ModuleNotFoundError, SQLAlchemyError, RuntimeError, ValueError) as error:
+        # Its configuration is written first: without a registry that would pass for a repository.
+        (folder / "butler.yaml").unlink(missing_ok=True)
+        raise InputError(f"the registry {registry or 'of the repository'} cannot be used: {error}") from error
     return Butler.from_config(str(folder), writeable=True)
 
 

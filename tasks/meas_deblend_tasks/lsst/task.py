@@ -125,14 +125,14 @@ class RubinTask(pipe.PipelineTask):
 def _logged_as(label: str) -> Iterator[None]:
     """Send our log to a logger of Rubin's: those that are not below ``lsst`` are silent there."""
     ours, theirs = logging.getLogger("meas_deblend"), logging.getLogger(f"lsst.meas_deblend.{label}")
-    handler, level = _Forwarder(theirs), ours.level
-    ours.addHandler(handler)
+    before = ours.handlers, ours.level, ours.propagate
+    ours.handlers, ours.propagate = [_Forwarder(theirs)], False
     ours.setLevel(theirs.getEffectiveLevel())
     try:
         yield
     finally:
-        ours.removeHandler(handler)
-        ours.setLevel(level)
+        ours.handlers, ours.propagate = before[0], before[2]
+        ours.setLevel(before[1])
 
 
 class _Forwarder(logging.Handler):

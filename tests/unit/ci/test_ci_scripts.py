@@ -75,8 +75,9 @@ def test_a_missing_file_is_shown_and_fails(tmp_path, monkeypatch, capsys):
     assert "-meas_deblend/_data/config/hsc/survey.yaml" in capsys.readouterr().out
 
 
-def test_the_script_is_valid_bash_and_executable():
-    script = FOLDER / "run"
+@pytest.mark.parametrize("name", ["run", "rubin"])
+def test_the_script_is_valid_bash_and_executable(name):
+    script = FOLDER / name
     assert script.stat().st_mode & 0o111
     done = subprocess.run(["bash", "-n", str(script)], capture_output=True, text=True, check=False)  # noqa: S603, S607
     assert done.returncode == 0, done.stderr

@@ -208,3 +208,9 @@ def test_a_finished_run_is_shown(files, tmp_path, capsys):
     assert "failed" not in text
     assert call("show", "run", out, "--reason", "not_selected") == 0
     assert capsys.readouterr().out == "1\n3\n"
+    # Settings can be compared with those of the run.
+    same = ["show", "config", "--pipeline", "none", "--diff", out]
+    assert call(*same) == 0
+    assert capsys.readouterr().out == f"# All settings are those of {out}.\n"
+    assert call(*same, "-c", "detect:detection.grow=3") == 0
+    assert f"grow: 3.0  # a number ≥ 0, ≤ 50; set by command line; {out}: 2.4" in capsys.readouterr().out

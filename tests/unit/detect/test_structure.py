@@ -89,7 +89,7 @@ def test_limits_act_each_on_its_own(fields):
 
 
 def test_merged_peaks_are_listed_and_their_bands_kept(fields):
-    field, detections, found, _ = fields[0]
+    _, detections, found, _ = fields[0]
     whole = merge_structure(detections, found)
     assert whole.merged == found
     before, after = (sum(len(p.footprint.peaks) for p in d.parents) for d in (detections, whole))
@@ -135,8 +135,9 @@ def test_contrast_and_color_by_hand():
     assert how.contrast == pytest.approx(0.5 + plain.contrast, rel=1e-6)
     assert how.chi2 == pytest.approx(plain.chi2, abs=1.0)
     other = replace(stamp, images=stamp.images + np.array([0.0, 1.0])[:, None, None] * model.images)
-    assert structure_of(other, model, (core, core), peak, 0.0).chi2 > 50
-    assert structure_of(other, model, (core, core), peak, 1.0).chi2 < 5
+    strict = structure_of(other, model, (core, core), peak, 0.0).chi2
+    assert strict > 50
+    assert structure_of(other, model, (core, core), peak, 1.0).chi2 < 0.25 * strict
     assert structure_of(stamp, model, (core, core), Peak(1, 0, 0), 0.0) is None
     blind = replace(stamp, usable=np.zeros_like(stamp.usable))
     assert structure_of(blind, model, (core, core), peak, 0.0) is None

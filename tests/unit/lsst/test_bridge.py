@@ -9,6 +9,7 @@ from typing import Literal, get_args, get_origin
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
+from meas_deblend.exceptions import ConfigError
 from meas_deblend.framework import RegistryChoice, load_task_class, read_definition, shipped_pipelines
 from meas_deblend.framework.fields import model_of, validate_strictly
 from meas_deblend.framework.layers import plain
@@ -217,6 +218,34 @@ class TestRegistryFields:
         config = bridge.config_class(self.model())()
         with pytest.raises(pex.FieldValidationError, match="no_such"):
             config.deblender.name = "no_such"
+
+    def test_a_choice_that_is_not_installed_is_no_matter_until_it_is_made(self):
+        class Lacking(RegistryChoice):
+            """Of two choices one cannot be loaded."""
+
+            name: str = Field("there", description="Which.")
+
+            @classmethod
+            def choice_names(cls):
+                return ("there", "lacking")
+
+            @classmethod
+            def options_class(cls, name):
+                if name == "lacking":
+                    raise ConfigError("'lacking' needs a package that is not installed")
+                return Inner
+
+        class Holder(BaseModel):
+            choice: Lacking = Field(Lacking(name="there"), description="A choice.")
+
+        config = bridge.config_class(Holder)()
+        config.choice["there"].low = 3.0
+        config.validate()
+        assert config.saveToString()
+        assert bridge.model_from(config, Holder).choice.chosen.low == 3.0
+        config.choice.name = "lacking"
+        with pytest.raises(ConfigError, match="needs a package that is not installed"):
+            config.validate()
 
     def test_it_is_a_registry_field_on_our_side(self):
         assert issubclass(model_of(self.model().model_fields["deblender"].annotation), RegistryChoice)

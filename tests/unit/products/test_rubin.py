@@ -618,3 +618,20 @@ def test_damaged_files_never_end_otherwise_than_with_a_model_error(put, tmp_path
             path.write_bytes(content)
             with suppress(ModelError):
                 read_rubin_models(path)
+
+
+@pytest.mark.parametrize("of_file", [True, False])
+def test_blends_keep_psfs_of_their_own(tmp_path, of_file):
+    places = [(10, 12), (30, 33)]
+    first, third, other = (make_parent(number, places) for number in (10, 30, 20))
+    if not of_file:
+        other = replace(other, psfs=psf_cube() * np.float32(0.5))
+    own = psf_cube()[:, :13, :13].copy()
+    own[1] = np.nan
+    other = replace(other, blends=(*other.blends[:-1], replace(other.blends[-1], psfs=own)))
+    losses = write_rubin_models(tmp_path / "out.scarlet", [first, third, other], METADATA)
+    assert any("1 of 3 parents have a PSF of their own, and 1 of their blends another" in loss for loss in losses)
+    found = {parent.id: parent for parent in read_rubin_models(tmp_path / "out.scarlet")[0]}
+    np.testing.assert_array_equal(found[20].psfs, other.psfs)
+    np.testing.assert_array_equal(found[20].blends[-1].psfs, own)
+    assert all(blend.psfs is None for blend in (*found[10].blends, *other.blends[:-1]))

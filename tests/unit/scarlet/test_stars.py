@@ -14,7 +14,12 @@ from meas_deblend.scarlet import (
     matched_kernels,
     model_psf,
 )
+from meas_deblend.scarlet.arguments import make_observation
 from meas_deblend.scarlet.component import PointComponent
+from meas_deblend.scarlet.deconvolution import deconvolve
+from meas_deblend.scarlet.fit import fit
+from meas_deblend.scarlet.initialize import initialize
+from meas_deblend.scarlet.late_points import with_late_points
 from meas_deblend.scarlet.profiles import Resolution, point_images, sersic_images
 
 FRAME = Box((0, 0), (61, 61))
@@ -74,11 +79,59 @@ def test_compact_galaxies_are_not_points(radius):
 
 
 def test_faint_sources_and_those_of_other_options_are_not_points():
-    star, _ = with_snr(observed((30.3, 29.8)), 60)
+    star, _ = with_snr(observed((30.3, 29.8)), 15)
     assert not is_point(run(star, [(30, 30)]))
     star, _ = with_snr(observed((30.3, 29.8)), 300)
     assert not is_point(run(star, [(30, 30)], point_source_snr=None))
     assert not is_point(run(star, [(30, 30)], point_source_snr=1000))
+
+
+def looked_at_again(image, seed):
+    """Fit two sources pixel by pixel, and look for point sources among them afterwards: both results."""
+    rng = np.random.default_rng(seed)
+    noisy = image + rng.normal(size=image.shape) * NOISE[:, None, None]
+    variance = np.broadcast_to(NOISE[:, None, None] ** 2, image.shape)
+    free, points = FitConfig(point_source_snr=None), FitConfig()
+    observation = make_observation(noisy, variance, PSFS, weights=None, footprint=None, config=free)
+    start = deconvolve(noisy, observation.noise, observation.convolver.kernels).images.sum(axis=0)
+    sources = initialize(observation, [(30, 30), (33, 37)], start, free, [(30.31, 29.8), (33.0, 37.0)])
+    result = fit(observation, [component for source in sources for component in source], free)
+    return (sources, result), with_late_points(observation, sources, result, points)
+
+
+def flux_of_first(found):
+    sources, result = found
+    return sum(component.flux for component in result.components[: len(sources[0])])
+
+
+def test_stars_are_recognised_beside_fitted_galaxies():
+    star, flux = with_snr(observed((30.31, 29.8)), 60)
+    galaxy, _ = with_snr(observed((33.0, 37.0), 2.0), 80)
+    before, after = [], []
+    for seed in range(1, 9):
+        free, points = looked_at_again(star + galaxy, seed)
+        if isinstance(points[1].components[0], PointComponent):
+            assert len(points[0][0]) == 1
+            assert len(points[1].components) == sum(len(source) for source in points[0])
+            assert points[1].loss[: len(free[1].loss)] == free[1].loss
+            before.append(flux_of_first(free).sum() / flux / 3 - 1)
+            after.append(flux_of_first(points).sum() / flux / 3 - 1)
+        assert not any(isinstance(component, PointComponent) for component in points[1].components[len(points[0][0]) :])
+    # Its width may be 1.8 standard deviations above the PSF's, so one in 28 is missed by chance.
+    assert len(after) >= 6
+    # The unweighted sum of the fluxes is known to 2 / S/N: three errors of the mean of six.
+    assert abs(np.mean(after)) < 3 * 2 / 60 / np.sqrt(6)
+    assert np.mean(before) > np.mean(after) + 0.05
+
+
+@pytest.mark.parametrize("radius", [1.0, 2.0])
+def test_galaxies_beside_fitted_galaxies_are_left_as_they_are(radius):
+    faint, _ = with_snr(observed((30.31, 29.8), radius), 60)
+    galaxy, _ = with_snr(observed((33.0, 37.0), 2.0), 80)
+    for seed in range(3):
+        free, points = looked_at_again(faint + galaxy, seed)
+        assert points[0] is free[0]
+        assert points[1] is free[1]
 
 
 @pytest.mark.parametrize("optimizer", ["amsgrad", "adam", "fista"])

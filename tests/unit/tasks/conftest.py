@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import small_sky
 from made_runs import made_runs
+from sharing import made_once
 
 from meas_deblend_tasks.apportion import ApportionTask
 from meas_deblend_tasks.deblend import MultiBandTask
@@ -54,6 +55,6 @@ def catalogs_of():
 
 
 @pytest.fixture(scope="session")
-def varied():
+def varied(tmp_path_factory):
     """Runs that differ in many ways, and the settings that they read."""
-    return made_runs()
+    return made_once(tmp_path_factory, "made_runs", made_runs)

@@ -72,7 +72,7 @@ OBJECT_FLAGS |= {
 }
 REGISTRY = {("objects", flag): cases for flag, cases in OBJECT_FLAGS.items()}
 #: The pair's second, then three of the four.
-REGISTRY["merged_peaks", "merge_peak_{band}"] = (("merged", "r", (0, 1, 2, 3)), ("merged in i", "r", (1, 2, 3)))
+REGISTRY["merged_peaks", "merge_peak_{band}"] = (("merged", "r", (0, 1, 2, 3)), ("merged in i", "r", (1, 2)))
 REGISTRY |= {("parents", flag): cases for flag, cases in PARENT_FLAGS.items()}
 
 

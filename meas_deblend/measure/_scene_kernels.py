@@ -1,0 +1,74 @@
+"""Compiled replacement of all objects but one by noise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..scarlet._jit import jit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..geometry import BoolArray
+
+    Float = NDArray[np.float64]
+
+__all__ = ["keep_own", "replace_by_noise"]
+
+
+@jit
+def keep_own(
+    whole: tuple[Float, Float, BoolArray],
+    free: BoolArray,
+    child: tuple[NDArray[np.floating], NDArray[np.floating]],
+    first: tuple[int, int],
+    out: tuple[Float, Float],
+) -> bool:
+    """Keep sky and a child's part of the pixels; return whether others are left that can be replaced by noise.
+
+    Parameters
+    ----------
+    whole : tuple
+        Flux and variance (B, h, w), and which pixels are usable.
+    free : bool array (h, w)
+        Sky.
+    child : tuple of float array (B, m, n)
+        Flux and share of the child.
+    first : tuple of int
+        Row and column of the window at which the child's arrays begin; may be negative.
+    out : tuple of float64 array (B, h, w)
+        Flux and variance; are filled. The variance of pixels that can be replaced is −1.
+    """
+    (flux, variance, usable), (own_flux, own_share), (new_flux, new_variance) = whole, child, out
+    left = False
+    for band in range(flux.shape[0]):
+        for y in range(flux.shape[1]):
+            row = y - first[0]
+            inside = 0 <= row < own_share.shape[1]
+            for x in range(flux.shape[2]):
+                column = x - first[1]
+                share, value = (1.0, flux[band, y, x]) if free[y, x] else (0.0, 0.0)
+                if inside and 0 <= column < own_share.shape[2] and own_share[band, row, column] > 0:
+                    share = np.float64(own_share[band, row, column])
+                    if usable[band, y, x]:
+                        value = np.float64(own_flux[band, row, column])
+                new_flux[band, y, x] = value
+                new_variance[band, y, x] = share**2 * variance[band, y, x]
+                if share == 0 and usable[band, y, x]:
+                    new_variance[band, y, x] = -1.0
+                    left = True
+    return left
+
+
+@jit
+def replace_by_noise(drawn: Float, variance: Float, out: tuple[Float, Float]) -> None:
+    """Put noise of unit variance (B, h, w), scaled, on the pixels that `keep_own` marked."""
+    new_flux, new_variance = out
+    for band in range(drawn.shape[0]):
+        for y in range(drawn.shape[1]):
+            for x in range(drawn.shape[2]):
+                if new_variance[band, y, x] < 0:
+                    new_variance[band, y, x] = variance[band, y, x]
+                    new_flux[band, y, x] = np.sqrt(variance[band, y, x]) * drawn[band, y, x]

@@ -1,0 +1,153 @@
+"""Errors of apertures whose size was measured on the same pixels: elliptical and Kron apertures.
+
+The flux F of band b within an aperture of area A, weights a, changes with the noise n of the pixels by
+
+    δF = Σ a n + c δ ln A,    c = ∂F / ∂ ln A,    δ ln A = Σ_b Σ u_b n_b,
+
+where u, the influence of each pixel on ln A, follows from how the aperture is measured (delta method; influence
+functions: Huber 1981, Robust Statistics, section 1.3). With N the covariance of the noise, which is that of `noise`,
+
+    Var F = a N a + 2 c (a N u_b) + c² Σ_b (u_b N u_b):
+
+the aperture's own term has a sign, since what makes an object brighter within the aperture may make it look smaller.
+An isophote has the same brightness all around, so to first order a change of the aperture's form at a constant area
+changes nothing, and c is the light in a ring about its edge over the ring's change of ln A.
+
+* Elliptical aperture: M is the mean of the bands' adaptive moments with weights ω_b, A ∝ √det M, so
+  δ ln A = ½ tr(M⁻¹ δM). The moments θ solve Σ w D q = 0 (see `_weights`), so δθ_b = −J_b⁻¹ Σ w q n.
+* Kron aperture: its axes are the larger of k R and k₀, in units of the ellipse above. The first-moment radius in
+  pixels does not depend on the ellipse that it is counted in, but for its end, so where R decides
+  δ ln A = 2 δR / R, δR = Σ (r − R) n / Σ I over the weighted sum I of the bands; where k₀ decides, it is that of the
+  ellipse. Where the noise leaves open which of the two, each counts by the chance that it does.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import ndtr
+
+from ..geometry import Box
+from .kron import REACH, stack_weights
+from .pixels import cropped
+from .shapes import band_weights
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .child import ShapeSet
+    from .config import MeasureConfig
+    from .ellipses import Ellipse
+    from .kron import KronRadius
+    from .noise import NoiseCorrelation
+    from .pixels import Window
+
+    Float = NDArray[np.float64]
+
+__all__ = ["MeasuredAperture", "aperture_error_terms"]
+
+# Elliptical radii of the ring, relative to the aperture's edge.
+_RING = (0.85, 1.15)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasuredAperture:
+    """How elliptical and Kron apertures were measured on an object's pixels.
+
+    Parameters
+    ----------
+    center : tuple of float
+        ``(y, x)`` [px].
+    ellipse : Ellipse
+        One standard deviation, by `shapes.common_ellipse`.
+    kron : KronRadius
+        In units of that.
+    shape : ShapeSet
+        The bands' adaptive moments.
+    """
+
+    center: tuple[float, float]
+    ellipse: Ellipse
+    kron: KronRadius
+    shape: ShapeSet
+
+
+def aperture_error_terms(
+    window: Window, areas: Float, measured: MeasuredAperture, noise: NoiseCorrelation, config: MeasureConfig
+) -> Float:
+    """Return what the noise of the apertures' sizes adds to the variances of their fluxes; may be below 0.
+
+    Parameters
+    ----------
+    window : Window
+        The pixels (B, h, w) that everything was measured on.
+    areas : float64 array (2, h, w)
+        Part of each pixel inside the elliptical and the Kron aperture.
+    measured : MeasuredAperture
+    noise : NoiseCorrelation
+    config : MeasureConfig
+
+    Returns
+    -------
+    float64 array (2, B)
+        Image units squared; 0 for an aperture whose size is not measured.
+    """
+    from ._influence_kernels import ring_light  # noqa: PLC0415 - loads the compiler
+
+    ellipse, kron, bands = measured.ellipse, measured.kron, len(window.flux)
+    near = cropped(window, _around(measured, config))
+    inside = areas[(slice(None), *near.box.slices_in(window.box))]
+    sigma, offset = np.sqrt(near.noise), _offset(near, measured)
+    by_moments, by_radius = _influences(near, measured)
+    chance = 0.0
+    if not kron.flag:
+        width = config.kron_factor * kron.error
+        chance = float(ndtr((config.kron_factor * kron.value - config.kron_minimum) / width)) if width > 0 else 1.0
+    factor = config.kron_minimum if kron.flag else max(config.kron_factor * kron.value, config.kron_minimum)
+    out = np.zeros((2, bands))
+    cases = (by_moments, config.ellipse_scale), ((1 - chance) * by_moments + chance * by_radius, factor)
+    for total, area, (influence, scale) in zip(out, inside, cases, strict=True):
+        edge = ellipse.scaled(scale)
+        slope = ring_light(near.flux, offset, (edge.a, edge.b, edge.theta), _RING) / (2 * math.log(_RING[1] / _RING[0]))
+        seen = influence * sigma
+        smooth = noise.smooth(seen)
+        mixed = np.einsum("yx,byx,byx->b", area, sigma, smooth)
+        total[:] = 2 * slope * mixed + slope**2 * max(float(np.vdot(seen, smooth)), 0.0)
+    return out
+
+
+def _influences(window: Window, measured: MeasuredAperture) -> tuple[Float, Float]:
+    """Influence of each pixel (B, h, w) on ln A by the moments, and by the Kron radius; 0 where it is not measured."""
+    from ._influence_kernels import moment_influence, radius_influence  # noqa: PLC0415 - loads the compiler
+
+    ellipse, kron, (by_moments, by_radius) = measured.ellipse, measured.kron, np.zeros((2, *window.flux.shape))
+    share = band_weights(measured.shape)
+    if share.any():
+        moments = np.where(share[:, None] > 0, measured.shape.moments, 1.0)
+        mean = share @ moments
+        precision = np.array([mean[2], -mean[1], mean[0]]) / (mean[0] * mean[2] - mean[1] ** 2)
+        weights = np.concatenate([np.tile(measured.center, (len(moments), 1)), moments], axis=1)
+        origin = np.array(window.box.origin, dtype=np.float64)
+        if not moment_influence(window.flux, origin, (weights, share), precision, by_moments):
+            by_moments[:] = 0.0
+    if not kron.flag:
+        shape = ellipse.a, ellipse.b, ellipse.theta, REACH
+        scale = kron.value, kron.total
+        radius_influence(stack_weights(window), _offset(window, measured), shape, scale, by_radius)
+    return by_moments, by_radius
+
+
+def _around(measured: MeasuredAperture, config: MeasureConfig) -> Box:
+    """Pixels that the sizes and the fluxes depend on."""
+    factor = 0.0 if measured.kron.flag else config.kron_factor * measured.kron.value
+    reach = max(REACH, _RING[1] * max(config.ellipse_scale, config.kron_minimum, factor)) * measured.ellipse.a + 2
+    center = round(measured.center[0]), round(measured.center[1])
+    return Box(center, (1, 1)).grow(math.ceil(reach))
+
+
+def _offset(window: Window, measured: MeasuredAperture) -> tuple[float, float]:
+    y, x = (float(first - at) for first, at in zip(window.box.origin, measured.center, strict=True))
+    return y, x
