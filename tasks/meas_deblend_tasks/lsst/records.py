@@ -58,14 +58,12 @@ class Recipe:
 
 @cache
 def _classes() -> Mapping[str, type]:
-    """Classes that may be read, by name."""
+    """Classes that may be read, by name: values that the packages of pixels export, and settings."""
     from meas_deblend import apportion, detect, geometry, image  # noqa: PLC0415 - the numerics, when they are needed
 
-    known = [
-        *(geometry.Box, geometry.Footprint, geometry.Image, geometry.Parent, geometry.Peak, detect.Detections),
-        *(image.GaussianPsf, image.GridPsf, image.ImagePsf, image.MoffatPsf, image.PsfexPsf),
-        *(apportion.ApportionConfig, Recipe),
-    ]
+    exported = (getattr(package, name) for package in (geometry, detect, image) for name in package.__all__)
+    values: list[type] = [one for one in exported if isinstance(one, type) and is_dataclass(one)]
+    known: list[type] = [*values, apportion.ApportionConfig, Recipe]
     return {cls.__name__: cls for cls in known}
 
 
