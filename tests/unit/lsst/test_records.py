@@ -93,9 +93,7 @@ class TestWhatCannotBeKept:
         class OwnPsf:
             """A PSF of the user's."""
 
-        with pytest.raises(
-            InputError, match=r"a OwnPsf cannot be kept in a repository; these can: .*Parent"
-        ):
+        with pytest.raises(InputError, match=r"a OwnPsf cannot be kept in a repository; these can: .*Parent"):
             records.to_records(OwnPsf())
 
     def test_arrays_of_objects(self):
