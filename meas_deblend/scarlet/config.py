@@ -101,10 +101,15 @@ class FitConfig(BaseModel):
         2, ge=0, le=2, description="Most components of a source; 0 makes all sources point sources."
     )
     point_source_snr: float | None = Field(
-        25.0,
+        100.0,
         gt=0,
         description="Point-source S/N above which a source becomes a point source at a fitted position if the PSF "
         "explains its core, and its width, to within the noise; None: never.",
+    )
+    late_points: bool = Field(
+        False,
+        description="Look for point sources once more when their neighbours have been fitted, and go on with the fit: "
+        "stars beside galaxies lose less to them, for about twice the cost.",
     )
     fit_positions: bool = Field(
         False, description="Fit the positions of point sources, all sources where max_components is 0."

@@ -41,7 +41,7 @@ def with_late_points(
     result : FitResult
         Of the fit that started from it.
     config : FitConfig
-        ``point_source_snr`` is the least S/N; None: nothing is done.
+        ``point_source_snr`` is the least S/N; nothing is done where it is None, or without ``late_points``.
 
     Returns
     -------
@@ -52,7 +52,8 @@ def with_late_points(
         of one source, or with components of other kinds.
     """
     limit, kinds = config.point_source_snr, result.components
-    if limit is None or len(sources) < 2 or not all(isinstance(component, Component) for component in kinds):
+    wanted = config.late_points and len(sources) > 1
+    if not wanted or limit is None or not all(isinstance(component, Component) for component in kinds):
         return sources, result
     trial = _Trial(observation, _grouped(result, sources), result, config)
     found = possible_points(observation, trial.fitted, trial.render, limit)

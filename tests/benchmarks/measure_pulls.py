@@ -89,7 +89,8 @@ def run(kind: str, noise: str, seed: int) -> dict[str, np.ndarray]:
         images = sky.noiseless() + correlated_noise(rng, variance, correlation_kernel(2.0))
         exposure = replace(exposure, images=images.astype(np.float32))
     positions = {"x": sky.truth["x"], "y": sky.truth["y"], "id": sky.truth["id"]}
-    table = md.deblend(exposure, sources=positions).objects
+    late = {"multi_band": {"fit": {"late_points": True, "point_source_snr": 25.0}}}
+    table = md.deblend(exposure, config=late, sources=positions).objects
     order = np.argsort([int(name) for name in table["sourceName"]])
     rows = table[order]
     config = MeasureConfig()

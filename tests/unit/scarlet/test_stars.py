@@ -79,7 +79,7 @@ def test_compact_galaxies_are_not_points(radius):
 
 
 def test_faint_sources_and_those_of_other_options_are_not_points():
-    star, _ = with_snr(observed((30.3, 29.8)), 15)
+    star, _ = with_snr(observed((30.3, 29.8)), 60)
     assert not is_point(run(star, [(30, 30)]))
     star, _ = with_snr(observed((30.3, 29.8)), 300)
     assert not is_point(run(star, [(30, 30)], point_source_snr=None))
@@ -91,7 +91,7 @@ def looked_at_again(image, seed):
     rng = np.random.default_rng(seed)
     noisy = image + rng.normal(size=image.shape) * NOISE[:, None, None]
     variance = np.broadcast_to(NOISE[:, None, None] ** 2, image.shape)
-    free, points = FitConfig(point_source_snr=None), FitConfig()
+    free, points = FitConfig(point_source_snr=None), FitConfig(point_source_snr=25, late_points=True)
     observation = make_observation(noisy, variance, PSFS, weights=None, footprint=None, config=free)
     start = deconvolve(noisy, observation.noise, observation.convolver.kernels).images.sum(axis=0)
     sources = initialize(observation, [(30, 30), (33, 37)], start, free, [(30.31, 29.8), (33.0, 37.0)])
