@@ -35,7 +35,7 @@ from meas_deblend_tasks.deconvolve import DeconvolveTask, DeconvolveTaskConfig
 from meas_deblend_tasks.detect import DetectTask, DetectTaskConfig
 from meas_deblend_tasks.measure import MeasureTask, MeasureTaskConfig
 from meas_deblend_tasks.persist import PersistTask
-from meas_deblend_tasks.profile import JointProfilesConfig, JointProfilesTask
+from meas_deblend_tasks.profile import HybridConfig, HybridTask, JointProfilesConfig, JointProfilesTask
 
 TABLES = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation", "merged_peaks")
 
@@ -155,9 +155,13 @@ def _made():
     # More sources than are fitted at once.
     cut = JointProfilesConfig(fit=ProfileFitConfig(group_size=2, turns=1))
     yield "profiles, cut", made(JointProfilesTask(cut), detections)
+    # Where the noise is enough to add sources.
+    eager = HybridConfig(fit=ProfileFitConfig(add_min_snr=1.0, add_model_error=0.1))
+    yield "hybrid", made(HybridTask(eager), detections)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(profile, "_fit", lambda *_: 1 / 0)
         yield "profiles, failing", made(JointProfilesTask(), detections)
+        yield "hybrid, failing", made(HybridTask(), detections)
     yield "one band", made(MultiBandTask(), DeconvolveTask().run(damaged, found).split_parents, damaged, found)
 
 

@@ -92,7 +92,10 @@ def run_pipeline(
     run = _Run(pipeline, inputs, data_id or {}, observer or SilentObserver())
     where = executor or SerialExecutor()
     sink = run.progress_of if executor is None else None
-    place = replace(workplace or Workplace(), preparations=preparations(pipeline))
+    place = workplace or Workplace()
+    if executor is None:
+        # Elsewhere there is nothing to prepare, and a generator cannot be sent.
+        place = replace(place, preparations=preparations(pipeline))
     running: dict[Future[TaskResult], WiredTask] = {}
     try:
         while run.waiting or running:

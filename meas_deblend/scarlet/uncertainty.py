@@ -271,9 +271,11 @@ def _division(parts: Sequence[_Part], members: Sequence[int], shared: FloatArray
 
     Between two sources of fluxes F and G whose images have the normalised overlap o moves a flux of variance
     `DIVISION`² F G o, that one gains and the other loses; ``shared`` (part, part, band) are the overlaps Σ w t t' of
-    images. Relative to the flux of a source this is `DIVISION` √κ, with κ = Σ t (T − t) / Σ t² for the sum T.
+    images. Relative to the flux of a source this is `DIVISION` √κ, with κ = Σ t (T − t) / Σ t² for the sum T. Sources
+    whose shape is given by a few parameters, such as stars, take no part in it: only pixels are held by constraints.
     """
     owner = np.equal.outer(members, [part.source for part in parts]).astype(float)
+    owner *= [bool(np.isfinite(part.cells.width).all()) for part in parts]
     flux = owner @ np.array([part.cells.flux * part.spectrum for part in parts]).reshape(len(parts), shared.shape[2])
     images = np.einsum("ik,jl,klb->ijb", owner, owner, shared)
     power = np.sqrt(np.einsum("iib->ib", images))

@@ -109,7 +109,7 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
         """
         merged = merged_columns(detections.merged, parent_models, coadds.bands)
         made = self.measure(coadds, parent_models, children, detections.footprint_bands)
-        made.objects["deblend_hasMergedPeaks"] = merged_into(made.objects["objectId"], merged["objectId"])
+        made.objects["deblend_hasMergedPeaks"][:] = merged_into(made.objects["objectId"], merged["objectId"])
         footprints = {model.id: model.footprint for model in parent_models}
         columns = patch_ledger_columns(coadds, footprints, made.ledger, self.config.patch_tolerance)
         layout = made.ledger.meta["layout"]

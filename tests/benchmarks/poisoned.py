@@ -6,8 +6,8 @@ The preset ``poisoned`` (default: 1000² pixels; a smaller cut has the same gian
 line in a process of its own, with budgets that its cluster and its giant exceed, and a joint fit that fails on every
 third blend of up to four peaks (there are such on cuts of 500² pixels and more). Printed: parents by outcome and
 reason, objects by rung and reason, what was found wrong, and the peak memory. The exit code is 1 if a peak has no
-row, a parent that is not "ok" has no reason, nobody was over a budget or failed, an object whose fit failed is on the first rung, a
-ledger does not close, or the memory exceeds 1 GB.
+row, a parent that is not "ok" has no reason, nobody was over a budget or failed, an object whose fit failed is on the
+first rung, a ledger does not close, or the memory exceeds 1 GB.
 """
 
 import argparse

@@ -55,7 +55,10 @@ def test_a_survey_is_passed_through():
 
 
 def test_an_unknown_survey_is_answered_with_those_that_there_are():
-    with pytest.raises(ConfigError, match=r"no survey 'hcs': there are generic, hsc, lsst; did you mean 'hsc'\?"):
+    with pytest.raises(
+        ConfigError,
+        match=r"no survey 'hcs': there are decam, des, euclid, generic, hsc, legacysurvey, lsst; did you mean 'hsc'\?",
+    ):
         load_survey("hcs")
 
 
