@@ -1,6 +1,7 @@
 """Detection in parts, done by whoever and in any order, is detection in one go."""
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from meas_deblend.detect import DetectConfig, detect_bands
 from meas_deblend.framework import Loop, Workplace, iterate_units, working
@@ -31,8 +32,9 @@ def in_processes(function, places, shared):
 
 
 def alone_each_time(function, places, shared):
-    """Last place first."""
-    found = {place: function(shared, place) for place in reversed(places)}
+    """Last place first; with one thread, as the processes have."""
+    with threadpool_limits(limits=1):
+        found = {place: function(shared, place) for place in reversed(places)}
     return [found[place] for place in places]
 
 
