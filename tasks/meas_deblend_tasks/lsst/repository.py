@@ -89,7 +89,7 @@ def open_repository(root: str | Path, registry: str | None = None) -> Butler:
         config["registry", "db"] = registry
     try:
         Butler.makeRepo(str(folder), config=config)
-    except (ModuleNotFoundError, SQLAlchemyError, RuntimeError, ValueError) as error:
+    except (ImportError, SQLAlchemyError, RuntimeError, ValueError) as error:
         # Its configuration is written first: without a registry that would pass for a repository.
         (folder / "butler.yaml").unlink(missing_ok=True)
         raise InputError(f"the registry {registry or 'of the repository'} cannot be used: {error}") from error
