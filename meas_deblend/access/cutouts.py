@@ -10,6 +10,7 @@ import numpy as np
 
 from .._atomic import atomic_write
 from ..exceptions import InputError
+from ..image.fits_io import target_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,9 +69,7 @@ def write_cutout(
     """
     from astropy.io import fits  # noqa: PLC0415 - slow to load, so only where it is used
 
-    target = Path(path)
-    if target.exists() and not overwrite:
-        raise InputError(f"{target} exists already; say overwrite=True to replace it")
+    target = target_file(path, overwrite=overwrite)
     unknown = [kind for kind in kinds if kind not in CUTOUT_KINDS]
     if unknown or not kinds:
         raise InputError(f"a cut-out holds {', '.join(CUTOUT_KINDS)}; got {', '.join(unknown) or 'none'}")

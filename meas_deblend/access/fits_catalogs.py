@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._atomic import atomic_write
 from ..exceptions import InputError
+from ..image.fits_io import target_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,9 +52,7 @@ def write_fits_catalog(path: str | Path, table: Table, columns: Sequence[str] = 
     """
     from astropy.io import fits  # noqa: PLC0415 - slow to load, so only where it is used
 
-    target = Path(path)
-    if target.exists() and not overwrite:
-        raise InputError(f"{target} exists already; say overwrite=True to replace it")
+    target = target_file(path, overwrite=overwrite)
     title = str(table.meta["table"]).upper()
     groups = _groups(_chosen(table, columns), title, table.meta["layout"].bands)
     hdus: list[Any] = [fits.PrimaryHDU()]

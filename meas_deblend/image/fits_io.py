@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["FitsFile", "checksum", "missing_file", "open_fits", "split_selector"]
+__all__ = ["FitsFile", "checksum", "missing_file", "open_fits", "split_selector", "target_file"]
 
 # Repairs that astropy reports for almost every header of a survey and that move no position: dates are completed
 # (datfix) and units spelled as the standard asks (unitfix).
@@ -178,3 +178,17 @@ def missing_file(path: Path) -> str:
         return f"no file {path}: there is no folder {path.parent}"
     near = get_close_matches(path.name, [p.name for p in path.parent.iterdir()], 3)
     return f"no file {path}" + (f"; in the same folder: {', '.join(near)}" if near else "")
+
+
+def target_file(path: str | Path, *, overwrite: bool) -> Path:
+    """Return a file that may be written.
+
+    Raises
+    ------
+    InputError
+        If it exists already, and may not be replaced.
+    """
+    target = Path(path)
+    if target.exists() and not overwrite:
+        raise InputError(f"{target} exists already; say overwrite=True to replace it")
+    return target

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._atomic import atomic_write
-from ..exceptions import InputError
+from .fits_io import target_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,9 +47,7 @@ def write_coadd(path: str | Path, exposure: MultibandExposure, band: str, *, ove
     InputError
         If there is no such band, or the file exists already.
     """
-    target = Path(path)
-    if target.exists() and not overwrite:
-        raise InputError(f"{target} exists already; say overwrite=True to replace it")
+    target = target_file(path, overwrite=overwrite)
     stream = BytesIO()
     _hdus(exposure, exposure.band_index(band)).writeto(stream)
     content = stream.getvalue()

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from .._atomic import atomic_write
-from ..exceptions import ModelError
+from ._json_files import read_json_file
 from .ids import PATCH_BITS, TRACT_BITS
-from .versions import check_version
 
 __all__ = ["PATCH_INDEX", "PatchEntry", "PatchIndex", "read_patch_index", "write_patch_index"]
 
@@ -85,19 +84,5 @@ def read_patch_index(folder: Path) -> PatchIndex:
     ModelError
         If the file is missing, of a newer version, or lacks or garbles something; the message names it.
     """
-    path = Path(folder) / PATCH_INDEX
-    if not path.is_file():
-        raise ModelError(f"there is no {path.name} in {path.parent}: not a folder that a run of many patches writes")
-    text = path.read_bytes()
-    try:
-        about = _Header.model_validate_json(text)
-        check_version({"type": about.type, "version": about.version}, _TYPE, (_VERSION,), str(path))
-        return PatchIndex.model_validate_json(text)
-    except ValidationError as error:
-        where = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
-        raise ModelError(f"{path} is damaged: {where}") from error
-
-
-class _Header(BaseModel):
-    type: str
-    version: str
+    missing = "not a folder that a run of many patches writes"
+    return read_json_file(Path(folder) / PATCH_INDEX, PatchIndex, (_TYPE, _VERSION), missing)

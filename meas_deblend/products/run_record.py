@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from .._atomic import atomic_write
-from ..exceptions import ModelError
 from ..image.fits_io import checksum as file_sha256
-from .versions import check_version
+from ._json_files import read_json_file
 
 __all__ = ["RunInput", "RunRecord", "file_sha256", "read_run_record", "write_run_record"]
 
@@ -77,21 +76,5 @@ def read_run_record(path: Path) -> RunRecord:
     ModelError
         If the file is missing, of a newer version, or lacks or garbles something; the message names it.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ModelError(
-            f"there is no {path.name} in {path.parent}: not a folder that a run has written, or unfinished"
-        )
-    text = path.read_bytes()
-    try:
-        about = _Header.model_validate_json(text)
-        check_version({"type": about.type, "version": about.version}, _TYPE, (_VERSION,), str(path))
-        return RunRecord.model_validate_json(text)
-    except ValidationError as error:
-        where = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
-        raise ModelError(f"{path} is damaged: {where}") from error
-
-
-class _Header(BaseModel):
-    type: str
-    version: str
+    missing = "not a folder that a run has written, or unfinished"
+    return read_json_file(Path(path), RunRecord, (_TYPE, _VERSION), missing)

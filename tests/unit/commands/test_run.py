@@ -7,6 +7,7 @@ import pytest
 import small_sky
 from astropy.io import fits
 from command_line import call, coadd_arguments
+from promises import TABLES
 
 import meas_deblend
 from meas_deblend.access import open_run
@@ -14,16 +15,6 @@ from meas_deblend.deblenders.blend_fit import BlendFitter
 from meas_deblend.products import file_sha256, read_run_record, read_table
 from meas_deblend_tasks.apportion import ApportionTask
 
-TABLES = (
-    "objects",
-    "parents",
-    "ledger",
-    "patch_ledger",
-    "flux_covariance",
-    "noise_correlation",
-    "merged_peaks",
-    "timings",
-)
 LABELS = ("detect", "deconvolve", "single_band", "multi_band", "apportion", "persist", "measure")
 
 
