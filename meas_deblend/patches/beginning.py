@@ -15,6 +15,7 @@ from ..run_identity import settings_identity
 from .job import MANIFESTS
 from .lock import LOCK
 from .one_patch import labels_of, remove_stages
+from .progress import forget_progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -114,6 +115,7 @@ def begun(folder: Path, index: PatchIndex, overwrite: bool) -> PatchIndex:
             (folder / f"{name}.parquet").unlink(missing_ok=True)
         for entry in (*earlier, *index.patches):
             remove_stages(folder / entry.folder)
+            forget_progress(folder / entry.folder)
             if (folder / entry.folder / MANIFESTS).is_dir():
                 shutil.rmtree(folder / entry.folder)
     return index

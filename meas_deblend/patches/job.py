@@ -100,6 +100,11 @@ class PatchResult:
         return Outcome(self.decisive.outcome)
 
     @property
+    def failed(self) -> bool:
+        """Whether it has no products, and should have."""
+        return self.outcome is Outcome.FAILED
+
+    @property
     def seconds(self) -> float:
         """Elapsed time of all quanta."""
         return sum(manifest.seconds for manifest in self.manifests)

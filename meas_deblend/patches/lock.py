@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["LOCK", "locked", "who_locks"]
+__all__ = ["LOCK", "is_free", "locked", "who_locks"]
 
 LOCK = "run.lock"
 
@@ -41,13 +41,11 @@ def locked(folder: Path) -> Iterator[None]:
     # Not truncated before the lock is ours: what another run wrote is what the message tells.
     descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     with os.fdopen(descriptor, "r+", encoding="utf-8") as stream:
-        try:
-            fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError) as error:
+        if not is_free(descriptor, fcntl.LOCK_EX):
             raise InputError(
                 f"{folder}: another run writes to this folder ({_told(stream.read())}); wait for it, or choose another "
                 "folder"
-            ) from error
+            )
         stream.truncate(0)
         json.dump({"process": os.getpid(), "host": socket.gethostname(), "since": _now()}, stream)
         stream.flush()
@@ -60,12 +58,24 @@ def who_locks(folder: Path) -> str:
     if not path.is_file():
         return ""
     with path.open("r", encoding="utf-8") as stream:
-        try:
-            # A shared lock can be asked for by who may only read; it is given back when the file is closed.
-            fcntl.lockf(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            return _told(stream.read())
-    return ""
+        # A shared lock can be asked for by who may only read; it is given back when the file is closed.
+        return "" if is_free(stream.fileno(), fcntl.LOCK_SH) else _told(stream.read())
+
+
+def is_free(descriptor: int, kind: int) -> bool:
+    """Take the lock of an open file, and return whether it was free; it is given back when the file is closed.
+
+    Parameters
+    ----------
+    descriptor : int
+    kind : int
+        ``fcntl.LOCK_EX`` to have it alone, ``fcntl.LOCK_SH`` beside others that have it so.
+    """
+    try:
+        fcntl.lockf(descriptor, kind | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
 
 
 def _told(text: str) -> str:

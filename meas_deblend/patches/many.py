@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import InputError
-from ..framework import Outcome, versions
+from ..framework import versions
 from ..image import load_survey
 from ..products import (
     CatalogLayout,
@@ -23,6 +23,7 @@ from .job import MANIFESTS, PatchJob, PatchResult, RunSettings
 from .lock import locked
 from .one_patch import bury_patch, deblend_patch, remove_stages, stages_beneath
 from .ownership import ownership_of
+from .progress import forget_progress, is_worth_keeping
 from .status import read_results
 from .where import FIELDS, parse_where
 
@@ -46,7 +47,8 @@ class Running:
     executor : str, optional
         "processes", "dask" or "dask://HOST:PORT"; default: this process for one job, else processes.
     resume : bool
-        Go on with a run that was stopped: patches that are done are left as they are.
+        Go on with a run that was stopped: patches that are done are left as they are, and of others the parents that
+        were done are not done again.
     rerun : str, optional
         Go on, and do the patches again of which a quantum fulfils this condition (`where.parse_where`).
     fail_fast : bool
@@ -87,7 +89,7 @@ class ManyResult:
     @property
     def failed(self) -> tuple[PatchResult, ...]:
         """Patches that failed."""
-        return tuple(result for result in self.results if result.outcome is Outcome.FAILED)
+        return tuple(result for result in self.results if result.failed)
 
 
 def run_patches(
@@ -143,12 +145,15 @@ def run_patches(
                 for stage in stages:
                     shutil.rmtree(stage, ignore_errors=True)
             before = read_results(folder, index)
+            for one in before.values():
+                if not is_worth_keeping(one):
+                    forget_progress(folder / one.entry.folder)
             jobs = _jobs(folder, index, before, settings, condition)
             made: list[PatchResult] = []
 
             def wanted() -> bool:
                 """Tell whether more patches are to be started."""
-                return not (how.fail_fast and any(one.outcome is Outcome.FAILED for one in made))
+                return not (how.fail_fast and any(one.failed for one in made))
 
             for done in work_through(deblend_patch, jobs, workers, wanted):
                 made.append(_settled(done))
@@ -186,8 +191,12 @@ def _settled(done: Done[PatchJob, PatchResult]) -> PatchResult:
     """Return what became of a patch, also of one whose process is gone."""
     if done.result is not None:
         remove_stages(done.job.folder)
-        return done.result
-    return bury_patch(done.job, done.error or RuntimeError("it ended without a result"))
+        result = done.result
+    else:
+        result = bury_patch(done.job, done.error or RuntimeError("it ended without a result"))
+    if not is_worth_keeping(result):
+        forget_progress(done.job.folder)
+    return result
 
 
 def _finished(folder: Path, index: PatchIndex, results: dict[str, PatchResult]) -> ManyResult:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import uuid
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._interrupt import raise_interrupt
 from ..api import deblend
+from ..exceptions import InputError
 from ..framework import layer_from_dict, load_pipeline
 from ..image import plane_spec, read_coadds
 from ..output import RunContext, write_run
@@ -18,11 +21,13 @@ from ..run_identity import settings_identity
 from ..run_inputs import describe_inputs
 from .child import Child, in_main_thread
 from .job import LOG, MANIFESTS, PatchResult
+from .progress import kept_progress
 from .recorder import QuantumFailedError, Recorder, kept_log
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from ..api import DeblendResult
     from ..framework import Layer, Pipeline
     from ..image import MultibandExposure
     from .job import PatchJob, RunSettings
@@ -39,7 +44,8 @@ def deblend_patch(job: PatchJob) -> PatchResult:
     """Read, deblend, measure and write a patch; it can be called again, in any process, at any time.
 
     What is wrong with the patch is in the manifests, not raised. Products and manifests are written to a folder
-    beside, which takes the place of the patch's at once: what is there is complete.
+    beside, which takes the place of the patch's at once: what is there is complete. Parents that an earlier call had
+    done when its process ended are not done again.
 
     Parameters
     ----------
@@ -60,11 +66,11 @@ def deblend_patch(job: PatchJob) -> PatchResult:
         return result
     stage = job.folder.with_name(f".{job.folder.name}.{uuid.uuid4().hex[:8]}.tmp")
     stage.mkdir(parents=True)
-    with kept_log(stage) as lines:
+    with kept_log(stage) as lines, kept_progress(job.folder) as checkpoint:
         pipeline = _pipeline(job.settings)
         recorder = _recorder(job, pipeline, stage, lines)
         try:
-            _deblend(job, _layers(job, pipeline), recorder)
+            _deblend(job, _layers(job, pipeline), recorder, checkpoint)
         except QuantumFailedError:
             _remove_products(stage)
     _publish(stage, job.folder, recorder)
@@ -122,7 +128,7 @@ def remove_stages(folder: Path) -> None:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _deblend(job: PatchJob, layers: Sequence[Layer], recorder: Recorder) -> None:
+def _deblend(job: PatchJob, layers: Sequence[Layer], recorder: Recorder, checkpoint: Path | None) -> None:
     """Write products and manifests of a patch.
 
     Raises
@@ -137,8 +143,11 @@ def _deblend(job: PatchJob, layers: Sequence[Layer], recorder: Recorder) -> None
         files = describe_inputs(coadds, given, options)
         recorder.inputs = {one.path: one.sha256 for one in files.inputs} | files.checksums
         about["frame"] = _frame(coadds)
+    through = partial(
+        deblend, coadds, options["survey"], layers, pipeline=settings.pipeline, observer=recorder, checkpoint=checkpoint
+    )
     try:
-        result = deblend(coadds, options["survey"], layers, pipeline=settings.pipeline, observer=recorder)
+        result = _gone_on_with(through, checkpoint)
     except Exception as error:
         raise_interrupt(error)
         if not recorder.failed:
@@ -149,6 +158,19 @@ def _deblend(job: PatchJob, layers: Sequence[Layer], recorder: Recorder) -> None
     with recorder.quantum(_WRITE) as about:
         context = RunContext(settings.command, given, options, figures=settings.figures)
         about["counts"] = write_run(result, coadds, recorder.folder, context).counts
+
+
+def _gone_on_with(through: Callable[..., DeblendResult], checkpoint: Path | None) -> DeblendResult:
+    """Go on with what is kept; begin anew where it was made of other pixels, or cannot be read."""
+    if checkpoint is None or not checkpoint.exists():
+        return through()
+    log = logging.getLogger("meas_deblend.patches")
+    try:
+        log.info("going on with what an earlier attempt has done")
+        return through(resume=True)
+    except InputError as error:
+        log.warning("begun anew: what an earlier attempt has done cannot be used (%s)", error)
+        return through()
 
 
 def options_for(bands: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
