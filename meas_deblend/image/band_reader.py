@@ -20,6 +20,7 @@ from .wcs import pixel_scale_of, wcs_from_header
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..geometry import IntArray
     from .survey import Survey
 
 __all__ = ["BandData", "image_hdu", "read_band"]
@@ -35,7 +36,7 @@ class BandData:
         Name.
     image, variance : float32 array (y, x)
         Pixels and variances.
-    mask : int64 array (y, x)
+    mask : int32 or int64 array (y, x)
         Bits named by ``planes``.
     psf : array or spec or None
         What the file or the caller gave as the PSF of this band.
@@ -52,7 +53,7 @@ class BandData:
     band: str
     image: NDArray[np.float32]
     variance: NDArray[np.float32]
-    mask: NDArray[np.int64]
+    mask: IntArray
     planes: MaskPlanes
     psf: Any
     wcs: Any
@@ -207,14 +208,14 @@ def _to_variance(pixels: NDArray[Any], kind: str, label: str) -> NDArray[np.floa
 
 def _mask(
     spec: PlaneSpec, file: FitsFile, shape: tuple[int, int], survey: Survey, label: str
-) -> tuple[NDArray[np.int64], MaskPlanes]:
+) -> tuple[IntArray, MaskPlanes]:
     """Mask and the names of its bits; all 0 where there is none."""
     if spec.mask is not None:
         raw, header = _plane(spec.mask, survey.hdus.mask, shape, f"{label}: mask")
     else:
         hdu = file.named(survey.hdus.mask)
         if hdu is None:
-            return np.zeros(shape, dtype=np.int64), MaskPlanes({}, survey.bad_planes)
+            return np.zeros(shape, dtype=np.int32), MaskPlanes({}, survey.bad_planes)
         raw, header = file.pixels(hdu), hdu.header
         _same_shape(raw, shape, f"{label}: mask", file)
     bits = _as_bits(raw, label)
@@ -224,11 +225,12 @@ def _mask(
     if survey.mask_without_names == "nonzero" and not bits.any():
         return bits, MaskPlanes({}, survey.bad_planes)
     if survey.mask_without_names == "nonzero":
-        return (bits != 0).astype(np.int64), MaskPlanes({"BAD": 0}, (*survey.bad_planes, "BAD"))
+        return (bits != 0).astype(np.int32), MaskPlanes({"BAD": 0}, (*survey.bad_planes, "BAD"))
     return bits, MaskPlanes(survey.mask_planes, survey.bad_planes).naming_all(bits)
 
 
-def _as_bits(raw: NDArray[Any], label: str) -> NDArray[np.int64]:
+def _as_bits(raw: NDArray[Any], label: str) -> IntArray:
+    """Mask of 32 bits where that many hold it, as is usual, else of 64."""
     if raw.dtype.kind == "f":
         if not np.array_equal(raw, np.round(raw)) or (np.abs(raw) >= 2**62).any():
             raise InputError(f"{label}: a mask must hold whole numbers, got {raw.dtype} values that are not")
@@ -236,7 +238,8 @@ def _as_bits(raw: NDArray[Any], label: str) -> NDArray[np.int64]:
     if raw.dtype.kind == "i" and raw.dtype.itemsize < 8:
         # The sign bit is a plane like any other: 32 bits hold 32 planes.
         raw = raw.view(raw.dtype.str.replace("i", "u"))
-    return np.asarray(raw.astype(np.int64) & (2**63 - 1))
+    narrow = raw.min(initial=0) >= 0 and raw.max(initial=0) < 2**31
+    return raw.astype(np.int32) if narrow else np.asarray(raw.astype(np.int64) & (2**63 - 1))
 
 
 def _psf_pixels(file: FitsFile, survey: Survey) -> NDArray[np.float64] | None:

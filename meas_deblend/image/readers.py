@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +24,8 @@ from .psf_specs import BandContext, make_psf, psf_of_band
 from .survey import Survey, load_survey
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from .._each import Each
     from .psf import Psf
 
@@ -169,21 +172,21 @@ def _pixel_scale(bands: Sequence[BandData]) -> float | None:
 
 
 def _assemble(
-    bands: Sequence[BandData], psfs: Sequence[Psf], zeropoint: float | Mapping[str, float] | None
+    bands: list[BandData], psfs: Sequence[Psf], zeropoint: float | Mapping[str, float] | None
 ) -> MultibandExposure:
-    """Stack the planes; masks are rewritten to common bits if their headers differ."""
-    planes = bands[0].planes
-    for data in bands[1:]:
-        planes = planes.union(data.planes)
-    masks = [d.mask if dict(d.planes.bits) == dict(planes.bits) else planes.translate(d.mask, d.planes) for d in bands]
+    """Stack the planes; masks are rewritten to common bits if their headers differ.
+
+    Planes leave ``bands`` as they are stacked, so that an image is held once and not twice.
+    """
+    planes = reduce(MaskPlanes.union, (data.planes for data in bands))
     # 32 bits, as in most FITS masks, unless a plane lies above them: it halves the largest integer array.
     narrow = max(planes.bits.values(), default=0) <= 30
     given = zeropoint if isinstance(zeropoint, Mapping) else dict.fromkeys((d.band for d in bands), zeropoint)
     return MultibandExposure(
         bands=tuple(d.band for d in bands),
-        images=np.stack([d.image for d in bands]),
-        variance=np.stack([d.variance for d in bands]),
-        mask=np.stack(masks).astype(np.int32 if narrow else np.int64),
+        images=_stacked(bands, "image", np.float32),
+        variance=_stacked(bands, "variance", np.float32),
+        mask=_stacked(bands, "mask", np.int32 if narrow else np.int64, planes),
         psfs=tuple(psfs),
         mask_planes=MaskPlanes(planes.bits, planes.bad),
         wcs=next((d.wcs for d in bands if d.wcs is not None), None),
@@ -192,6 +195,19 @@ def _assemble(
         pixel_scale=_pixel_scale(bands),
         sources=tuple(d.source for d in bands),
     )
+
+
+def _stacked(bands: list[BandData], name: str, dtype: type[Any], planes: MaskPlanes | None = None) -> NDArray[Any]:
+    """One kind of plane of all bands (band, y, x), taken out of them; masks in the bits of ``planes``."""
+    cube = np.empty((len(bands), *getattr(bands[0], name).shape), dtype=dtype)
+    for k, data in enumerate(bands):
+        plane = getattr(data, name)
+        if planes is not None and dict(data.planes.bits) != dict(planes.bits):
+            plane = planes.translate(plane, data.planes)
+        cube[k] = plane
+        taken: dict[str, Any] = {name: np.empty((0, 0), dtype=dtype)}
+        bands[k] = replace(data, **taken)
+    return cube
 
 
 def _first(given: float | None, read: float | None) -> float | None:

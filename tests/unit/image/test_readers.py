@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import pickle
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -50,6 +51,29 @@ def test_what_is_in_a_file_is_in_the_exposure(write, sky, wcs):
     assert exposure.sources[0].sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert exposure.warnings == ()
     assert exposure.background == (0.0,)
+
+
+def test_an_image_is_held_once_while_it_is_read(write):
+    rng = np.random.default_rng(5)
+    shape, n_bands = (400, 400), 6
+    paths = {}
+    for band in "ugrizy":
+        mask = np.zeros(shape, np.int32)
+        mask[3, 4] = 2
+        paths[band] = write(f"{band}.fits", image=rng.normal(0, SIGMA, shape).astype(np.float32), mask=mask)
+    # What is loaded at the first reading is no memory of an image.
+    read_coadds(paths)
+    tracemalloc.start()
+    try:
+        exposure = read_coadds(paths)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    cubes = exposure.images.nbytes + exposure.variance.nbytes + exposure.mask.nbytes
+    # One cube beside the planes of all bands is a third more, what one file needs while it is open as much again;
+    # planes and cubes together would be twice as much, and masks of 64 bits on top of that.
+    assert most < 1.9 * cubes
+    assert cubes == 12 * n_bands * 400 * 400
 
 
 def test_bands_keep_the_callers_order(write, sky):
