@@ -1,13 +1,15 @@
 """Pulls of catalog fluxes: (measured − the same estimator on the noiseless isolated truth) / error.
 
-usage: python tests/benchmarks/measure_pulls.py [isolated|pairs [white|correlated [fields [first seed [FILE.npz]]]]]
+usage: python tests/benchmarks/measure_pulls.py
+           [isolated|pairs [white|correlated [fields [first seed [FILE.npz [default|late]]]]]]
        python tests/benchmarks/measure_pulls.py report FILE.npz ...
 
 Each field has 100 cells of 52 × 52 pixels in r and i, with one source in each, or with two that are 5 to 12 pixels
 apart; a third of the sources are stars, the others Sérsic profiles; S/N from 10 to 500. The whole chain runs with the
-true positions given, with all settings as they are, or with a late look for point sources. Noise is white, or has Σξ = 2. kappa is the contamination of a source by its neighbour,
-Σ t (T − t) / Σ t², with t and T the noiseless images of source and cell. Printed per flux: number, mean and standard
-deviation of the pulls within 5, half the width between the 16th and 84th percentile, and the part beyond 5.
+true positions given, with all settings as they are, or with a late look for point sources. Noise is white, or has
+Σξ = 2. kappa is the contamination of a source by its neighbour, Σ t (T − t) / Σ t², with t and T the noiseless images
+of source and cell. Printed per flux: number, mean and standard deviation of the pulls within 5, half the width between
+the 16th and 84th percentile, and the part beyond 5.
 """
 
 import sys
@@ -151,17 +153,21 @@ def report(results: list[dict[str, np.ndarray]]) -> None:
             )
 
 
-def main(  # noqa: PLR0917 -- a command line
-    kind: str = "isolated", noise: str = "white", fields: int = 10, first: int = 1, file: str = "", points: str = ""
+def main(
+    kind: str = "isolated",
+    noise: str = "white",
+    fields: int = 10,
+    first: int = 1,
+    file: str = "",
+    points: str = "default",
 ) -> None:
     """Run and print; or print what runs have kept."""
     warnings.simplefilter("ignore")
     if kind == "report":
         report([dict(np.load(name)) for name in sys.argv[2:]])
         return
-    results = [
-        run(kind, noise, seed, LATE if points == "late" else {}) for seed in range(int(first), int(first) + int(fields))
-    ]
+    settings = {"default": {}, "late": LATE}[points]
+    results = [run(kind, noise, seed, settings) for seed in range(int(first), int(first) + int(fields))]
     report(results)
     if file:
         np.savez(file, **{name: np.concatenate([one[name] for one in results]) for name in results[0]})
