@@ -159,7 +159,7 @@ def remeasure(
     footprints = [parent.footprint for parent in parents]
     wanted = {run.models.store.owner_of(int(object_id)) for object_id in ids}
     chosen = [parent for parent in parents if not wanted or parent.id in wanted]
-    sharing = ApportionConfig.model_validate(dict(metadata.apportion))
+    sharing = ApportionConfig.recorded(metadata.apportion)
     children = OnDemand(_children, chosen, (exposure, sharing))
     task: Any = wired.make_task()
     if sources is not None:

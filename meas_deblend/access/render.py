@@ -147,7 +147,7 @@ def apportion_config(metadata: StoreMetadata) -> ApportionConfig:
         If this release does not know one of them.
     """
     try:
-        return ApportionConfig.model_validate(dict(metadata.apportion))
+        return ApportionConfig.recorded(metadata.apportion)
     except ValidationError as error:
         raise ModelError(f"this release cannot share out pixels as the models ask for: {error}") from error
 

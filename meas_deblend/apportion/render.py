@@ -12,6 +12,7 @@ from ..geometry import Box, Image
 from ..models import FactorizedComponent, TemplateComponent
 from ..scarlet import prepare_kernels, render_source
 from .components import pixels_of
+from .half_turn import seen_from_both_sides
 from .split import apportion
 from .values import ApportionConfig
 
@@ -152,6 +153,8 @@ def reapportion_parent(
     else:
         wanted = exposure.box if config.keep_outside else template_frame(parent, exposure.box)
         drawn = templates = render_templates(parent, wanted)
+        if config.half_turn:
+            templates = seen_from_both_sides(drawn, _half_turn_centers(parent), wanted)
     if config.keep_outside:
         for template in templates:
             frame |= template.box
@@ -160,6 +163,13 @@ def reapportion_parent(
         images, parent.footprint, templates, bad, frame, parent_id=parent.id, bands=exposure.bands, config=config
     )
     return replace(shared, templates=drawn)
+
+
+def _half_turn_centers(parent: ParentModel) -> list[tuple[float, float] | None]:
+    """Positions of the sources with a morphology that was fitted pixel by pixel; None for the others."""
+    return [
+        s.peak.center if any(isinstance(c, FactorizedComponent) for c in s.components) else None for s in parent.sources
+    ]
 
 
 def template_frame(parent: ParentModel, image: Box) -> Box:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,24 @@ class ApportionConfig(BaseModel):
         description="Children also get the pixels of the frame outside the detected footprint where their templates "
         "are above 0; the ledger lists that flux apart. False: children are cut to the footprint.",
     )
+    half_turn: bool = Field(
+        default=True,
+        description="Where neighbours outshine a template that was fitted pixel by pixel, its share is formed from its "
+        "light on the opposite side of its peak too; models stay as they are. False: from the template alone.",
+    )
+
+    @classmethod
+    def recorded(cls, settings: Mapping[str, object]) -> ApportionConfig:
+        """Return the settings that a store of models has kept.
+
+        What it does not name was not there when it was written: its pixels were shared out without half turns.
+
+        Raises
+        ------
+        ValidationError
+            If a setting is unknown or out of range.
+        """
+        return cls.model_validate({"half_turn": False, **settings})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -77,7 +77,7 @@ class MeasureConfig(BaseModel):
         default=0.1, gt=0, lt=1, description="Excess of size 1 − T(PSF) / T above which a source counts as extended."
     )
     share_error: float = Field(
-        default=0.3,
+        default=0.2,
         ge=0,
         le=1,
         description="How well the ratio of two templates is known, as a fraction, apart from their amplitudes: errors "

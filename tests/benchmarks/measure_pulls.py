@@ -1,13 +1,15 @@
 """Pulls of catalog fluxes: (measured − the same estimator on the noiseless isolated truth) / error.
 
-usage: python tests/benchmarks/measure_pulls.py [isolated|pairs [white|correlated [fields [first seed [FILE.npz]]]]]
+usage: python tests/benchmarks/measure_pulls.py
+           [isolated|pairs [white|correlated [fields [first seed [FILE.npz [default|late]]]]]]
        python tests/benchmarks/measure_pulls.py report FILE.npz ...
 
 Each field has 100 cells of 52 × 52 pixels in r and i, with one source in each, or with two that are 5 to 12 pixels
 apart; a third of the sources are stars, the others Sérsic profiles; S/N from 10 to 500. The whole chain runs with the
-true positions given. Noise is white, or has Σξ = 2. kappa is the contamination of a source by its neighbour,
-Σ t (T − t) / Σ t², with t and T the noiseless images of source and cell. Printed per flux: number, mean and standard
-deviation of the pulls within 5, half the width between the 16th and 84th percentile, and the part beyond 5.
+true positions given, with all settings as they are, or with a late look for point sources. Noise is white, or has
+Σξ = 2. kappa is the contamination of a source by its neighbour, Σ t (T − t) / Σ t², with t and T the noiseless images
+of source and cell. Printed per flux: number, mean and standard deviation of the pulls within 5, half the width between
+the 16th and 84th percentile, and the part beyond 5.
 """
 
 import sys
@@ -36,6 +38,7 @@ from meas_deblend.simulate import (
 BANDS, CELL, SIDE = HSC_WIDE[1:3], 52, 10
 CONFIG = SkyConfig(bands=BANDS, shape=(CELL * SIDE, CELL * SIDE))
 FLUXES = ("ap03", "ap06", "ap09", "ap12", "ellipse", "kron", "psf", "gaap")
+LATE = {"multi_band": {"fit": {"late_points": True, "point_source_snr": 25.0}}}
 KAPPAS = ((0.0, 1e-3), (1e-3, 0.1), (0.1, 0.3), (0.3, 1.0), (1.0, np.inf))
 
 
@@ -79,7 +82,7 @@ def truth_of(sky, k: int, psfs: PsfShapes, config: MeasureConfig) -> np.ndarray:
     return measure_sky(scene, Target(center, 1), psfs, config).flavors["reapportioned"].fluxes.flux
 
 
-def run(kind: str, noise: str, seed: int) -> dict[str, np.ndarray]:
+def run(kind: str, noise: str, seed: int, settings: dict) -> dict[str, np.ndarray]:
     """Pulls, contamination and kind of all sources of one field."""
     rng = np.random.default_rng((seed, kind == "pairs"))
     sky = observe(draw(rng, kind == "pairs"), CONFIG.model_copy(update={"seed": seed}))
@@ -89,8 +92,7 @@ def run(kind: str, noise: str, seed: int) -> dict[str, np.ndarray]:
         images = sky.noiseless() + correlated_noise(rng, variance, correlation_kernel(2.0))
         exposure = replace(exposure, images=images.astype(np.float32))
     positions = {"x": sky.truth["x"], "y": sky.truth["y"], "id": sky.truth["id"]}
-    late = {"multi_band": {"fit": {"late_points": True, "point_source_snr": 25.0}}}
-    table = md.deblend(exposure, config=late, sources=positions).objects
+    table = md.deblend(exposure, config=settings, sources=positions).objects
     order = np.argsort([int(name) for name in table["sourceName"]])
     rows = table[order]
     config = MeasureConfig()
@@ -151,13 +153,21 @@ def report(results: list[dict[str, np.ndarray]]) -> None:
             )
 
 
-def main(kind: str = "isolated", noise: str = "white", fields: int = 10, first: int = 1, file: str = "") -> None:
+def main(
+    kind: str = "isolated",
+    noise: str = "white",
+    fields: int = 10,
+    first: int = 1,
+    file: str = "",
+    points: str = "default",
+) -> None:
     """Run and print; or print what runs have kept."""
     warnings.simplefilter("ignore")
     if kind == "report":
         report([dict(np.load(name)) for name in sys.argv[2:]])
         return
-    results = [run(kind, noise, seed) for seed in range(int(first), int(first) + int(fields))]
+    settings = {"default": {}, "late": LATE}[points]
+    results = [run(kind, noise, seed, settings) for seed in range(int(first), int(first) + int(fields))]
     report(results)
     if file:
         np.savez(file, **{name: np.concatenate([one[name] for one in results]) for name in results[0]})

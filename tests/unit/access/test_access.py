@@ -7,7 +7,7 @@ import pytest
 from synthetic_models import BANDS, gaussian, make_parametric_parent, make_parent, make_template_parent
 
 from meas_deblend.access import Models, load_models
-from meas_deblend.apportion import reapportion_parent
+from meas_deblend.apportion import ApportionConfig, reapportion_parent
 from meas_deblend.exceptions import ModelError
 from meas_deblend.geometry import Box, Image
 from meas_deblend.image import MaskPlanes, MultibandExposure
@@ -139,8 +139,10 @@ def test_a_source_without_a_model_is_empty(models):
 
 def test_reapportioned_pixels_are_those_of_a_run_bit_by_bit(models):
     exposure = make_exposure()
+    # These stores do not say how pixels were shared out.
+    sharing = ApportionConfig.recorded({})
     for parent in make_parents():
-        children = reapportion_parent(exposure, parent).children
+        children = reapportion_parent(exposure, parent, sharing).children
         for source, child in zip(parent.sources, children, strict=True):
             for k, band in enumerate(BANDS):
                 heavy = models.source(source.id).reapportioned(exposure, band=band)
