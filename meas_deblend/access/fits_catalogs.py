@@ -20,6 +20,7 @@ __all__ = ["write_fits_catalog"]
 
 _MOST = 999
 """Columns of a FITS table (standard 4.0, section 7.3.1: TFIELDS)."""
+_PATCH = ("tract", "patch")
 
 
 def write_fits_catalog(path: str | Path, table: Table, columns: Sequence[str] = (), *, overwrite: bool = False) -> Path:
@@ -34,7 +35,7 @@ def write_fits_catalog(path: str | Path, table: Table, columns: Sequence[str] = 
     path : path-like
         File to write.
     table : Table
-        Catalog of `Run`.
+        Catalog of `Run` or `PatchRun`.
     columns : sequence of str
         Names or patterns like ``*_psfFlux*`` of the columns to write; the identifier is always written. Default: all.
     overwrite : bool
@@ -54,7 +55,7 @@ def write_fits_catalog(path: str | Path, table: Table, columns: Sequence[str] = 
 
     target = target_file(path, overwrite=overwrite)
     title = str(table.meta["table"]).upper()
-    groups = _groups(_chosen(table, columns), title, table.meta["layout"].bands)
+    groups = _groups(_chosen(table, columns), title, _bands(table))
     hdus: list[Any] = [fits.PrimaryHDU()]
     for name, names in groups.items():
         part = table[names]
@@ -70,6 +71,17 @@ def write_fits_catalog(path: str | Path, table: Table, columns: Sequence[str] = 
     return target
 
 
+def _bands(table: Table) -> Sequence[str]:
+    """Bands of a run's catalog, or of one of many patches, which may differ."""
+    bands: Sequence[str] = table.meta["bands"] if "bands" in table.meta else table.meta["layout"].bands
+    return bands
+
+
+def _keys(names: Sequence[str]) -> int:
+    """How many columns come first in each HDU: the identifier, after the patch where there are many."""
+    return 1 + next((k for k, name in enumerate(names) if name not in _PATCH), 0)
+
+
 def _chosen(table: Table, patterns: Sequence[str]) -> list[str]:
     """Names of the columns that fit a pattern, in their order, the identifier first."""
     names: list[str] = list(table.colnames)
@@ -80,7 +92,8 @@ def _chosen(table: Table, patterns: Sequence[str]) -> list[str]:
             raise InputError(f"no column of {table.meta['table']} fits {pattern!r}")
     if not patterns:
         return names
-    return [name for k, name in enumerate(names) if k == 0 or any(fnmatchcase(name, p) for p in patterns)]
+    keys = _keys(names)
+    return [name for k, name in enumerate(names) if k < keys or any(fnmatchcase(name, p) for p in patterns)]
 
 
 def _groups(names: list[str], title: str, bands: Sequence[str]) -> dict[str, list[str]]:
@@ -94,11 +107,11 @@ def _groups(names: list[str], title: str, bands: Sequence[str]) -> dict[str, lis
     for band in bands:
         own = [name for name in names if owner[name] == band]
         if own:
-            groups[f"{title}_{band}"] = [names[0], *own]
+            groups[f"{title}_{band}"] = [*names[: _keys(names)], *own]
     for name, group in groups.items():
         if len(group) > _MOST:
             raise InputError(
                 f"{name} would have {len(group)} columns, and a FITS table holds {_MOST}: say which by "
-                "columns=[...], e.g. '*_psfFlux*'; Parquet has no such limit"
+                "columns=[...] or --columns, e.g. '*_psfFlux*'; Parquet has no such limit"
             )
     return groups

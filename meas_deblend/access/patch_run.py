@@ -15,7 +15,7 @@ from .nearest import nearest, separations
 from .run import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from astropy.table import QTable, Table
 
@@ -146,9 +146,23 @@ class PatchRun:
         """
         from astropy.table import QTable  # noqa: PLC0415 - slow to load, so only where it is used
 
-        if name not in (*_CATALOGS, *_OF_RUN):
-            raise ModelError(f"no catalog {name!r}; there are {', '.join((*_CATALOGS, *_OF_RUN))}")
-        return QTable(getattr(self, name))
+        return QTable(self._catalog(name))
+
+    def write_fits(
+        self, path: str | Path, name: str = "objects", columns: Sequence[str] = (), *, overwrite: bool = False
+    ) -> Path:
+        """Write a catalog of all patches as a FITS file; see `Run.write_fits`.
+
+        Raises
+        ------
+        ModelError
+            If there is no such catalog.
+        InputError
+            If the file exists already, no column fits, or FITS cannot hold so many.
+        """
+        from .fits_catalogs import write_fits_catalog  # noqa: PLC0415 - loads astropy's tables
+
+        return write_fits_catalog(path, self._catalog(name), columns, overwrite=overwrite)
 
     @cached_property
     def models(self) -> PatchModels:
@@ -219,6 +233,12 @@ class PatchRun:
     def _entries(self) -> dict[tuple[int, int], PatchEntry]:
         return {(entry.tract, entry.number): entry for entry in self.index.patches}
 
+    def _catalog(self, name: str) -> Table:
+        """Table by its name, of the patches or of the run."""
+        if name not in (*_CATALOGS, *_OF_RUN):
+            raise ModelError(f"no catalog {name!r}; there are {', '.join((*_CATALOGS, *_OF_RUN))}")
+        return getattr(self, name)
+
     def _of_run(self, name: str) -> Table:
         file = self.folder / f"{name}.parquet"
         if not file.is_file():
@@ -238,7 +258,8 @@ class PatchRun:
                 tables.append(_with_patch(getattr(run, name), entry))
         _check_units(tables, list(self.patches))
         stacked = vstack(tables, join_type="outer", metadata_conflicts="silent")
-        stacked.meta = {"table": name}
+        bands = dict.fromkeys(band for table in tables for band in table.meta["layout"].bands)
+        stacked.meta = {"table": name, "bands": tuple(bands)}
         return stacked
 
     def __repr__(self) -> str:

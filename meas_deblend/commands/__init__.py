@@ -20,6 +20,7 @@ MODULES = {
     "demo": "demo",
     "evaluate": "evaluate",
     "explain": "explain",
+    "export": "export",
     "inject": "inject",
     "lsst_init": "lsst",
     "lsst_pipeline": "lsst",

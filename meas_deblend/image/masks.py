@@ -56,10 +56,14 @@ class MaskPlanes:
             total |= 1 << self.bits[name]
         return total
 
+    @property
+    def bad_value(self) -> int:
+        """Integer with the bits of the bad planes set."""
+        return self.value(n for n in self.bad if n in self.bits)
+
     def any_set(self, mask: IntArray, names: Iterable[str] | None = None) -> BoolArray:
         """Where any of ``names`` (default: the bad planes) is set in ``mask`` (any shape)."""
-        chosen = [n for n in self.bad if n in self.bits] if names is None else names
-        return np.asarray((mask & self.value(chosen)) != 0)
+        return np.asarray((mask & (self.bad_value if names is None else self.value(names))) != 0)
 
     def with_plane(self, name: str) -> MaskPlanes:
         """Return planes that have ``name`` too, on the lowest free bit."""

@@ -1,4 +1,10 @@
-"""Compiled last step of Gaussian fits, and their covariances; the formulas stand in `_weights`."""
+"""Compiled last step of fits of Gaussian weights, and what noise does to the weights that fit best.
+
+The best centre and shape θ = (y, x, Iyy, Iyx, Ixx) solve G(θ) = Σ w D q = 0, where w = exp(−½ Δᵀ M⁻¹ Δ) and
+q = (Δy, Δx, Δy² − Iyy/2, Δy Δx − Iyx/2, Δx² − Ixx/2).  With ∂w/∂θ = w s, noise of variance N per pixel gives θ
+the covariance J⁻¹ (Σ N w² q qᵀ) J⁻ᵀ, where J = ∂G/∂θ = Σ w D (q sᵀ + ∂q/∂θ).  q and s are polynomials in Δ, so
+all sums follow from those of the monomials.
+"""
 
 from __future__ import annotations
 

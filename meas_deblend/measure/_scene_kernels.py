@@ -1,4 +1,4 @@
-"""Compiled replacement of all objects but one by noise."""
+"""Compiled cutting out of pixels, and replacement of all objects but one by noise."""
 
 from __future__ import annotations
 
@@ -11,11 +11,41 @@ from ..scarlet._jit import jit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..geometry import BoolArray
+    from ..geometry import BoolArray, IntArray
 
     Float = NDArray[np.float64]
 
-__all__ = ["keep_own", "replace_by_noise"]
+__all__ = ["keep_own", "place_usable", "replace_by_noise"]
+
+
+@jit
+def place_usable(
+    planes: tuple[Float, Float, IntArray], bad: int, first: tuple[int, int], out: tuple[Float, Float, BoolArray]
+) -> None:
+    """Write flux and variance of usable pixels, and which these are, to a window around them.
+
+    Parameters
+    ----------
+    planes : tuple
+        Image and variance (B, m, n) float64, and mask int64.
+    bad : int
+        Bits of the mask that make a pixel unusable.
+    first : tuple of int
+        Row and column of the window at which the planes begin; they lie within it.
+    out : tuple
+        Flux and variance (B, h, w) float64, and usable pixels bool: zeros; are filled.
+    """
+    (images, variance, mask), (flux, noise, usable) = planes, out
+    for band in range(images.shape[0]):
+        for y in range(images.shape[1]):
+            row = y + first[0]
+            for x in range(images.shape[2]):
+                value, spread = images[band, y, x], variance[band, y, x]
+                good = mask[band, y, x] & bad == 0 and np.isfinite(value) and 0 < spread < np.inf
+                if good:
+                    column = x + first[1]
+                    flux[band, row, column], noise[band, row, column] = value, spread
+                    usable[band, row, column] = True
 
 
 @jit

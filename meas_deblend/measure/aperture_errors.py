@@ -14,7 +14,7 @@ An isophote has the same brightness all around, so to first order a change of th
 changes nothing, and c is the light in a ring about its edge over the ring's change of ln A.
 
 * Elliptical aperture: M is the mean of the bands' adaptive moments with weights ω_b, A ∝ √det M, so
-  δ ln A = ½ tr(M⁻¹ δM). The moments θ solve Σ w D q = 0 (see `_weights`), so δθ_b = −J_b⁻¹ Σ w q n.
+  δ ln A = ½ tr(M⁻¹ δM). The moments θ solve Σ w D q = 0 (see `_newton_kernels`), so δθ_b = −J_b⁻¹ Σ w q n.
 * Kron aperture: its axes are the larger of k R and k₀, in units of the ellipse above. The first-moment radius in
   pixels does not depend on the ellipse that it is counted in, but for its end, so where R decides
   δ ln A = 2 δR / R, δR = Σ (r − R) n / Σ I over the weighted sum I of the bands; where k₀ decides, it is that of the

@@ -9,8 +9,6 @@ import numpy as np
 from ..apportion import ModelOverlap, model_overlap
 from ..geometry import Box, Image
 from ..models import FactorizedComponent, TemplateComponent
-from ._weights import gaussian_weights
-from .pixels import cropped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,17 +99,22 @@ def gaussian_blendedness(
     Bosch et al. (2018, PASJ 70, S5), section 4.9.11. Where the object has no trusted moments, the PSF's are taken;
     NaN where there are none either, or where the image has no positive flux there.
     """
+    from ._gaussian_kernels import weighted_monomials  # noqa: PLC0415 - loads the compiler
+
     moments = np.where(shape.flag[:, None], psf.moments, shape.moments)
     index = np.flatnonzero(np.isfinite(moments).all(axis=1))
     out = np.full(len(moments), np.nan)
     if not index.size or not np.isfinite(position).all():
         return out
     reach = int(np.ceil(_SIGMAS * np.sqrt(np.abs(moments[index]).max())))
-    near = Box((round(position[0]), round(position[1])), (1, 1)).grow(reach)
-    child, image = cropped(own, near), cropped(whole, near)
-    if child.box.is_empty:
+    inner = own.box & Box((round(position[0]), round(position[1])), (1, 1)).grow(reach)
+    if inner.is_empty:
         return out
-    weight = gaussian_weights(child, np.tile(position, (len(moments), 1))[index], moments[index])[0]
-    mine, all_of_it = (np.einsum("byx,byx->b", weight, w.flux[index]) for w in (child, image))
+    cut, origin = (slice(None), *inner.slices_in(own.box)), np.array(inner.origin, dtype=np.float64)
+    weights = np.empty((index.size, 5))
+    weights[:, :2], weights[:, 2:] = position, moments[index]
+    mine, all_of_it = (
+        weighted_monomials(np.ascontiguousarray(w.flux[cut]), origin, weights, index, 0)[:, 0, 0] for w in (own, whole)
+    )
     out[index] = np.where(all_of_it > 0, 1 - mine / np.where(all_of_it > 0, all_of_it, 1.0), np.nan)
     return out

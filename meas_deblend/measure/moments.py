@@ -8,17 +8,18 @@ Jarvis 2002, section 3.1; Hirata & Seljak 2003, section 2).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._weights import lost_fractions, propagate
 from .flags import FlagReason, add_reason
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..geometry import IntArray
+    from ._fit_kernels import LossLimits
     from ._gaussian_kernels import FitLimits
     from .config import MeasureConfig
     from .noise import NoiseCorrelation
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     Float = NDArray[np.float64]
 
 __all__ = ["GaussianFit", "adaptive_moments", "gaussian_centroid"]
+
+_WHITE = np.ones((1, 1, 1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,30 +129,27 @@ def _iterate(
     *,
     adapt: bool,
 ) -> GaussianFit:
-    from ._gaussian_kernels import iterate_fits  # noqa: PLC0415 - loads the compiler
+    from ._fit_kernels import fit_weights  # noqa: PLC0415 - loads the compiler
 
     count = len(window.flux)
-    center = np.tile(np.asarray(start, dtype=np.float64), (count, 1))
-    reasons = hopeless = _hopeless(window, center, moments)
+    weights = np.empty((count, 5))
+    weights[:, :2], weights[:, 2:] = start, moments
+    reasons, covariance = _hopeless(window, weights), np.full((count, 5, 5), np.nan)
     lead = np.arange(count) if window.same is None else window.same
-    index = np.flatnonzero((reasons == 0) & (lead == np.arange(count)))
+    xi = _WHITE if noise is None or not noise.lags else noise.xi
+    planes = np.ascontiguousarray(window.flux), np.ascontiguousarray(window.noise), xi
     origin = np.array(window.box.origin, dtype=np.float64)
-    limits = _limits(config, adapt=adapt)
-    weights = np.concatenate([center, moments], axis=1)
-    reasons[index] = iterate_fits(np.ascontiguousarray(window.flux), origin, weights, index, limits)
-    center, moments = weights[:, :2], weights[:, 2:]
-    if window.same is not None:
-        # Images that repeat another one have its solution, and errors of their own.
-        lead = np.where(hopeless == 0, lead, np.arange(count))
-        center, moments, reasons = center[lead], moments[lead], reasons[lead]
-    fit = GaussianFit(center, moments, np.full((count, 5, 5), np.nan), reasons)
-    return _finish(window, fit, config.max_lost_fraction, noise, adapt=adapt)
+    seen = np.ascontiguousarray(window.usable), np.ascontiguousarray(window.observed)
+    fit_weights(planes, seen, origin, (weights, covariance, reasons, lead), _limits(config, adapt=adapt))
+    return GaussianFit(weights[:, :2], weights[:, 2:], covariance, reasons)
 
 
-def _limits(config: MeasureConfig, *, adapt: bool) -> FitLimits:
+@lru_cache(maxsize=8)
+def _limits(config: MeasureConfig, *, adapt: bool) -> tuple[FitLimits, LossLimits]:
+    from ._fit_kernels import LossLimits  # noqa: PLC0415 - loads the compiler
     from ._gaussian_kernels import FitLimits  # noqa: PLC0415 - loads the compiler
 
-    return FitLimits(
+    fitting = FitLimits(
         config.max_iterations,
         config.tolerance,
         config.max_shift,
@@ -158,42 +158,13 @@ def _limits(config: MeasureConfig, *, adapt: bool) -> FitLimits:
         int(FlagReason.WANDERED),
         int(FlagReason.NOT_CONVERGED),
     )
+    return fitting, LossLimits(config.max_lost_fraction, int(FlagReason.EDGE), int(FlagReason.MASKED))
 
 
-def _hopeless(window: Window, center: Float, moments: Float) -> IntArray:
+def _hopeless(window: Window, weights: Float) -> IntArray:
     """Reasons not to start: no usable pixel under the window, or a start that is not a number."""
-    reasons: IntArray = np.zeros(len(center), dtype=np.int64)
+    reasons: IntArray = np.zeros(len(weights), dtype=np.int64)
     if window.flux.size == 0 or not window.is_complete:
         empty = np.logical_not(window.usable.any(axis=(1, 2)))
         reasons = add_reason(reasons, empty, FlagReason.NO_USABLE_PIXELS)
-    finite = np.isfinite(center).all(axis=1) & np.isfinite(moments).all(axis=1)
-    return add_reason(reasons, np.logical_not(finite), FlagReason.NON_FINITE)
-
-
-def _finish(
-    window: Window,
-    fit: GaussianFit,
-    max_lost: float,
-    noise: NoiseCorrelation | None,
-    *,
-    adapt: bool,
-) -> GaussianFit:
-    """Take a last step of Newton's method, propagate the noise, and look at what the weights lay on."""
-    center, moments, reasons = fit.center.copy(), fit.moments.copy(), fit.reasons.copy()
-    covariance = fit.covariance.copy()
-    index = np.flatnonzero(reasons == 0)
-    if not index.size:
-        return fit
-    used = 5 if adapt else 2
-    edge, masked = lost_fractions(window, center, moments, index)
-    last, covariance[index], singular = propagate(window, center, moments, index, used, noise=noise)
-    # Far from the solution the linear step may be wild; then the fixed-point result stands.
-    size = np.sqrt((moments[index, 0] + moments[index, 2]) / 2)
-    relative = np.abs(last) / np.stack([size, size, *[size**2] * 3], axis=1)
-    last = np.where((relative < 0.1).all(axis=1)[:, None], last, 0.0)
-    center[index] += last[:, :2]
-    moments[index] += last[:, 2:]
-    reasons[index] = add_reason(reasons[index], singular, FlagReason.NOT_CONVERGED)
-    reasons[index] = add_reason(reasons[index], edge > max_lost, FlagReason.EDGE)
-    reasons[index] = add_reason(reasons[index], masked > max_lost, FlagReason.MASKED)
-    return GaussianFit(center, moments, covariance, reasons)
+    return add_reason(reasons, np.logical_not(np.isfinite(weights).all(axis=1)), FlagReason.NON_FINITE)

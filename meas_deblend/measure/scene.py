@@ -58,18 +58,20 @@ class Scene:
 
     def whole(self, box: Box) -> Window:
         """Return the image as it is, not deblended, on ``box``, which may reach beyond its edge."""
-        bands, (height, width) = len(self.exposure.bands), box.shape
-        flux, noise = np.zeros((bands, height, width)), np.zeros((bands, height, width))
-        usable = np.zeros(flux.shape, dtype=bool)
-        observed = np.zeros(box.shape, dtype=bool)
-        here, there = self.exposure.box.overlap_slices(box)
+        from ._scene_kernels import place_usable  # noqa: PLC0415 - loads the compiler
+
+        exposure = self.exposure
+        flux, noise = np.zeros((2, len(exposure.bands), *box.shape))
+        usable, observed = np.zeros(flux.shape, dtype=bool), np.zeros(box.shape, dtype=bool)
+        here, there = exposure.box.overlap_slices(box)
         observed[there] = True
-        cut, to = (slice(None), *here), (slice(None), *there)
-        images, variance = self.exposure.images[cut], self.exposure.variance[cut]
-        bad = self.exposure.mask_planes.any_set(self.exposure.mask[cut])
-        good = ~bad & np.isfinite(images) & np.isfinite(variance) & (variance > 0)
-        usable[to] = good
-        flux[to], noise[to] = np.where(good, images, 0.0), np.where(good, variance, 0.0)
+        cut, planes = (slice(None), *here), exposure.mask_planes
+        images, variance = (
+            np.ascontiguousarray(plane[cut], dtype=np.float64) for plane in (exposure.images, exposure.variance)
+        )
+        mask = np.ascontiguousarray(exposure.mask[cut], dtype=np.int64)
+        first = there[0].start, there[1].start
+        place_usable((images, variance, mask), planes.bad_value, first, (flux, noise, usable))
         return Window(box, flux, noise, usable, observed)
 
     def isolated(self, whole: Window, child: Child | None, number: int) -> Window:

@@ -151,74 +151,11 @@ def blend_features(pixels: BlendPixels) -> BlendFeatures | None:
     BlendFeatures or None
         None if it has no light, or no centre of light near its peak.
     """
-    noise2 = np.array([np.median(v[v > 0]) if (v > 0).any() else np.inf for v in pixels.variance])
-    bands = np.flatnonzero(np.isfinite(noise2))
-    if bands.size == 0:
+    from ._feature_kernels import light_features  # noqa: PLC0415 - loads the compiler
+
+    rows, columns = (np.ascontiguousarray(offset, dtype=np.float64).ravel() for offset in pixels.offsets)
+    found, planes = np.empty((4, 2)), (np.ascontiguousarray(pixels.light), np.ascontiguousarray(pixels.variance))
+    if not light_features(*planes, (rows, columns), (pixels.width, STEP), found):
         return None
-    weight = (1 / noise2[bands])[:, None, None]
-    light, variance = pixels.light[bands], pixels.variance[bands]
-    together = (weight * light).sum(axis=0)
-    found = _center(together, pixels)
-    if found is None:
-        return None
-    cy, cx = found
-    dy, dx = (pixels.offsets[0] - cy) / pixels.width, (pixels.offsets[1] - cx) / pixels.width
-    r2 = dy**2 + dx**2
-    window = np.exp(-0.5 * r2)
-    flux = float((window * together).sum())
-    if flux <= 0:
-        return None
-    both = np.stack([np.broadcast_to(dy, r2.shape), np.broadcast_to(dx, r2.shape)])
-    cube = (both[1] + 1j * both[0]) ** 3
-    noise = (weight**2 * variance).sum(axis=0)
-    # How the centre moves with the dipole of first moments, by which it was found.
-    lever = (window * together * (1 - both**2)).sum(axis=(1, 2)) / flux
-    first = _moment(window * both / np.maximum(lever, 0.1)[:, None, None], together, noise, flux)[1]
-    third = _moment(window * (r2 - 4) * both, together, noise, flux)
-    triangle = _moment(window * np.stack([cube.real, cube.imag]), together, noise, flux)
-    return BlendFeatures(
-        _length((cy / pixels.width) ** 2 + (cx / pixels.width) ** 2, first),
-        _length(*third),
-        _length(*triangle),
-        _color_shift(light, variance, window, both),
-    )
-
-
-def _moment(weights: Float, image: Float, noise: Float, flux: float) -> tuple[float, float]:
-    """Square of the length of a moment (2 components) over the flux, and what noise adds to it."""
-    moment = (weights * image).sum(axis=(1, 2)) / flux
-    return float((moment**2).sum()), float((weights**2 * noise).sum()) / flux**2
-
-
-def _length(square: float, noise2: float) -> float:
-    """Length of a vector, without what noise adds to its square."""
-    return float(np.sqrt(max(square - noise2, 0.0)))
-
-
-def _center(light: Float, pixels: BlendPixels) -> tuple[float, float] | None:
-    """Centre of light (y, x) less the peak, under a weight that follows it."""
-    rows, columns = pixels.offsets
-    y = x = 0.0
-    for _ in range(10):
-        weighted = np.exp(-0.5 * ((rows - y) ** 2 + (columns - x) ** 2) / pixels.width**2) * light
-        flux = float(weighted.sum())
-        if flux <= 0:
-            return None
-        shift = [float((weighted * d).sum()) / flux for d in (rows - y, columns - x)]
-        y, x = y + STEP * shift[0], x + STEP * shift[1]
-        if np.hypot(y, x) > pixels.width:
-            return None
-    return y, x
-
-
-def _color_shift(light: Float, variance: Float, window: Float, both: Float) -> float:
-    """Scatter of the bands' centres, in widths; 0 with a single band."""
-    flux = (window * light).sum(axis=(1, 2))
-    good = flux > 0
-    if np.count_nonzero(good) < 2:
-        return 0.0
-    centers = np.einsum("yx,byx,cyx->bc", window, light[good], both) / flux[good, None]
-    inverse = 1 / (np.einsum("yx,byx,cyx->bc", window**2, variance[good], both**2) / flux[good, None] ** 2)
-    mean = (inverse * centers).sum(axis=0) / inverse.sum(axis=0)
-    excess = (inverse * (centers - mean) ** 2).sum(axis=0) - (np.count_nonzero(good) - 1)
-    return _length(float((excess / inverse.sum(axis=0)).sum()), 0.0)
+    # Lengths of vectors, without what noise adds to their squares.
+    return BlendFeatures(*np.sqrt(np.maximum(found[:, 0] - found[:, 1], 0.0)).tolist())

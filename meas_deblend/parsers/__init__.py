@@ -12,7 +12,7 @@ from .lsst import add_lsst
 from .machine import add_calibrate, add_warmup
 from .models import add_models
 from .running import add_demo, add_measure, add_plan, add_run
-from .showing import add_explain, add_show
+from .showing import add_explain, add_export, add_show
 
 __all__ = ["ADD_COMMANDS", "SIMULATE_PRESETS"]
 
@@ -25,6 +25,7 @@ ADD_COMMANDS = (
     add_measure,
     add_explain,
     add_show,
+    add_export,
     add_simulate,
     add_evaluate,
     add_compare,

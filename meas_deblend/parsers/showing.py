@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
 from ._shared import LAYERS, add_settings
@@ -9,7 +10,14 @@ from ._shared import LAYERS, add_settings
 if TYPE_CHECKING:
     from ._types import Commands
 
-__all__ = ["add_explain", "add_show"]
+__all__ = ["add_explain", "add_export", "add_show"]
+
+EXPORT_EXAMPLES = """\
+examples:
+  meas-deblend export out/ --fits objects.fits
+  meas-deblend export out/ --fits psf.fits --columns x y 'coord_*' '*_psfFlux*'
+  meas-deblend export out/ --table parents --fits parents.fits --overwrite
+"""
 
 
 def add_show(commands: Commands) -> None:
@@ -56,3 +64,25 @@ def add_explain(commands: Commands) -> None:
                          "is both, and means the object")  # fmt: skip
     explain.add_argument("--json", action="store_true", help="facts, sentences and Python lines as JSON")
     explain.set_defaults(function="explain")
+
+
+def add_export(commands: Commands) -> None:
+    """Add ``export``."""
+    export = commands.add_parser(
+        "export",
+        help="write a catalog of a run as a FITS file",
+        description="Write a catalog of a finished run, of one patch or of many, as a FITS file with units and "
+        "descriptions. A FITS table holds at most 999 columns, and a catalog of five bands has more: it is written as "
+        "one HDU with what is common to all bands (OBJECTS), and one per band (OBJECTS_g, ...), with the same rows in "
+        "the same order.",
+        epilog=EXPORT_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    export.add_argument("folder", metavar="DIR", help="folder that a run wrote")
+    export.add_argument("--fits", required=True, metavar="FILE", help="file to write")
+    export.add_argument("--table", default="objects", metavar="NAME", help="objects, parents, ledger, ... (default: "
+                        "objects)")  # fmt: skip
+    export.add_argument("--columns", nargs="+", default=[], metavar="NAME", help="only columns of these names or "
+                        "patterns, e.g. '*_psfFlux*'; the identifier is always written (default: all)")  # fmt: skip
+    export.add_argument("--overwrite", action="store_true", help="write FILE although it is there")
+    export.set_defaults(function="export")

@@ -47,7 +47,9 @@ class PackedRows:
         return len(self.numbers)
 
 
-def pack_rows(table: str, columns: Mapping[str, Any], layout: CatalogLayout) -> PackedRows:
+def pack_rows(
+    table: str, columns: Mapping[str, Any], layout: CatalogLayout, left_out: frozenset[str] = frozenset()
+) -> PackedRows:
     """Pack columns (n,) of a table.
 
     Parameters
@@ -57,6 +59,8 @@ def pack_rows(table: str, columns: Mapping[str, Any], layout: CatalogLayout) -> 
     columns : mapping of str to array or list
         All that are declared; others are left out.
     layout : CatalogLayout
+    left_out : frozenset of str, optional
+        Declared columns that are kept elsewhere.
 
     Raises
     ------
@@ -65,7 +69,7 @@ def pack_rows(table: str, columns: Mapping[str, Any], layout: CatalogLayout) -> 
     TypeError
         If its values are of another kind than declared.
     """
-    parts, names = _row(table, layout)
+    parts, names = _row(table, layout, left_out)
     lengths = {len(columns[name]) for name in (*(name for _, some in parts for name in some), *names)}
     if len(lengths) > 1:
         raise TypeError(f"columns of {table} differ in length: {sorted(lengths)}")
@@ -86,24 +90,29 @@ def _block(values: Sequence[Any], kind: np.dtype[Any], count: int) -> NDArray[np
     return block.view(np.uint8).reshape(count, len(values) * kind.itemsize)
 
 
-def unpack_rows(table: str, packs: Sequence[PackedRows], layout: CatalogLayout) -> dict[str, NDArray[Any]]:
+def unpack_rows(
+    table: str, packs: Sequence[PackedRows], layout: CatalogLayout, left_out: frozenset[str] = frozenset()
+) -> dict[str, NDArray[Any]]:
     """Join packed rows of a table, in their order; return its columns by name, empty ones without any row.
 
     Numbers are views of one array of rows.
     """
-    parts, names = _row(table, layout)
+    parts, names = _row(table, layout, left_out)
     kind = np.dtype([(name, wide) for wide, some in parts for name in some])
     nothing = np.zeros((0, kind.itemsize), dtype=np.uint8)
     rows = np.concatenate([nothing, *(pack.numbers for pack in packs)]).reshape(-1).view(kind)
     columns = {name: rows[name] for name in kind.names or ()}
     for k, name in enumerate(names):
         columns[name] = np.array([text for pack in packs for text in pack.texts[k]], dtype=object)
-    return {column.name: columns[column.name] for column in declaration(table).unfold(layout)}
+    declared = declaration(table).unfold(layout)
+    return {column.name: columns[column.name] for column in declared if column.name not in left_out}
 
 
 @lru_cache(16)
-def _row(table: str, layout: CatalogLayout) -> tuple[tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...]]:
+def _row(
+    table: str, layout: CatalogLayout, left_out: frozenset[str]
+) -> tuple[tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...]]:
     """Kinds of a row's numbers with the names of their columns, and names of the columns of strings."""
-    columns = declaration(table).unfold(layout)
+    columns = [c for c in declaration(table).unfold(layout) if c.name not in left_out]
     parts = ((kind, tuple(c.name for c in columns if _WIDE.get(c.dtype) == kind)) for kind in _KINDS)
     return tuple(part for part in parts if part[1]), tuple(c.name for c in columns if c.dtype == "string")

@@ -130,8 +130,9 @@ class ModelStore:
             # The file stays open, so that a store that is written anew beneath does not change what this one reads.
             self._stream = pa.OSFile(str(self.path))
             self._footer = read_footer(self._stream)
+            # Reading ahead starts threads, which takes longer than to read a row group from a file.
             self._file = pq.ParquetFile(
-                self._stream, metadata=footer_metadata(self._footer), page_checksum_verification=True
+                self._stream, metadata=footer_metadata(self._footer), page_checksum_verification=True, pre_buffer=False
             )
             about = check_header(self._file.schema_arrow.metadata, STORE_TYPE, READABLE_STORES, str(self.path))
             self._version: str = about["version"]

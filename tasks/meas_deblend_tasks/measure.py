@@ -27,6 +27,7 @@ from .datasets import (
     PARENTS,
     PATCH_LEDGER,
 )
+from .measured import MeasuredColumns
 from .measured_parent import PER_PARENT, MeasureWork, measure_parent
 from .measured_tables import catalog_layout, forced_table, noise_columns, on_sky
 from .merged import merged_columns, merged_into
@@ -90,8 +91,9 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
         scene = Scene(exposure, parent.footprint.on(exposure.box), NoiseCorrelation.white(2), config.noise_seed)
         layout, children = catalog_layout(exposure, config), [reapportion_parent(exposure, model)]
         psfs = PsfShapes(exposure.psfs, config)
-        made = measure_parent(MeasureWork(scene, psfs, config, layout, [model], children, {}), 0)
-        to_table("objects", unpack_rows("objects", [made.rows["objects"]], layout), layout)
+        columns = MeasuredColumns(exposure, config)
+        work = MeasureWork(scene, psfs, config, layout, columns, [model], children, {})
+        to_table("objects", on_sky(work.objects([measure_parent(work, 0)]), exposure), layout)
 
     def run(
         self,
@@ -142,11 +144,13 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
         config = self.config.measurement
         scene, layout = self._scene(coadds, parent_models, footprints), catalog_layout(coadds, config)
         psfs = PsfShapes(coadds.psfs, config)
-        work = MeasureWork(scene, psfs, config, layout, parent_models, children, footprint_bands)
+        made = MeasuredColumns(coadds, config)
+        work = MeasureWork(scene, psfs, config, layout, made, parent_models, children, footprint_bands)
         measured = map_units(measure_parent, range(len(parent_models)), work, description="parents", loop=work.loop())
-        columns = {name: unpack_rows(name, [one.rows[name] for one in measured], layout) for name in PER_PARENT}
+        objects = on_sky(work.objects(measured), coadds)
+        others = (name for name in PER_PARENT if name != "objects")
+        columns = {name: unpack_rows(name, [one.rows[name] for one in measured], layout) for name in others}
         del measured
-        objects = on_sky(columns.pop("objects"), coadds)
         self.log.info("measured %d objects in %d bands", len(objects["objectId"]), len(coadds.bands))
         return MeasureOutputs(
             objects=to_table("objects", objects, layout),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
@@ -13,16 +14,18 @@ from meas_deblend.apportion import drawn
 from meas_deblend.exceptions import CorruptModelError
 from meas_deblend.framework import Loop, Resumable, atomic_write
 from meas_deblend.measure import ParentMeasurer, flux_covariances
-from meas_deblend.products import PackedRows, pack_rows
+from meas_deblend.products import PackedRows, pack_rows, unpack_rows
 
 from .catalog import CatalogInputs, ledger_columns, object_rows, parent_row, rows_of
 from .loops import predicted_cost
-from .measured import MeasuredRows
-from .measured_tables import covariance_columns, joined
+from .measured import MeasuredColumns
+from .measured_tables import SKY, covariance_columns, object_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from meas_deblend.apportion import Apportioned
     from meas_deblend.measure import MeasureConfig, PsfShapes, Scene
@@ -43,14 +46,17 @@ class MeasuredParent:
     ----------
     id : int
     rows : mapping of str to PackedRows
-        By table of `PER_PARENT`.
+        By table of `PER_PARENT`; of objects without what was measured of them.
+    numbers : float64 array (n, ·)
+        What was measured of its objects, as `MeasuredColumns` keeps it.
     """
 
     id: int
     rows: Mapping[str, PackedRows]
+    numbers: NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class MeasureWork:
     """What the measurements of all parents share.
 
@@ -60,6 +66,8 @@ class MeasureWork:
     psfs : PsfShapes
     config : MeasureConfig
     layout : CatalogLayout
+    columns : MeasuredColumns
+        Of the exposure and ``config``.
     models, children : sequence
         One of each per parent. Children may be made when they are asked for, and each is asked for once.
     footprint_bands : mapping of int to sequence of str
@@ -70,6 +78,7 @@ class MeasureWork:
     psfs: PsfShapes
     config: MeasureConfig
     layout: CatalogLayout
+    columns: MeasuredColumns
     models: Sequence[ParentModel]
     children: Sequence[Apportioned]
     footprint_bands: Mapping[int, Sequence[str]]
@@ -77,6 +86,17 @@ class MeasureWork:
     def __post_init__(self) -> None:
         if len(self.children) != len(self.models):
             raise ValueError(f"children of {len(self.children)} parents for models of {len(self.models)}")
+
+    @cached_property
+    def elsewhere(self) -> frozenset[str]:
+        """Columns of objects that are not in their rows."""
+        return self.columns.names | SKY
+
+    def objects(self, measured: Sequence[MeasuredParent]) -> dict[str, Any]:
+        """Columns of the objects of all parents, but for their positions on the sky."""
+        rows = unpack_rows("objects", [one.rows["objects"] for one in measured], self.layout, self.elsewhere)
+        numbers = [one.numbers for one in measured if len(one.numbers)]
+        return rows | self.columns.columns(np.concatenate(numbers) if numbers else np.zeros((0, 0)))
 
     def loop(self) -> Loop[int, MeasuredParent]:
         """How the loop over the parents' places is run."""
@@ -99,20 +119,24 @@ def measure_parent(work: MeasureWork, place: int) -> MeasuredParent:
     coadds, layout = work.scene.exposure, work.layout
     model, shared = work.models[place], work.children[place]
     measurer = ParentMeasurer(work.scene, drawn(model), shared, work.psfs, work.config)
-    measured, parts = MeasuredRows(coadds, work.config), []
+    numbers, parts = [], []
     for k in range(len(model.sources)):
         one, fluxes = measurer.measure(k)
-        measured.add(one)
+        numbers.append(work.columns.row(one))
         parts.append(fluxes)
     covariances = covariance_columns(model, flux_covariances(measurer, parts), coadds)
     given = CatalogInputs.of(model, measurer, work.footprint_bands.get(model.id, ()))
     columns: dict[str, Mapping[str, Any]] = {
-        "objects": joined("objects", object_rows(given, coadds), measured, layout),
+        "objects": object_columns(object_rows(given, coadds), layout, work.elsewhere),
         "parents": rows_of("parents", [parent_row(given, coadds.bands)], layout),
         "ledger": ledger_columns(shared.ledger),
         "flux_covariance": covariances,
     }
-    return MeasuredParent(model.id, {name: pack_rows(name, values, layout) for name, values in columns.items()})
+    rows = {
+        name: pack_rows(name, values, layout, work.elsewhere if name == "objects" else frozenset())
+        for name, values in columns.items()
+    }
+    return MeasuredParent(model.id, rows, np.stack(numbers) if numbers else np.zeros((0, 0)))
 
 
 class RowFiles:
@@ -122,7 +146,9 @@ class RowFiles:
 
     def write(self, path: Path, results: Sequence[MeasuredParent]) -> None:
         """Write a file, whole or not at all."""
-        arrays = {"id": np.array([one.id for one in results], dtype=np.int64)}
+        arrays: dict[str, Any] = {"id": np.array([one.id for one in results], dtype=np.int64)}
+        numbers = [one.numbers for one in results if len(one.numbers)]
+        arrays["numbers"] = np.concatenate(numbers) if numbers else np.zeros((0, 0))
         for name in PER_PARENT:
             packs = [one.rows[name] for one in results]
             arrays[f"{name}.count"] = np.array([len(pack) for pack in packs], dtype=np.int64)
@@ -144,10 +170,12 @@ class RowFiles:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 tables = {name: _packs(arrays, name) for name in PER_PARENT}
                 ids = arrays["id"].tolist()
+                ends = np.cumsum([len(pack) for pack in tables["objects"]])[:-1]
+                numbers = np.split(arrays["numbers"], ends.astype(np.intp))
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise CorruptModelError(f"{path} is damaged: {error}") from error
         return {
-            identifier: MeasuredParent(identifier, {name: packs[k] for name, packs in tables.items()})
+            identifier: MeasuredParent(identifier, {name: packs[k] for name, packs in tables.items()}, numbers[k])
             for k, identifier in enumerate(ids)
         }
 

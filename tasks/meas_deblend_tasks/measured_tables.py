@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from meas_deblend.apportion import drawn
 from meas_deblend.measure import ParentMeasurer, PsfShapes, Target, get_measurement, measure_sky
 from meas_deblend.products import CatalogLayout, Column, declaration, flux_factor, to_table
 
-from .measured import MeasuredRows, with_sky_positions
+from .measured import MeasuredColumns, with_sky_positions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
     from .catalog import Row
 
-__all__ = ["catalog_layout", "covariance_columns", "forced_table", "joined", "noise_columns", "on_sky"]
+__all__ = ["SKY", "catalog_layout", "covariance_columns", "forced_table", "noise_columns", "object_columns", "on_sky"]
 
-_SKY = ("coord_ra", "coord_dec")
+SKY = frozenset({"coord_ra", "coord_dec"})
+"""Columns of positions on the sky: see `on_sky`."""
 
 
 def catalog_layout(exposure: MultibandExposure, config: MeasureConfig) -> CatalogLayout:
@@ -48,25 +50,22 @@ def catalog_layout(exposure: MultibandExposure, config: MeasureConfig) -> Catalo
     return CatalogLayout.of_bands(exposure.bands, exposure.zeropoints, config.aperture_radii, exposure.units, extra)
 
 
-def joined(
-    table: str, rows: Sequence[Row], measured: MeasuredRows, layout: CatalogLayout
-) -> dict[str, NDArray[Any] | list[Any]]:
-    """Columns of a table from rows and from measurements, which are of the same objects in the same order.
+def object_columns(rows: Sequence[Row], layout: CatalogLayout, left_out: frozenset[str]) -> dict[str, list[Any]]:
+    """Columns of objects from rows of them, but for those that are kept elsewhere."""
+    return {name: [row[name] for row in rows] for name in _names("objects", layout, left_out)}
 
-    Positions on the sky are left without a value: see `on_sky`.
-    """
-    names = [column.name for column in declaration(table).unfold(layout)]
-    if not rows:
-        return {name: [] for name in names}
-    values: dict[str, Any] = measured.columns() | dict.fromkeys(_SKY, np.full(len(rows), np.nan))
-    return {name: values[name] if name in values else [row[name] for row in rows] for name in names}
+
+@lru_cache(16)
+def _names(table: str, layout: CatalogLayout, left_out: frozenset[str]) -> tuple[str, ...]:
+    """Names of the declared columns of a table, but for some."""
+    return tuple(column.name for column in declaration(table).unfold(layout) if column.name not in left_out)
 
 
 def on_sky(columns: Mapping[str, Any], exposure: MultibandExposure) -> dict[str, Any]:
     """Columns of objects or positions with those of the sky: one call for all, since each takes a millisecond."""
     places = [{"x": x, "y": y} for x, y in zip(columns["x"], columns["y"], strict=True)]
     sky = with_sky_positions(places, exposure)
-    return {**columns, **{name: np.array([place[name] for place in sky], dtype=np.float64) for name in _SKY}}
+    return {**columns, **{name: np.array([place[name] for place in sky], dtype=np.float64) for name in sorted(SKY)}}
 
 
 def covariance_columns(parent: ParentModel, found: FluxCovariances, exposure: MultibandExposure) -> dict[str, Any]:
@@ -111,11 +110,12 @@ def forced_table(
     Each is measured on the pixels of the object that is nearest, if that is within ``match_radius``, with all others
     replaced by noise; else on the sky, with all objects replaced. Fluxes are taken exactly at the position.
     """
-    psfs, measured = PsfShapes(scene.exposure.psfs, config), MeasuredRows(scene.exposure, config)
+    psfs, columns = PsfShapes(scene.exposure.psfs, config), MeasuredColumns(scene.exposure, config)
     models, children = parents
     owners = [(p, k) for p, model in enumerate(models) for k in range(len(model.sources))]
     places = np.array([source.peak.center for model in models for source in model.sources]).reshape(-1, 2)
     rows: list[Row] = []
+    measured: list[NDArray[np.float64]] = []
     measurers: dict[int, ParentMeasurer] = {}
     for number, (center, name) in enumerate(zip(positions.positions, positions.names, strict=True), start=1):
         distance = np.hypot(*(places - center).T)
@@ -127,9 +127,14 @@ def forced_table(
             object_id = row["objectId"] = models[p].sources[k].id
             if p not in measurers:
                 measurers = {p: ParentMeasurer(scene, drawn(models[p]), children[p], psfs, config)}
-            measured.add(measurers[p].measure(k, Target(center, object_id, forced=True))[0])
+            found = measurers[p].measure(k, Target(center, object_id, forced=True))[0]
         else:
-            measured.add(measure_sky(scene, Target(center, number, forced=True), psfs, config))
+            found = measure_sky(scene, Target(center, number, forced=True), psfs, config)
+        measured.append(columns.row(found))
         rows.append(row)
     layout = catalog_layout(scene.exposure, config)
-    return to_table("forced", on_sky(joined("forced", rows, measured, layout), scene.exposure), layout)
+    values = columns.columns(np.stack(measured) if measured else np.zeros((0, 0)))
+    given = {name: [row[name] for row in rows] for name in _names("forced", layout, columns.names | SKY)}
+    declared = {column.name for column in declaration("forced").unfold(layout)}
+    values = {name: column for name, column in values.items() if name in declared}
+    return to_table("forced", on_sky(given | values, scene.exposure), layout)

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import small_sky
+from astropy.table import Table
 from command_line import call
 
 import meas_deblend as md
@@ -51,6 +52,10 @@ def test_what_is_said_of_patches(many, capsys):
     number = int(md.open_run(folder).primary["objectId"][0])
     assert call("explain", folder, str(number)) == 0
     assert str(number) in capsys.readouterr().out
+    assert call("export", folder, "--fits", folder / "objects.fits", "--columns", "r_psfFlux") == 0
+    found = Table.read(folder / "objects.fits", hdu="OBJECTS")
+    assert found.colnames == ["tract", "patch", "objectId", "r_psfFlux"]
+    assert len(found) == 14
 
 
 def test_a_patch_that_fails_is_told_and_the_exit_code_says_so(coadds, many, tmp_path, capsys):

@@ -5,7 +5,6 @@ import pytest
 
 from meas_deblend.geometry import Box
 from meas_deblend.measure._gaussian_kernels import weighted_loss, weighted_monomials
-from meas_deblend.measure._weights import gaussian_weights
 from meas_deblend.measure.pixels import Window
 
 BOX = Box((-20, 30), (41, 51))
@@ -30,11 +29,22 @@ def window(seed=1):
     return Window(BOX, images, np.ones_like(images), usable & observed, observed)
 
 
+def weights_of_all_pixels():
+    """Weights (n, h, w), and the offsets of rows (n, h) and columns (n, w)."""
+    dy, dx = (o + np.arange(n) - c[:, None] for o, n, c in zip(ORIGIN, BOX.shape, WEIGHTS.T[:2], strict=True))
+    out = []
+    for y, x, (iyy, iyx, ixx) in zip(dy, dx, WEIGHTS[:, 2:], strict=True):
+        inverse = np.linalg.inv([[iyy, iyx], [iyx, ixx]])
+        offset = np.stack(np.broadcast_arrays(y[:, None], x))
+        out.append(np.exp(-0.5 * np.einsum("iyx,ij,jyx->yx", offset, inverse, offset)))
+    return np.stack(out), dy, dx
+
+
 @pytest.mark.parametrize("degree", [2, 4])
 def test_monomials_are_those_of_all_pixels(degree):
     given, index = window(), np.arange(len(WEIGHTS))
     found = weighted_monomials(given.flux, ORIGIN, WEIGHTS, index, degree)
-    weight, dy, dx = gaussian_weights(given, WEIGHTS[:, :2], WEIGHTS[:, 2:])
+    weight, dy, dx = weights_of_all_pixels()
     for i in range(5):
         for j in range(5):
             terms = weight * given.flux * dy[:, :, None] ** i * dx[:, None, :] ** j
@@ -53,7 +63,7 @@ def test_chosen_images_go_with_their_weights():
 def test_what_is_lost_under_a_weight():
     given = window()
     found = weighted_loss(given.usable, given.observed, ORIGIN, WEIGHTS, np.arange(len(WEIGHTS)))
-    weight, _, _ = gaussian_weights(given, WEIGHTS[:, :2], WEIGHTS[:, 2:])
+    weight, _, _ = weights_of_all_pixels()
     masks = (np.ones_like(given.usable), np.broadcast_to(~given.observed, given.usable.shape), ~given.usable)
     for k, mask in enumerate(masks):
         np.testing.assert_allclose(found[:, k], (weight * mask).sum(axis=(1, 2)), rtol=1e-11, atol=1e-13)

@@ -33,6 +33,14 @@ def test_every_value_comes_back(table):
     assert len(to_table(table, back, LAYOUT)) == 4
 
 
+def test_columns_that_are_kept_elsewhere_are_left_out():
+    some, given = frozenset({"x", "sourceName"}), rows("objects", 3)
+    part = {name: values for name, values in given.items() if name not in some}
+    back = unpack_rows("objects", [pack_rows("objects", part, LAYOUT, some)], LAYOUT, some)
+    assert list(back) == [column.name for column in declaration("objects").unfold(LAYOUT) if column.name not in some]
+    assert back["y"].tolist() == given["y"].tolist()
+
+
 def test_without_rows_there_are_empty_columns():
     back = unpack_rows("objects", [], LAYOUT)
     assert {len(values) for values in back.values()} == {0}

@@ -154,12 +154,17 @@ def test_rows_come_back_from_files(chain, tmp_path):
     layout = chain.catalogs.objects.meta["layout"]
     tables = {name: getattr(chain.catalogs, name) for name in PER_PARENT}
     kept = [
-        MeasuredParent(k, {name: pack_rows(name, table[:k], layout) for name, table in tables.items()})
+        MeasuredParent(
+            k,
+            {name: pack_rows(name, table[:k], layout) for name, table in tables.items()},
+            np.random.default_rng(k).normal(size=(k, 5)) if k else np.zeros((0, 0)),
+        )
         for k in (3, 0, 2)
     ]
     RowFiles().write(tmp_path / "rows.npz", kept)
     back = RowFiles().read(tmp_path / "rows.npz")
     for one in kept:
+        assert back[one.id].numbers.tobytes() == one.numbers.tobytes()
         for name in PER_PARENT:
             assert back[one.id].rows[name].numbers.tobytes() == one.rows[name].numbers.tobytes()
             assert back[one.id].rows[name].texts == one.rows[name].texts
