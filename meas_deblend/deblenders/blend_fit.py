@@ -252,8 +252,11 @@ def add_observed(model: BlendModel, light: Image, kernels: Kernels | None, bands
         parts = [replace(c, spectrum=c.spectrum[bands]) for c in drawn if isinstance(c, FactorizedComponent)]
         if parts:
             where, cube = render_source(parts, kernels, light.box)
-            cut = where.slices_in(light.box)
-            light.array[(bands[:, None, None], *np.ogrid[cut])] += sign * cube
+            cut, present = where.slices_in(light.box), sign * cube
+            if len(bands) == len(light.array):
+                light.array[(slice(None), *cut)] += present
+            else:
+                light.array[(bands[:, None, None], *np.ogrid[cut])] += present
 
 
 def _known(psfs: BandPsfs) -> FloatArray:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from scipy import ndimage
 
 from ..geometry import BoolArray, Box, FloatArray, IntArray
 from ._jit import jit
@@ -124,7 +123,7 @@ def make_cells(component: Factor) -> Cells:
     peak = (component.peak[0] // (side * group), component.peak[1] // (side * group))
     support: BoolArray = image > 0
     support[peak] = True
-    rows, columns = np.nonzero(ndimage.binary_dilation(support, np.ones((3, 3), dtype=bool)))
+    rows, columns = np.nonzero(_with_neighbours(support))
     nearest_first = np.argsort((rows - peak[0]) ** 2 + (columns - peak[1]) ** 2, kind="stable")
     places = np.stack([rows, columns], axis=1)[nearest_first]
     level = float(image[image > 0].min()) if np.any(image > 0) else 0.0
@@ -138,7 +137,8 @@ def make_cells(component: Factor) -> Cells:
 
 def _layers(pixels: FloatArray, places: IntArray, side: int, group: int) -> tuple[Points, ...]:
     """Fine points of the cells at ``places`` that are bright, coarse points of the others; corners from the box."""
-    cells = np.pad(pixels, [(0, -n % group) for n in pixels.shape])
+    cells = np.zeros(tuple(n + -n % group for n in pixels.shape))
+    cells[: pixels.shape[0], : pixels.shape[1]] = pixels
     cells = cells.reshape(cells.shape[0] // group, group, -1, group).transpose(0, 2, 1, 3)[places[:, 0], places[:, 1]]
     bright = cells.max(axis=(1, 2)) > BRIGHT * pixels.max()
     fine = cells * bright[:, None, None]
@@ -174,11 +174,21 @@ def _blocks(image: FloatArray, most: int, above: float = 0.0) -> tuple[int, Floa
 
 
 def _block_sums(image: FloatArray, side: int) -> FloatArray:
-    """Add up ``image`` (y, x) in blocks, the last ones padded with zeros."""
-    padded = np.pad(image, [(0, -n % side) for n in image.shape])
-    ny, nx = padded.shape
-    sums: FloatArray = padded.reshape(ny // side, side, nx // side, side).sum(axis=(1, 3))
+    """Add up ``image`` (y, x) in blocks, the last ones as large as there are pixels."""
+    rows, columns = (np.arange(0, n, side) for n in image.shape)
+    sums: FloatArray = np.add.reduceat(np.add.reduceat(image, rows, axis=0), columns, axis=1)
     return sums
+
+
+def _with_neighbours(mask: BoolArray) -> BoolArray:
+    """Grow a mask by one pixel along rows, columns and diagonals."""
+    rows = mask.copy()
+    rows[1:] |= mask[:-1]
+    rows[:-1] |= mask[1:]
+    out = rows.copy()
+    out[:, 1:] |= rows[:, :-1]
+    out[:, :-1] |= rows[:, 1:]
+    return out
 
 
 @jit

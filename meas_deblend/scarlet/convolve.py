@@ -84,7 +84,10 @@ def full_convolution(images: FloatArray, kernels: Kernels) -> FloatArray:
         Every pixel that the kernels reach.
     """
     ry, rx = kernels.radius
-    cube = np.pad(np.atleast_3d(images.T).T, [(0, 0), (ry, ry), (rx, rx)])
+    inner = np.atleast_3d(images.T).T
+    count, h, w = inner.shape
+    cube = np.zeros((count, h + 2 * ry, w + 2 * rx), dtype=inner.dtype)
+    cube[:, ry : ry + h, rx : rx + w] = inner
     lengths = tuple(fft.next_fast_len(side, real=True) for side in cube.shape[-2:])
     return filter_cube(cube, kernel_transform(kernels, (lengths[0], lengths[1]), (ry, rx)), (lengths[0], lengths[1]))
 

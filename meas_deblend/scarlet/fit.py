@@ -106,7 +106,7 @@ def _descend(
     state = make_state(start, observation, config)
     view = view_around(observation, state.extent)
     # A first guess need not meet the constraints, so it does not compete with the iterates.
-    best, best_value, feasible = start, -np.inf, bool(loss)
+    best, best_value, feasible = state.keep(), -np.inf, bool(loss)
     posterior: list[float] = []
     reason = "max_iter"
     for iteration in range(config.max_iter - len(loss)):
@@ -118,19 +118,19 @@ def _descend(
         loss.append(value)
         posterior.append(value + state.log_prior)
         if config.keep_best and (iteration > 0 or feasible) and posterior[-1] > best_value:
-            best, best_value = state.components(), posterior[-1]
+            best, best_value = state.keep(), posterior[-1]
         state.step(gradient, view.box, iteration)
-        if iteration > 0 and iteration % config.resize_every == 0:
-            state.resize()
-            if not view.box.encloses(state.extent):
-                view = view_around(observation, state.extent | view.box)
+        due = iteration > 0 and iteration % config.resize_every == 0
+        if due and state.resize() and not view.box.encloses(state.extent):
+            view = view_around(observation, state.extent | view.box)
         if is_converged(posterior, config):
             reason = "converged"
             break
     _draw(state, view)
     value = view.log_likelihood()
     if (config.keep_best and best_value > value + state.log_prior) or not np.isfinite(value):
-        last, value = best, _log_likelihood(best, observation)
+        last = best()
+        value = _log_likelihood(last, observation)
     else:
         last = state.components()
     return FitResult(last, tuple(loss), value, reason)

@@ -28,8 +28,9 @@ __all__ = [
 
 ComplexArray = NDArray[np.complexfloating[Any, Any]]
 
-LARGE = 1 << 20
-"""Number of values above which only the last transform is kept: together they stay below some hundred megabytes."""
+SMALL, LARGE = 1 << 15, 1 << 20
+"""Numbers of values up to which many transforms are kept, those of most blends, and above which only the last: together
+they stay below some hundred megabytes."""
 
 
 def model_psf(sigma: float = 0.8, size: int = 15) -> FloatArray:
@@ -254,14 +255,18 @@ def kernel_transform(kernels: Kernels, lengths: tuple[int, int], reach: tuple[in
     ``reach`` cuts the kernels to that many pixels from their centres: longer arms would wrap around a short transform,
     although no pixel of the frame lies so far from another. Of large ones only the last.
     """
-    size = len(kernels.stamps) * lengths[0] * (lengths[1] // 2 + 1)
-    return (_many_transforms if size <= LARGE else _few_transforms)(kernels, lengths, reach)
+    return _TRANSFORMS[_rank(kernels, lengths)](kernels, lengths, reach)
 
 
 def conjugate_transform(kernels: Kernels, lengths: tuple[int, int], reach: tuple[int, int]) -> ComplexArray:
     """Complex conjugate of `kernel_transform`, kept like it."""
+    return _CONJUGATES[_rank(kernels, lengths)](kernels, lengths, reach)
+
+
+def _rank(kernels: Kernels, lengths: tuple[int, int]) -> int:
+    """0, 1 or 2: whether a transform is small, not small, or large."""
     size = len(kernels.stamps) * lengths[0] * (lengths[1] // 2 + 1)
-    return (_many_conjugates if size <= LARGE else _few_conjugates)(kernels, lengths, reach)
+    return (size > SMALL) + (size > LARGE)
 
 
 def _transform(kernels: Kernels, lengths: tuple[int, int], reach: tuple[int, int]) -> ComplexArray:
@@ -278,5 +283,6 @@ def _conjugate(kernels: Kernels, lengths: tuple[int, int], reach: tuple[int, int
     return transform
 
 
-_many_transforms, _few_transforms = lru_cache(maxsize=16)(_transform), lru_cache(maxsize=1)(_transform)
-_many_conjugates, _few_conjugates = lru_cache(maxsize=16)(_conjugate), lru_cache(maxsize=1)(_conjugate)
+_KEPT = (128, 16, 1)
+_TRANSFORMS = tuple(lru_cache(maxsize=n)(_transform) for n in _KEPT)
+_CONJUGATES = tuple(lru_cache(maxsize=n)(_conjugate) for n in _KEPT)

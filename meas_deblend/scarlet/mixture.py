@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Protocol
@@ -53,8 +53,12 @@ class State(Protocol):
         """Sum of the logarithms of all priors, up to a constant."""
         ...
 
-    def resize(self) -> None:
-        """Fit the boxes to what is significant."""
+    def resize(self) -> bool:
+        """Fit the boxes to what is significant; return whether any may have changed."""
+        ...
+
+    def keep(self) -> Callable[[], tuple[AnyComponent, ...]]:
+        """Remember the present iterate, which the result makes components of."""
         ...
 
     def components(self) -> tuple[AnyComponent, ...]:
@@ -125,8 +129,14 @@ class Singles:
         # A worker that has none need not say so.
         return float(sum(getattr(worker, "log_prior", 0.0) for worker in self.workers))
 
-    def resize(self) -> None:
+    def resize(self) -> bool:
         """Leave boxes as they are: workers change them themselves, if at all."""
+        return False
+
+    def keep(self) -> Callable[[], tuple[AnyComponent, ...]]:
+        """Remember the present iterate."""
+        made = self.components()
+        return lambda: made
 
     def components(self) -> tuple[GeneralComponent, ...]:
         """Return the present iterate."""
@@ -167,14 +177,21 @@ class Mixture:
         """Sum of the logarithms of all priors, up to a constant."""
         return sum(part.log_prior for part in self.parts)
 
-    def resize(self) -> None:
-        """Fit the boxes to what is significant."""
-        for part in self.parts:
-            part.resize()
+    def resize(self) -> bool:
+        """Fit the boxes to what is significant; return whether any may have changed."""
+        return any([part.resize() for part in self.parts])  # noqa: C419 -- all of them are resized
+
+    def keep(self) -> Callable[[], tuple[AnyComponent, ...]]:
+        """Remember the present iterate."""
+        kept = [part.keep() for part in self.parts]
+        return lambda: self._ordered([made() for made in kept])
 
     def components(self) -> tuple[AnyComponent, ...]:
         """Return the present iterate, in the order of the start."""
-        found = [iter(part.components()) for part in self.parts]
+        return self._ordered([part.components() for part in self.parts])
+
+    def _ordered(self, parts: Sequence[Sequence[AnyComponent]]) -> tuple[AnyComponent, ...]:
+        found = [iter(part) for part in parts]
         return tuple(next(found[number]) for number in self.order)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -48,6 +49,8 @@ class Pool:
         Components whose morphologies are kept, by their numbers.
     kept : bool array (n,)
         The same as an array.
+    least_moment : float
+        Floor of the second moments of spectra.
     """
 
     boxes: IntArray
@@ -61,6 +64,7 @@ class Pool:
     levels: tuple[FloatArray, FloatArray]
     points: dict[int, PointComponent]
     kept: BoolArray
+    least_moment: float
 
     @classmethod
     def of(cls, components: Sequence[Component], frame: Box, noise: FloatArray, config: FitConfig) -> Pool:
@@ -79,7 +83,8 @@ class Pool:
         levels = (known, (config.bg_thresh * noise).astype(dtype))
         points = {k: component for k, component in enumerate(components) if isinstance(component, PointComponent)}
         kept = np.isin(np.arange(len(components)), list(points))
-        return cls(boxes, centers, spectra, morphs, frame, config, starts, weights, levels, points, kept)
+        least = _least_moment(known) if config.scale_free else EPS
+        return cls(boxes, centers, spectra, morphs, frame, config, starts, weights, levels, points, kept, least)
 
     @property
     def extent(self) -> Box:
@@ -104,7 +109,7 @@ class Pool:
             self.spectra,
             self.morphs,
             self.levels,
-            np.array([B1, 1 - B1, B2, 1 - B2, EPS, *steps, self._least_moment()], dtype=dtype),
+            np.array([B1, 1 - B1, B2, 1 - B2, EPS, *steps, self.least_moment], dtype=dtype),
             (
                 config.monotonic,
                 config.symmetric,
@@ -120,39 +125,48 @@ class Pool:
         """0: components with priors are not stepped here."""
         return 0.0
 
-    def _least_moment(self) -> float:
-        """Floor of the second moments of spectra, whose gradients are inverse image units."""
-        if not self.config.scale_free:
-            return EPS
-        known = self.levels[0][self.levels[0] > 0].astype(np.float64)
-        return float(LEAST_MOMENT / np.mean(known) ** 2) if known.size else EPS
-
-    def resize(self) -> None:
-        """Fit the boxes to what is significant."""
+    def resize(self) -> bool:
+        """Fit the boxes to what is significant; return whether any has changed."""
         frame = (*self.frame.shape, self.config.resize_padding)
         layout = (self.boxes, self.starts, self.centers)
         boxes = best_boxes(layout, self.spectra[0], self.morphs[0], self.levels[1], frame)
-        kept = list(self.points)
-        boxes[kept] = self.boxes[kept]
-        if np.array_equal(boxes, self.boxes):
-            return
+        if self.points:
+            boxes[self.kept] = self.boxes[self.kept]
+        if (boxes == self.boxes).all():
+            return False
         starts = _starts(boxes)
         morphs = np.zeros((4, starts[-1]), dtype=self.morphs.dtype)
         move_values(self.morphs, self.boxes, self.starts, morphs, boxes, starts)
         self.boxes, self.starts, self.morphs = boxes, starts, morphs
         self.weights = _weights(boxes, morphs.dtype, self.config)
+        return True
+
+    def keep(self) -> Callable[[], tuple[Component, ...]]:
+        """Remember the present iterate: two copies, of which components are made when it turns out to be the best."""
+        return partial(self._components, self.boxes, self.starts, self.spectra[0].copy(), self.morphs[0].copy())
 
     def components(self) -> tuple[Component, ...]:
         """Return the present iterate."""
+        return self.keep()()
+
+    def _components(
+        self, boxes: IntArray, starts: IntArray, spectra: FloatArray, morphs: FloatArray
+    ) -> tuple[Component, ...]:
         found = list[Component]()
-        for k, (y0, x0, h, w) in enumerate(self.boxes.tolist()):
+        for k, (y0, x0, h, w) in enumerate(boxes.tolist()):
             if k in self.points:
-                found.append(replace(self.points[k], spectrum=self.spectra[0, k].copy()))
+                found.append(replace(self.points[k], spectrum=spectra[k].copy()))
                 continue
-            morph = self.morphs[0, self.starts[k] : self.starts[k + 1]].reshape(h, w).copy()
+            morph = morphs[starts[k] : starts[k + 1]].reshape(h, w).copy()
             y, x = self.centers[k].tolist()
-            found.append(Component((y, x), Box((y0, x0), (h, w)), self.spectra[0, k].copy(), morph))
+            found.append(Component((y, x), Box((y0, x0), (h, w)), spectra[k].copy(), morph))
         return tuple(found)
+
+
+def _least_moment(noise: FloatArray) -> float:
+    """Floor of the second moments of spectra, whose gradients are inverse image units; noise (band,), 0 if unknown."""
+    known = noise[noise > 0].astype(np.float64)
+    return float(LEAST_MOMENT / np.mean(known) ** 2) if known.size else EPS
 
 
 def _weights(boxes: IntArray, dtype: np.dtype[np.floating], config: FitConfig) -> FloatArray:

@@ -22,6 +22,9 @@ __all__ = ["approach"]
 WINDOW = 5
 """Iterations over which the gain is judged."""
 
+TOGETHER = 1 << 15
+"""Values of transforms for which one temporary plane is made."""
+
 DAMPING = 0.5
 """Fraction of a step of the spectra that is taken: the morphologies are stepped along the same residual."""
 
@@ -71,9 +74,9 @@ def approach(
         if iteration > 0 and iteration % config.resize_every == 0:
             # The previous iterate travels with the present one.
             pool.morphs[1] = before
-            pool.resize()
+            changed = pool.resize()
             before = pool.morphs[1].copy()
-            if not work.box.encloses(pool.extent):
+            if changed and not work.box.encloses(pool.extent):
                 work = _Work.around(observation, pool.extent | work.box, config)
         if _has_settled(loss, config):
             break
@@ -106,9 +109,12 @@ class _Work:
         largest = view.weights.max(axis=(1, 2)).astype(np.float64)
         scale = np.divide(1, largest, out=np.zeros_like(largest), where=largest > 0)
         inverse = np.empty_like(view.conjugate)
-        # Band by band: temporary planes of all bands would take more memory than anything else.
-        for b, conjugate in enumerate(view.conjugate):
-            inverse[b] = scale[b] * conjugate / (np.abs(conjugate) ** 2 + config.precondition_floor)
+        # Few bands at a time: temporary planes of all bands would take more memory than anything else in large blends.
+        together = max(TOGETHER // inverse[0].size, 1)
+        for first in range(0, len(inverse), together):
+            some = slice(first, first + together)
+            conjugate = view.conjugate[some]
+            inverse[some] = scale[some, None, None] * conjugate / (np.abs(conjugate) ** 2 + config.precondition_floor)
         count = np.count_nonzero(view.weights, axis=(1, 2))
         importance = view.weights.sum(axis=(1, 2), dtype=np.float64) / np.maximum(count, 1)
         # Only ratios count: relative to the largest they stay in range whatever the units.

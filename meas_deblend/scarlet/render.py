@@ -121,7 +121,9 @@ class MorphRenderer:
 def kernel_support(mask: BoolArray, radius: tuple[int, int]) -> BoolArray:
     """Pixels within ``radius`` rows and columns of a true pixel of ``mask`` (y, x), on an array grown by it."""
     (ry, rx) = radius
-    grown = np.pad(mask, [(ry, ry), (rx, rx)]).astype(np.uint8)
+    h, w = mask.shape
+    grown = np.zeros((h + 2 * ry, w + 2 * rx), dtype=np.uint8)
+    grown[ry : ry + h, rx : rx + w] = mask
     for axis, r in enumerate(radius):
         grown = ndimage.maximum_filter1d(grown, 2 * r + 1, axis=axis, mode="constant")
     return grown.astype(bool)

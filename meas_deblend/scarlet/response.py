@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,9 @@ from scipy import fft, ndimage
 from ..geometry import Box, FloatArray, IntArray
 from ._jit import jit
 from .cells import Cells, Points
+from .convolve import Convolver
+from .kernels import Kernels
+from .observation import Observation
 
 __all__ = ["Linear", "Placed", "Response", "make_response"]
 
@@ -46,16 +50,31 @@ class Placed:
     sets : tuple
         Side of the points of each layer, with their positions (point, 2), the first point of each cell (cell + 1,),
         and factors (band, point): roots of weights times shares.
-    columns : array (cell, 1 + parameter)
-        The morphology, and its changes by the free parameters.
+    total : array (cell,)
+        The morphology.
+    basis : array (cell, parameter)
+        Its changes by the free parameters.
     """
 
     sets: tuple[tuple[int, tuple[IntArray, IntArray, FloatArray]], ...]
-    columns: FloatArray
+    total: FloatArray
+    basis: FloatArray
 
 
 SIGNIFICANT = 1e-4
 """Lags are kept out to where they last exceed this fraction of the largest."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lags:
+    """Overlap in the data of two unit pixels by their distance, for unit weights.
+
+    Parameters
+    ----------
+    values : array (band, 2 r + 1, 2 r + 1)
+    """
+
+    values: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,37 +83,26 @@ class Response:
 
     Parameters
     ----------
-    lags : array (band, 2 r + 1, 2 r + 1)
-        Overlap in the data of two unit pixels by their distance, for unit weights.
+    lags : Lags
     root_weight : array (band, y, x)
         Root of the mean weight that a pixel of the model meets in the data.
-    tables : dict
-        Lags between blocks by their sides, as they are needed.
     """
 
-    lags: FloatArray
+    lags: Lags
     root_weight: FloatArray
-    tables: dict[tuple[int, int], FloatArray] = field(default_factory=dict)
 
     def place(self, cells: Cells) -> Placed:
         """Look up the weights that cells meet."""
         sets = tuple((p.side, (p.corners, p.starts, self._weight_at(p))) for p in cells.layers)
-        return Placed(sets, np.column_stack([cells.total, cells.basis]))
+        return Placed(sets, cells.total, cells.basis)
 
-    def gram(self, first: Placed, second: Placed) -> FloatArray:
-        """Return normal matrices (band, 1 + parameters, 1 + parameters): the morphology, then its free directions."""
-        cells = np.zeros((len(self.lags), len(first.columns), len(second.columns)))
+    def overlap(self, first: Placed, second: Placed) -> FloatArray:
+        """Return the overlaps (band, cell, cell) of the cells of two morphologies, the cells' sums 1."""
+        cells = np.zeros((len(self.root_weight), len(first.total), len(second.total)))
         for side, mine in first.sets:
             for other_side, theirs in second.sets:
-                overlap_cells(self._table(side, other_side), mine, theirs, cells)
-        out: FloatArray = first.columns.T @ (cells @ second.columns)
-        return out
-
-    def _table(self, first: int, second: int) -> FloatArray:
-        """Lags between blocks of these sides, made once."""
-        if (first, second) not in self.tables:
-            self.tables[first, second] = _between_blocks(self.lags, first, second)
-        return self.tables[first, second]
+                overlap_cells(_between_blocks(self.lags, side, other_side), mine, theirs, cells)
+        return cells
 
     def _weight_at(self, points: Points) -> FloatArray:
         """Root weights (band, point) in the middle of each point, times its share."""
@@ -105,23 +113,57 @@ class Response:
 
 
 def make_response(observation: Linear) -> Response:
-    """Response of an observation from two applications of its operators: to a point, and to a flat model."""
-    bands = len(observation.weights)
-    ny, nx = observation.frame.shape
-    dtype = observation.weights.dtype
-    point = np.zeros((bands, ny, nx), dtype=dtype)
-    cy, cx = ny // 2, nx // 2
-    point[:, cy, cx] = 1
-    r = min(cy, cx, ny - 1 - cy, nx - 1 - cx)
-    spread = observation.adjoint(observation.render(point)).astype(np.float64)
-    lags = _positive_definite(_significant(spread[:, cy - r : cy + r + 1, cx - r : cx + r + 1]))
-    flat = observation.render(np.ones((bands, ny, nx), dtype=dtype))
-    weighted = observation.adjoint(observation.weights * flat).astype(np.float64)
-    gain = observation.adjoint(flat)[:, cy, cx].astype(np.float64)
+    """Response of an observation: its kernels' lags, and the weights that a pixel of the model meets.
+
+    A pixel meets the mean weight under the square of its kernel there, which is exact for the pixel alone: overlaps of
+    templates are then right to 1 % (rms), wherever they lie in the frame.  What is known as a linear map alone is
+    applied to a point in the middle for its lags, and to a flat model for the weights.
+    """
+    if isinstance(observation, Observation):
+        lags, squares = lags_of(observation.convolver.kernels), _squared(observation.convolver.kernels)
+        weighted = Convolver(squares, observation.frame.shape).adjoint(observation.weights).astype(np.float64)
+        gain = squares.stamps.sum(axis=(1, 2), dtype=np.float64)
+    else:
+        lags, flat = _lags_of_point(observation), np.ones((len(observation.weights), *observation.frame.shape))
+        weighted = observation.adjoint(observation.weights * observation.render(flat)).astype(np.float64)
+        gain = observation.adjoint(flat)[:, *_middle(observation)].astype(np.float64)
     weight = weighted / np.where(gain > 0, gain, np.inf)[:, None, None]
     # Where nothing is measured, transforms leave rounding noise.
     weight[weight < 1e-5 * weight.max(initial=0)] = 0
     return Response(lags, np.sqrt(weight))
+
+
+@lru_cache(maxsize=16)
+def lags_of(kernels: Kernels) -> Lags:
+    """Autocorrelation of kernels; kept for those used last, as they are the same for many blends."""
+    radius = max(kernels.radius)
+    length = fft.next_fast_len(4 * radius + 1, real=True)
+    transform = fft.rfft2(kernels.stamps.astype(np.float64), s=(length, length))
+    full = fft.irfft2(np.abs(transform) ** 2, s=(length, length))
+    place = np.arange(-2 * radius, 2 * radius + 1)
+    return Lags(_positive_definite(_significant(full[:, place[:, None], place])))
+
+
+def _lags_of_point(observation: Linear) -> Lags:
+    """Lags of a linear map, out to the nearest edge of the frame."""
+    bands, (ny, nx) = len(observation.weights), observation.frame.shape
+    cy, cx = _middle(observation)
+    point = np.zeros((bands, ny, nx), dtype=observation.weights.dtype)
+    point[:, cy, cx] = 1
+    r = min(cy, cx, ny - 1 - cy, nx - 1 - cx)
+    spread = observation.adjoint(observation.render(point)).astype(np.float64)
+    return Lags(_positive_definite(_significant(spread[:, cy - r : cy + r + 1, cx - r : cx + r + 1])))
+
+
+def _middle(observation: Linear) -> tuple[int, int]:
+    ny, nx = observation.frame.shape
+    return ny // 2, nx // 2
+
+
+@lru_cache(maxsize=16)
+def _squared(kernels: Kernels) -> Kernels:
+    """Squares of kernels, kept like their lags, so that their transforms are found again."""
+    return Kernels(kernels.psfs, kernels.model_psf, kernels.stamps**2, kernels.floor)
 
 
 def _significant(lags: FloatArray) -> FloatArray:
@@ -147,14 +189,15 @@ def _positive_definite(lags: FloatArray) -> FloatArray:
     return out
 
 
-def _between_blocks(lags: FloatArray, first: int, second: int) -> FloatArray:
+@lru_cache(maxsize=32)
+def _between_blocks(lags: Lags, first: int, second: int) -> FloatArray:
     """Mean of the lags between the pixels of two blocks, by the distance of their first pixels (band, n, n)."""
     if first == second == 1:
-        return lags
+        return lags.values
     weights = np.convolve(np.ones(first), np.ones(second)) / (first * second)
     # Entry e of the weights stands for an offset of e − (second − 1) pixels.
     margin = max(first, second)
-    table = np.pad(lags, [(0, 0), (2 * margin, 2 * margin), (2 * margin, 2 * margin)])
+    table = np.pad(lags.values, [(0, 0), (2 * margin, 2 * margin), (2 * margin, 2 * margin)])
     for axis in (1, 2):
         table = ndimage.correlate1d(table, weights, axis, mode="constant", origin=second - 1 - len(weights) // 2)
     return np.ascontiguousarray(table[:, margin:-margin, margin:-margin])

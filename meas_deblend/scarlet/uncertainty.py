@@ -126,7 +126,7 @@ class Uncertainty:
         values = np.zeros((count, count, bands))
         picks = (owner[:, None] == np.arange(count)) * area[:, None]
         for b in range(bands):
-            values[:, :, b] = _propagate(gram[b], picks)
+            values[:, :, b] = _propagate(gram[b], picks[None])[0]
         return self._flagged(values, gram)
 
     @cached_property
@@ -139,7 +139,7 @@ class Uncertainty:
         components, owner = self._components
         response = make_response(self.observation)
         parts = [_Part.of(c, response, int(k)) for c, k in zip(components, owner, strict=True)]
-        bands, count = len(response.lags), len(self.sources)
+        bands, count = len(response.root_weight), len(self.sources)
         blocks = _Blocks(response)
         values = np.zeros((count, count, bands))
         known = np.zeros((count, count), dtype=int)
@@ -229,19 +229,24 @@ class _Blocks:
 
     def _between(self, first: _Part, second: _Part) -> FloatArray:
         """Matrix (band + parameter, band + parameter) of spectra and free directions."""
-        gram = self.response.gram(first.placed, second.placed)
-        bands = len(gram)
-        out = np.zeros((bands + gram.shape[1] - 1, bands + gram.shape[2] - 1))
-        out[:bands, :bands] = np.diag(gram[:, 0, 0])
-        out[:bands, bands:] = second.spectrum[:, None] * gram[:, 0, 1:]
-        out[bands:, :bands] = (first.spectrum[:, None] * gram[:, 1:, 0]).T
-        out[bands:, bands:] = np.tensordot(first.spectrum * second.spectrum, gram[:, 1:, 1:], axes=1)
+        one, other = first.placed, second.placed
+        cells = self.response.overlap(one, other)
+        bands, both = len(cells), first.spectrum * second.spectrum
+        out = np.zeros((bands + one.basis.shape[1], bands + other.basis.shape[1]))
+        drawn = one.total @ cells
+        diagonal = np.arange(bands)
+        out[diagonal, diagonal] = drawn @ other.total
+        out[:bands, bands:] = second.spectrum[:, None] * (drawn @ other.basis)
+        out[bands:, :bands] = one.basis.T @ ((cells @ other.total) * first.spectrum[:, None]).T
+        # Bands are added up before the morphologies are changed: that is one product of matrices for all of them.
+        mixed = (both @ cells.reshape(bands, -1)).reshape(cells.shape[1:])
+        out[bands:, bands:] = one.basis.T @ (mixed @ other.basis)
         return out
 
 
 def _marginal_block(parts: Sequence[_Part], members: Sequence[int], blocks: _Blocks) -> FloatArray:
     """Covariance (source, source, band) of the fluxes of ``members``, to which all ``parts`` belong."""
-    bands = len(parts[0].spectrum) if parts else len(blocks.response.lags)
+    bands = len(parts[0].spectrum) if parts else len(blocks.response.root_weight)
     shared = np.zeros((len(parts), len(parts), bands))
     ends = np.cumsum([0, *(bands + len(part.cells.width) for part in parts)])
     normal = np.zeros((ends[-1], ends[-1]))
@@ -260,10 +265,8 @@ def _marginal_block(parts: Sequence[_Part], members: Sequence[int], blocks: _Blo
             shared[k, j] = shared[j, k] = overlap * part.spectrum * other.spectrum
         snr = np.sqrt(max(shared[k, k].sum(), np.finfo(float).tiny))
         normal[morph, morph] += np.diag((part.cells.width * (1 + FAINT_SNR / snr)) ** -2.0)
-    shape = (len(members), bands)
-    covariance = _propagate(normal, picks.reshape(len(normal), len(members) * bands)).reshape(shape + shape)
-    out: FloatArray = np.einsum("sbtb->stb", covariance)
-    return out + _division(parts, members, shared)
+    covariance = _propagate(normal, picks.transpose(2, 0, 1)).transpose(1, 2, 0)
+    return covariance + _division(parts, members, shared) if len(members) > 1 else covariance
 
 
 def _division(parts: Sequence[_Part], members: Sequence[int], shared: FloatArray) -> FloatArray:
@@ -290,23 +293,32 @@ def _division(parts: Sequence[_Part], members: Sequence[int], shared: FloatArray
 
 
 def _propagate(normal: FloatArray, picks: FloatArray) -> FloatArray:
-    """``picksᵀ normal⁻¹ picks`` for a symmetric matrix that may be singular.
+    """``picksᵀ normal⁻¹ picks`` (band, source, source) for a symmetric matrix that may be singular.
 
-    Parameters without information are left out. The matrix is scaled to unit diagonal, and gets the smallest of
-    `RIDGES` with which a Cholesky factor exists.
+    ``picks`` (band, parameter, source). Parameters without information are left out. The matrix is scaled to unit
+    diagonal, and gets the smallest of `RIDGES` with which a Cholesky factor exists.
     """
-    informed = np.diag(normal) > 0
-    scale = 1 / np.sqrt(np.diag(normal)[informed])
-    scaled = normal[np.ix_(informed, informed)] * np.outer(scale, scale)
-    for ridge in RIDGES:
-        try:
-            factor = linalg.cholesky(scaled + ridge * np.eye(len(scaled)), lower=True, check_finite=False)
-        except linalg.LinAlgError:
+    bands, size, count = picks.shape
+    diagonal = normal.diagonal()
+    informed = diagonal > 0
+    if not informed.all():
+        picks, normal, diagonal = picks[:, informed], normal[np.ix_(informed, informed)], diagonal[informed]
+        size = len(diagonal)
+    scale = 1 / np.sqrt(diagonal)
+    scaled = normal * np.outer(scale, scale)
+    ones = scaled.diagonal().copy()
+    wanted = (scale[:, None] * picks).transpose(1, 0, 2).reshape(size, bands * count)
+    for ridge in RIDGES if size else ():
+        np.fill_diagonal(scaled, ones + ridge)
+        # LAPACK itself: what SciPy does around it takes longer than the few cells of most blends.
+        factor, failed = linalg.lapack.dpotrf(scaled, lower=True, clean=False)
+        if failed:
             continue
-        root = linalg.solve_triangular(factor, scale[:, None] * picks[informed], lower=True, check_finite=False)
-        out: FloatArray = root.T @ root
+        root, _ = linalg.lapack.dtrtrs(factor, wanted, lower=True)
+        root = root.reshape(size, bands, count).transpose(1, 0, 2)
+        out: FloatArray = root.transpose(0, 2, 1) @ root
         return out
-    return np.full((picks.shape[1], picks.shape[1]), UNCONSTRAINED)
+    return np.full((bands, count, count), 0.0 if size == 0 else UNCONSTRAINED)
 
 
 def _template_gram(components: Sequence[Factor], observation: Linear) -> FloatArray:

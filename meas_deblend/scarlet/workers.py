@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -78,10 +78,17 @@ class Workers:
                 total += 0.0 if prior is None else prior.logp(factor)
         return total
 
-    def resize(self) -> None:
-        """Fit the boxes to what is significant."""
+    def resize(self) -> bool:
+        """Fit the boxes to what is significant; return whether any has changed."""
+        before = [worker.component.box for worker in self.workers]
         for worker in self.workers:
             self._resize(worker)
+        return before != [worker.component.box for worker in self.workers]
+
+    def keep(self) -> Callable[[], tuple[Component, ...]]:
+        """Remember the present iterate."""
+        made = self.components()
+        return lambda: made
 
     def components(self) -> tuple[Component, ...]:
         """Return the present iterate."""
