@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..exceptions import MeasDeblendError
+from .._interrupt import raise_interrupt
 from ..geometry import Box, Image
 from ..image import ImagePsf
 from .apertures import aperture_weights
@@ -154,7 +154,8 @@ def _draw(psf: Psf | None, position: tuple[float, float]) -> tuple[NDArray[np.fl
         return nothing
     try:
         stamp, center = psf.image(*position)
-    except (MeasDeblendError, ValueError):
+    except Exception as error:  # noqa: BLE001 - PSFs are plug-ins, and each has errors of its own
+        raise_interrupt(error)
         # A coadd has no PSF where no exposure contributed: the band is flagged and the others go on.
         return nothing
     if not np.isfinite(stamp).all() or stamp.sum() <= 0:

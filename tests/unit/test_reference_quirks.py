@@ -4,6 +4,7 @@ Flags that say the opposite, numbers that are divided twice or never written, pi
 used all the same, settings without effect.
 """
 
+from collections import OrderedDict
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -14,15 +15,16 @@ from eight_sources import BANDS, SIGMAS, eight_sources, gaussian
 
 import meas_deblend as md
 from meas_deblend.apportion import drawn, model_chi2
-from meas_deblend.deblenders import BlendLimits
+from meas_deblend.deblenders import BlendLimits, kernels
 from meas_deblend.deblenders.blend_fit import BlendFitter
-from meas_deblend.detect import SkyObjectsConfig
+from meas_deblend.detect import DeconvolveConfig, SkyObjectsConfig, deconvolve_exposure
 from meas_deblend.exceptions import ConfigError
 from meas_deblend.geometry import Box, Footprint, Peak
 from meas_deblend.image import ImagePsf, MaskPlanes, MultibandExposure
 from meas_deblend.models import BlendModel, ParentModel, SourceModel, TemplateComponent
 from meas_deblend.products import TABLES
 from meas_deblend.products.rubin import write_rubin_models
+from meas_deblend_tasks.detect import DetectTask
 
 
 def deblend(coadds, **multi_band):
@@ -193,6 +195,30 @@ def test_13_each_parent_has_the_psf_of_its_place(coadds):
     assert max(heights) > 1.3 * min(heights)
 
 
+class OnRows(Widening):
+    """One that is defined at some of the rows only."""
+
+    def image(self, y, x):
+        if round(y) not in {15, 40, 12, 25, 32, 16, 70, 85}:
+            raise LookupError("no input image here")
+        return super().image(y, x)
+
+
+def test_8_the_search_for_a_psf_of_one_band_does_not_move_the_others(coadds):
+    """In g there is one on the rows of peaks alone: it is taken there, those of the others where they always are."""
+    psfs = (OnRows(SIGMAS[0]), *(Widening(sigma) for sigma in SIGMAS[1:]))
+    result = deblend(replace(coadds, psfs=psfs), psf_tolerance=0.0)
+    assert not result.parents["deblend_incompleteData"].any()
+    heights = np.array([model.psfs.max(axis=(1, 2)) for model in result.parent_models])
+    middles = [round(model.footprint.box.center[1]) for model in result.parent_models]
+    there = np.array([[gaussian(sigma * (1 + 0.004 * x)).max() for sigma in SIGMAS] for x in middles])
+    np.testing.assert_allclose(heights[:, 1:], there[:, 1:], rtol=1e-6)
+    assert np.abs(heights[:, 0] / there[:, 0] - 1).max() > 0.01
+    # It has no PSF flux in g where an object's centre is on another row, nor does the run end there.
+    assert len(result.objects) == 8
+    assert not result.objects["r_psfFlux_flag"].any()
+
+
 def test_14_pixels_that_are_masked_for_the_fit_are_nobodys(coadds, result):
     """A cosmic ray beside a peak, masked: nobody receives it, and the ledger lists it as masked."""
     images, mask = coadds.images.copy(), coadds.mask.copy()
@@ -211,6 +237,21 @@ def test_14_pixels_that_are_masked_for_the_fit_are_nobodys(coadds, result):
     assert hit.patch_ledger["masked"][1] == pytest.approx(1e4, rel=1e-6)
 
 
+def test_15_the_deconvolution_does_not_see_what_is_masked(coadds):
+    """Nor does it take what is left of a masked pixel for light: the next ones stay what they were."""
+    images, mask = coadds.images.copy(), coadds.mask.copy()
+    images[1, 42, 20] = 1e4
+    hit, mask[1, 42, 20] = replace(coadds, images=images), 1
+    parents = DetectTask().run(coadds).detections.parents
+    clean, seen, masked = (
+        deconvolve_exposure(exposure, parents, DeconvolveConfig()).detect_image.array
+        for exposure in (coadds, hit, replace(hit, mask=mask))
+    )
+    assert np.abs(seen - clean).max() > 100
+    # The pixel itself is known from its neighbours alone, which are a PSF of 1.2 px away.
+    assert np.abs(masked - clean).max() < 0.2 * clean.max()
+
+
 def test_16_blends_that_are_not_fitted_have_children(coadds):
     limited = deblend(coadds, limits={"max_number_of_peaks": 1})
     assert len(limited.objects) == 8
@@ -224,6 +265,18 @@ def test_17_models_are_stored_in_a_fraction_of_their_text(result, tmp_path):
     result.models.write(tmp_path / "models.parquet")
     write_rubin_models(archive, [drawn(parent) for parent in store.parents()], store.metadata)
     assert (tmp_path / "models.parquet").stat().st_size < archive.stat().st_size / 3
+
+
+def test_18_parents_are_deblended_at_once_and_share_their_kernels(coadds, result, monkeypatch):
+    """Whichever process does which; and kernels of PSFs that are the same everywhere are made once for all parents."""
+    parallel = md.deblend(coadds, jobs=2)
+    for name in result.objects.colnames:
+        assert np.asarray(parallel.objects[name]).tobytes() == np.asarray(result.objects[name]).tobytes()
+    # Afresh: those of earlier runs are kept.
+    made = OrderedDict()
+    monkeypatch.setattr(kernels, "_KERNELS", made)
+    assert len(deblend(coadds).parents) == 4
+    assert len(made) == 1
 
 
 def test_19_models_and_their_description_have_the_same_bands(coadds):
