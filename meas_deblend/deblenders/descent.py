@@ -11,9 +11,11 @@ import numpy as np
 from .._interrupt import raise_interrupt
 from ..apportion import render_templates
 from ..geometry import Image, Parent
-from ..models import BlendModel, SourceModel, TemplateComponent
+from ..models import BlendModel, ParentModel, SourceModel, TemplateComponent
 from .blend_fit import BlendFitter, FluxErrors, NotFittedError
-from .credible import with_credible_sources
+from .credible import covariance_of_mixture, with_credible_sources
+from .cutout import cut_out
+from .fixed_shapes import FixedShapes, solution_covariance
 from .ladder import Trouble
 from .profile import JointProfiles, JointProfilesOptions
 from .psfs import blend_psfs
@@ -149,15 +151,47 @@ class Descent:
             nothing = frozenset({"deblend_noModel"})
             return BlendModel(index, footprint.box, tuple(SourceModel(p.id, p, (), nothing) for p in footprint.peaks))
         if rung == "joint_profiles":
-            made = self._profiles(index, footprint, self._fitter_at(psfs).kernels, light)
-            crowded = len(made.sources) > 1
-            return with_credible_sources(made, self._symmetric(index, footprint, psfs, light)) if crowded else made
+            return self._credible_profiles(index, footprint, psfs, light)
         if rung in FITS:
             return self._with_config(rung, psfs).fit(index, footprint, light)
         if rung == SYMMETRIC:
             return self._symmetric(index, footprint, psfs, light)
         work = TemplateWork(self.exposure, footprint, psfs, light)
         return _checked(BlendModel(index, footprint.box, work.psf()), work)
+
+    def _credible_profiles(self, index: int, footprint: Footprint, psfs: BandPsfs, light: Image | None) -> BlendModel:
+        """Fit profiles, and put templates in the place of those that ran away; fluxes with their covariance."""
+        kernels = self._fitter_at(psfs).kernels
+        made = self._profiles(index, footprint, kernels, light)
+        cutout = cut_out(self.exposure, footprint.box)
+
+        def shapes(model: BlendModel) -> FixedShapes:
+            return FixedShapes.of(self._as_parent(model, footprint, psfs, kernels), cutout.box)
+
+        mixture, templates = made, made
+        if len(made.sources) > 1:
+            templates = self._symmetric(index, footprint, psfs, light)
+            mixture = with_credible_sources(made, templates)
+        if self.options.flux_errors == "none":
+            return mixture
+        if any(source.rung == SYMMETRIC for source in mixture.sources):
+            covariance = covariance_of_mixture(mixture, (shapes(made), shapes(templates)), cutout, footprint)
+        elif mixture.flux_covariance is None:
+            covariance = solution_covariance(shapes(mixture), cutout, footprint)
+        else:
+            return mixture
+        return replace(mixture, flux_covariance=covariance)
+
+    def _as_parent(self, model: BlendModel, footprint: Footprint, psfs: BandPsfs, kernels: Kernels) -> ParentModel:
+        """Put a blend into a parent of its own, to be drawn."""
+        return ParentModel(
+            self.parent.id,
+            footprint,
+            (model,),
+            psfs.stamps,
+            model_psf=kernels.model_psf.astype(np.float32),
+            kernel_floor=kernels.floor,
+        )
 
     def _symmetric(self, index: int, footprint: Footprint, psfs: BandPsfs, light: Image | None) -> BlendModel:
         """Symmetric templates of the deconvolved image where a fit could start from it, else of the observed ones."""
@@ -230,7 +264,10 @@ class Descent:
             )
         # What rungs that deblender has, if any, are not those of this ladder.
         sources = tuple(replace(source, rung="", reason="") for source in sources)
-        return BlendModel(index, footprint.box, sources, sum(b.iterations for b in made.blends), psfs=psfs)
+        (blend,) = made.blends
+        # The fit knows its errors with all shapes fitted too; others are found from the models.
+        covariance = blend.flux_covariance if self.options.flux_errors == "marginal" else None
+        return BlendModel(index, footprint.box, sources, blend.iterations, flux_covariance=covariance, psfs=psfs)
 
 
 def attempt(options: MultiBandOptions, action: Callable[[], T]) -> T | Trouble:

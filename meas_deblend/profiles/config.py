@@ -60,6 +60,13 @@ class ProfilePriors(BaseModel):
         -1.035, ge=-5.0, le=5.0, description="ln of the bulge's r_e² over the disc's a b: −2 ln 1.678 for r_e = r_d."
     )
     bulge_size_width: float = Field(1.0, gt=0, le=10.0, description="Its width.")
+    gradient_width: float = Field(
+        0.5,
+        gt=0,
+        le=5.0,
+        description="Width of the difference between a band and the mean of all in the logit of the bulge's share: "
+        "bulges and discs differ in colour (Kennedy et al. 2016, MNRAS 460, 3458), here by half a magnitude.",
+    )
     log_index_width: float = Field(
         0.25, gt=0, le=5.0, description="Width of ln n of the disc around 0, where n is free."
     )
@@ -103,6 +110,12 @@ class ProfileFitConfig(BaseModel):
     )
     bulge_min_snr: float = Field(60.0, ge=0, description="Signal-to-noise ratio above which a bulge is fitted.")
     index_min_snr: float = Field(100.0, ge=0, description="The same for the disc's Sérsic index.")
+    gradient_min_snr: float = Field(
+        100.0,
+        ge=0,
+        description="Signal-to-noise ratio above which bulges may have spectra of their own, where the Bayes factor "
+        "says so.",
+    )
     point_odds: float = Field(
         0.02,
         ge=0,

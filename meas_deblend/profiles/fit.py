@@ -9,18 +9,21 @@ import numpy as np
 import scipy.linalg
 
 from .normal import Memory, normal_equations
+from .planes import BULGE_SIZE, SIZE
 from .scene import solve_fluxes
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from .config import ProfileFitConfig
     from .normal import NormalEquations
     from .priors import Priors
     from .scene import Data, Drawn, Sources
 
-__all__ = ["Stage", "fit_stage", "with_priors"]
+__all__ = ["Stage", "fit_stage", "inverse_of", "with_priors"]
 
 _STEP = np.array([0.5, 0.5, 1.0, 0.4, 0.4, 1.5, 1.0, 0.3])
-_SIZE, _BULGE = 2, 6
+_GRADIENT_STEP = 1.0
 _FACTOR = 8.0
 _TRIES = 5
 _REST = 0.02  # Steps shorter than this fraction of an error are not worth drawing the source anew.
@@ -90,9 +93,9 @@ def with_priors(
     index = np.arange(len(owner))
     matrix[index, index] += curvature[owner, parameter, parameter]
     right[index] += gradient[owner, parameter]
-    for k in np.flatnonzero(sources.free[:, _BULGE] & sources.free[:, _SIZE]):
-        place = layout.place(int(k)).start + np.searchsorted(np.flatnonzero(sources.free[k]), [_SIZE, _BULGE])
-        matrix[place, place[::-1]] += curvature[k, _SIZE, _BULGE]
+    for k in np.flatnonzero(sources.free[:, BULGE_SIZE] & sources.free[:, SIZE]):
+        place = layout.place(int(k)).start + np.searchsorted(np.flatnonzero(sources.free[k]), [SIZE, BULGE_SIZE])
+        matrix[place, place[::-1]] += curvature[k, SIZE, BULGE_SIZE]
     precision = data.sky_precision
     fixed = ~np.isfinite(precision)
     known = np.where(fixed, 0.0, precision)
@@ -102,6 +105,22 @@ def with_priors(
         matrix[index, :] = matrix[:, index] = 0
         right[index] = 0
     return replace(equations, matrix=matrix, right=right)
+
+
+def inverse_of(equations: NormalEquations) -> NDArray[np.float64]:
+    """Inverse of the matrix; 0 for what the data tell nothing of."""
+    diagonal = np.diag(equations.matrix)
+    scale = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    normal = equations.matrix / np.outer(scale, scale)
+    # Rounding of single precision: two sources at one place are told apart by nothing else.
+    normal[np.diag_indices(len(normal))] = 1 + 1e-5
+    told = np.where(diagonal > 0, 1.0, 0.0)
+    try:
+        factor = scipy.linalg.cho_factor(normal, check_finite=False)
+        inverse = scipy.linalg.cho_solve(factor, np.eye(len(normal)), check_finite=False)
+    except scipy.linalg.LinAlgError:
+        inverse = scipy.linalg.pinvh(normal, check_finite=False)
+    return np.asarray(inverse * np.outer(told / scale, told / scale))
 
 
 def _step(equations: NormalEquations, sources: Sources, priors: Priors, damping: float) -> Sources | None:
@@ -125,7 +144,8 @@ def _step(equations: NormalEquations, sources: Sources, priors: Priors, damping:
     told[layout.owner, layout.parameter] = np.abs(step[shapes]) * scale[shapes]
     resting = (told < _REST).all(axis=1)
     # Shortened as a whole: parts of a step that belong together stay together.
-    excess = (np.abs(moves) / _STEP).max(axis=1)
+    longest = np.append(_STEP, np.full(moves.shape[1] - len(_STEP), _GRADIENT_STEP))
+    excess = (np.abs(moves) / longest).max(axis=1)
     moves /= np.maximum(excess, 1.0)[:, None]
     parameters = np.where(sources.free, priors.allowed(sources.parameters + moves), sources.parameters)
     parameters[resting] = sources.parameters[resting]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .planes import BULGE, N_PARAMETERS
 from .products import assemble, cross_products, projections, store_derivatives
 from .scene import IMAGE, starts_of
 from .stamps import draw_stamps
@@ -27,19 +28,36 @@ class Layout:
     ----------
     owner, parameter : int64 array (n,)
         Source and number of each free parameter.
+    row, band : int64 array (n,)
+        Number of the derivative by it, and the only band on which it has an effect; −1 for all bands.
+    firsts : int64 array (source + 1,)
+        Numbers of the first derivatives.
     sources, bands : int
     """
 
     owner: NDArray[np.int64]
     parameter: NDArray[np.int64]
+    row: NDArray[np.int64]
+    band: NDArray[np.int64]
+    firsts: NDArray[np.int64]
     sources: int
     bands: int
 
     @classmethod
     def of(cls, free: NDArray[np.bool_], bands: int) -> Layout:
-        """Layout for free parameters (source, 8)."""
+        """Layout for free parameters (source, 8 + band)."""
         owner, parameter = np.nonzero(free)
-        return cls(owner.astype(np.int64), parameter.astype(np.int64), len(free), bands)
+        common, of_all = free[:, :N_PARAMETERS], parameter < N_PARAMETERS
+        firsts = starts_of(common.sum(axis=1) + 1)
+        # What is added to the bulge's share in one band has the derivative by that share, there.
+        rank = np.cumsum(common, axis=1)[owner, np.where(of_all, parameter, BULGE)] - 1
+        band = np.where(of_all, -1, parameter - N_PARAMETERS)
+        return cls(owner, parameter, firsts[owner] + rank, band, firsts, len(free), bands)
+
+    @property
+    def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """What `assemble` needs to know."""
+        return self.owner, self.row, self.band, self.firsts
 
     @property
     def shapes(self) -> slice:
@@ -92,7 +110,7 @@ class Memory:
         Where they begin in the pool.
     firsts : int64 array (source + 1,)
         The same, counted in derivatives.
-    parameters : float64 array (source, 8)
+    parameters : float64 array (source, 8 + band)
         Where the derivatives were taken; NaN before.
     products : float32 array (band, derivative, derivative)
         Weighted sums of products, of all with all.
@@ -110,7 +128,7 @@ class Memory:
     @classmethod
     def of(cls, sources: Sources, bands: int) -> Memory:
         """Memory with nothing in it yet."""
-        depths = sources.free.sum(axis=1) + 1
+        depths = sources.free[:, :N_PARAMETERS].sum(axis=1) + 1
         starts = starts_of(bands * depths * sources.sizes**2)
         firsts = starts_of(depths)
         count = int(firsts[-1])
@@ -154,7 +172,7 @@ def normal_equations(sources: Sources, drawn: Drawn, data: Data, memory: Memory 
     pulled = np.asarray(data.weights * drawn.residual)
     toward = np.zeros_like(memory.levels)
     projections(memory.pool, _frames(sources, memory), pulled, np.ones(len(sources), dtype=bool), toward)
-    matrix, right = assemble((layout.owner, memory.firsts), drawn.fluxes, (memory.products, memory.levels, toward))
+    matrix, right = assemble(layout.places, drawn.fluxes, (memory.products, memory.levels, toward))
     sky = np.arange(layout.sky.start, layout.sky.stop)
     matrix[sky, sky] = data.weights.sum(axis=(1, 2), dtype=np.float64)
     right[sky] = pulled.sum(axis=(1, 2), dtype=np.float64)
@@ -171,8 +189,9 @@ def _frames(sources: Sources, memory: Memory) -> NDArray[np.int64]:
 def _stale(sources: Sources, drawn: Drawn, memory: Memory, layout: Layout) -> NDArray[np.bool_]:
     """Whether sources have moved, in units of their errors, since their derivatives were taken."""
     moved = sources.parameters[layout.owner, layout.parameter] - memory.parameters[layout.owner, layout.parameter]
-    rows = layout.owner + np.arange(len(layout.owner))  # One unit image after the parameters of each source.
-    curvature = (memory.products[:, rows, rows] * drawn.fluxes[layout.owner].T ** 2).sum(axis=0)
+    curvature = memory.products[:, layout.row, layout.row] * drawn.fluxes[layout.owner].T ** 2
+    elsewhere = (layout.band >= 0) & (layout.band != np.arange(layout.bands)[:, None])
+    curvature = np.where(elsewhere, 0, curvature).sum(axis=0)
     out = np.isnan(memory.parameters[:, 0])
     np.logical_or.at(out, layout.owner, moved**2 * curvature > STALE**2)
     return out
@@ -180,9 +199,9 @@ def _stale(sources: Sources, drawn: Drawn, memory: Memory, layout: Layout) -> ND
 
 def _draw(which: NDArray[np.int64], sources: Sources, memory: Memory, bands: int) -> None:
     """Take derivatives of sources; those by the centre are differences of the unit image between pixels."""
-    wanted = [np.append(np.flatnonzero(sources.free[k, 2:]) + 2, IMAGE) for k in which]
+    wanted = [np.append(np.flatnonzero(sources.free[k, 2:N_PARAMETERS]) + 2, IMAGE) for k in which]
     for k, cube in zip(which, draw_stamps(which, sources, wanted), strict=True):
-        size, count = cube.shape[-1], int(sources.free[k].sum()) + 1
+        size, count = cube.shape[-1], int(sources.free[k, :N_PARAMETERS].sum()) + 1
         place = memory.pool[memory.starts[k] : memory.starts[k + 1]].reshape(bands, count, size, size)
         store_derivatives(cube, sources.free[k, :2], place)
 

@@ -3,7 +3,8 @@
 Parameters of a source stand in a fixed order: centre y and x [px]; s = ln (a b) of the half-light ellipse [ln px²];
 the ellipticity (p, q), with axis ratio exp(−h), h = |(p, q)|, and major axis at half the angle of (p, q) from x to y;
 l, the logit of the bulge's share of the light; t = ln r_e² of the bulge [ln px²]; ν, the logarithm of the disc's
-Sérsic index.  With Σ = e^s [cosh h · 1 + (sinh h / h) ((p, q), (q, −p))] the transform at k depends on kᵀΣk alone.
+Sérsic index; then, band by band, what is added to l there: disc and bulge have spectra of their own where it is not 0.
+With Σ = e^s [cosh h · 1 + (sinh h / h) ((p, q), (q, −p))] the transform at k depends on kᵀΣk alone.
 """
 
 from __future__ import annotations
@@ -19,9 +20,13 @@ from .radial import U_COUNT, U_FIRST, U_STEP
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["BULGE_ROUNDNESS", "N_PARAMETERS", "fill_planes"]
+__all__ = ["BULGE", "BULGE_ROUNDNESS", "BULGE_SIZE", "INDEX", "N_PARAMETERS", "SIZE", "fill_planes"]
+
+SIZE, BULGE, BULGE_SIZE, INDEX = 2, 5, 6, 7
+"""Numbers of parameters."""
 
 N_PARAMETERS = 8
+"""How many parameters a source has that are not of one band."""
 
 # b² of the exponential profile, inverted: b solves (1 + b) exp(−b) = 1/2.
 _EXPONENTIAL = 1 / 1.6783469900166605**2
@@ -120,8 +125,28 @@ def _multiply(first: NDArray[np.complex64], second: NDArray[np.complex64], out: 
 
 
 @jit
+def _phased(
+    factors: NDArray[np.float64],
+    phases: NDArray[np.complex128],
+    k: tuple[float, float],
+    which: NDArray[np.int64],
+    out: NDArray[np.complex64],
+) -> None:
+    """Shift what was asked for (n, k) to the centre; ``k`` holds that of the row, and the step along it."""
+    ky, step = k
+    for m in range(len(which)):
+        a = which[m]
+        for i in range(len(phases)):
+            if 0 <= a < 2:
+                out[m, i] = -(ky if a == 0 else step * i) * factors[8, i] * 1j * phases[i]
+            else:
+                out[m, i] = factors[a, i] * phases[i]
+
+
+@jit
 def fill_planes(
     parameters: NDArray[np.float64],
+    gradients: NDArray[np.float64],
     tables: tuple[NDArray[np.float64], NDArray[np.float64]],
     psf: NDArray[np.complex64],
     which: NDArray[np.int64],
@@ -133,6 +158,8 @@ def fill_planes(
     ----------
     parameters : float64 array (8,)
         See the module; the centre counts from the stamp's first pixel.  s = −inf stands for a point.
+    gradients : float64 array (band,)
+        What is added to l in each band.
     tables : tuple of float64 array (node, 4)
         `RadialTable.columns` of disc and bulge.
     psf : complex64 array (band, N, N // 2 + 1)
@@ -143,10 +170,10 @@ def fill_planes(
         Changed in place.
     """
     bands, n, size, half = out.shape
-    y0, x0, s, p, q, logit, t, _ = parameters
+    y0, x0, s, p, q, logit, t, _ = parameters[:8]
     point = s == -np.inf
     exponential = parameters[7] == 0 and not (which == 7).any()
-    share = 1 / (1 + math.exp(-logit))
+    bulges = logit != -np.inf
     disc, bulge = _shape(0.0 if point else s, p, q), _shape(t, BULGE_ROUNDNESS * p, BULGE_ROUNDNESS * q)
     step = 2 * math.pi / size
     along_x = np.empty(half, np.complex128)
@@ -155,23 +182,22 @@ def fill_planes(
     of_disc, of_bulge = np.zeros((5, half)), np.zeros((5, half))
     of_disc[0] = of_bulge[0] = 1.0
     factors, rows = np.empty((9, half)), np.empty((n, half), np.complex64)
+    phases = np.empty(half, np.complex128)
     for j in range(size):
         ky = step * (j if j < (size + 1) // 2 else j - size)
         along_y = complex(math.cos(ky * y0), -math.sin(ky * y0))
         if not point:
             _row(disc, step, ky, tables[0], exponential, of_disc)
-            if share > 0:
+            if bulges:
                 _row(bulge, step, ky, tables[1], False, of_bulge)
-        _joined(of_disc, of_bulge, share, factors)
-        for m in range(n):
-            a = which[m]
-            for i in range(half):
-                phase = along_y * along_x[i]
-                if 0 <= a < 2:
-                    rows[m, i] = -(ky if a == 0 else step * i) * factors[8, i] * 1j * phase
-                else:
-                    rows[m, i] = factors[a, i] * phase
+        for i in range(half):
+            phases[i] = along_y * along_x[i]
         # Plane by plane, so that memory is written in its order.
         for band in range(bands):
+            # Bands differ in their PSFs alone where disc and bulge have one spectrum.
+            if band == 0 or gradients[band] != gradients[band - 1]:
+                share = 1 / (1 + math.exp(-logit - gradients[band]))
+                _joined(of_disc, of_bulge, share, factors)
+                _phased(factors, phases, (ky, step), which, rows)
             for m in range(n):
                 _multiply(rows[m], psf[band, j], out[band, m, j])

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Calibration", "Priors", "expected_size", "shape_priors"]
 
 _FLAT = np.array([np.nan, np.nan, 3.0, 2.0, 2.0, 5.0, 3.0, 1.0])
+_FLAT_GRADIENT = 2.0
+_STEEPEST = 4.0  # Nothing of disc or bulge is left in a band where the logit of the share has changed by so much.
 _LIMITS = np.array(
     [
         [-np.inf, np.inf],
@@ -61,7 +63,7 @@ class Priors:
 
     Parameters
     ----------
-    means, widths : float64 array (source, 8)
+    means, widths : float64 array (source, 8 + band)
     truncation, center_truncation : float
         Sizes are not taken further than so many widths above their means, and centres from them.
     """
@@ -72,8 +74,9 @@ class Priors:
     center_truncation: float = np.inf
 
     def allowed(self, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Nearest parameters (source, 8) that are allowed."""
-        out = np.clip(parameters, _LIMITS[:, 0], _LIMITS[:, 1])
+        """Nearest parameters (source, 8 + band) that are allowed."""
+        out = np.clip(parameters, -_STEEPEST, _STEEPEST)
+        out[:, :N_PARAMETERS] = np.clip(parameters[:, :N_PARAMETERS], _LIMITS[:, 0], _LIMITS[:, 1])
         out[:, 2] = np.minimum(out[:, 2], self.means[:, 2] + self.truncation * self.widths[:, 2])
         away = self.center_truncation * self.widths[:, :2]
         out[:, :2] = np.clip(out[:, :2], self.means[:, :2] - away, self.means[:, :2] + away)
@@ -82,7 +85,7 @@ class Priors:
         return out
 
     def deviations(self, parameters: NDArray[np.float64], free: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Deviations (source, 8) in units of the widths; 0 for what is not free."""
+        """Deviations (source, 8 + band) in units of the widths; 0 for what is not free."""
         moved = parameters.copy()
         with np.errstate(invalid="ignore"):
             moved[:, 6] -= parameters[:, 2]
@@ -95,11 +98,12 @@ class Priors:
     def terms(
         self, parameters: NDArray[np.float64], free: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Gradient (source, 8) of ln(prior), and the negative of its curvature (source, 8, 8)."""
+        """Gradient (source, n) of ln(prior) by all parameters, and the negative of its curvature (source, n, n)."""
         scaled = self.deviations(parameters, free) / self.widths
         precision = np.where(free, self.widths**-2.0, 0.0)
-        curvature = np.zeros((len(free), N_PARAMETERS, N_PARAMETERS))
-        index = np.arange(N_PARAMETERS)
+        n = free.shape[1]
+        curvature = np.zeros((len(free), n, n))
+        index = np.arange(n)
         curvature[:, index, index] = precision
         gradient = -scaled
         gradient[:, 2] += scaled[:, 6]
@@ -128,12 +132,12 @@ def shape_priors(
     calibration: Calibration,
 ) -> Priors:
     """Priors of sources with the given fluxes (source, band) at given positions (source, 2)."""
-    n = len(fluxes)
-    means, widths = np.zeros((n, N_PARAMETERS)), np.ones((n, N_PARAMETERS))
+    n, bands = fluxes.shape
+    means, widths = np.zeros((n, N_PARAMETERS + bands)), np.full((n, N_PARAMETERS + bands), priors.gradient_width)
     means[:, :2] = centers
     means[:, 2] = expected_size(fluxes, priors, calibration)
     means[:, 5], means[:, 6] = priors.bulge_logit, priors.bulge_size
-    widths[:] = (
+    widths[:, :N_PARAMETERS] = (
         1.0,
         1.0,
         priors.size_width,
@@ -144,7 +148,7 @@ def shape_priors(
         priors.log_index_width,
     )
     if priors.kind == "flat":
-        widths[:] = _FLAT
+        widths[:, :N_PARAMETERS], widths[:, N_PARAMETERS:] = _FLAT, _FLAT_GRADIENT
     widths[:, :2] = center_widths[:, None]
     truncation = priors.truncation if priors.kind == "published" else np.inf
     return Priors(means, widths, truncation, priors.center_truncation)

@@ -143,7 +143,7 @@ def projections(
 
 @jit
 def assemble(
-    places: tuple[NDArray[np.int64], NDArray[np.int64]],
+    places: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
     fluxes: NDArray[np.float64],
     sums: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -152,7 +152,8 @@ def assemble(
     Parameters
     ----------
     places : tuple of int64 array
-        Sources (n,) of the free parameters; number of the first derivative (source + 1,).
+        Sources (n,) of the free parameters; number of the derivative by each (n,); the only band on which it has an
+        effect (n,), −1 for all; number of the first derivative (source + 1,).
     fluxes : float64 array (source, band)
     sums : tuple of float32 array
         Products (band, derivative, derivative), levels and right-hand sides (band, derivative).
@@ -162,7 +163,7 @@ def assemble(
     matrix : float64 array (m, m)
     right : float64 array (m,)
     """
-    owner, firsts = places
+    owner, rows, only, firsts = places
     products, levels, toward = sums
     n, bands = fluxes.shape
     count = len(owner)
@@ -170,10 +171,13 @@ def assemble(
     matrix, right = np.zeros((sky + bands, sky + bands)), np.zeros(sky + bands)
     for band in range(bands):
         for a in range(count):
-            scale, row = fluxes[owner[a], band], a + owner[a]
+            if only[a] >= 0 and only[a] != band:
+                continue
+            scale, row = fluxes[owner[a], band], rows[a]
             right[a] += scale * toward[band, row]
             for b in range(count):
-                matrix[a, b] += scale * fluxes[owner[b], band] * products[band, row, b + owner[b]]
+                if only[b] < 0 or only[b] == band:
+                    matrix[a, b] += scale * fluxes[owner[b], band] * products[band, row, rows[b]]
             for k in range(n):
                 unit = firsts[k + 1] - 1
                 matrix[a, count + k * bands + band] = matrix[count + k * bands + band, a] = (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import gammaincinv, gammaln
 
+from .planes import N_PARAMETERS
 from .stamps import SIZES
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def stamp_sizes(
 
     Parameters
     ----------
-    parameters : float64 array (source, 8)
+    parameters : float64 array (source, 8 + band)
     fluxes : float64 array (source, band)
     noise : float64 array (band,)
         Standard deviation of a pixel; inf in a band without data.
@@ -53,7 +54,7 @@ def stamp_sizes(
 
 def _brightness(parameters: NDArray[np.float64], radii: NDArray[np.float64]) -> NDArray[np.float64]:
     """Surface brightness of unit flux along the major axis; the PSF is left aside."""
-    _, _, s, p, q, logit, t, log_index = (float(value) for value in parameters)
+    _, _, s, p, q, logit, t, log_index = (float(value) for value in parameters[:N_PARAMETERS])
     if s == -np.inf:
         return np.zeros(len(radii))
     share, stretch = 1 / (1 + np.exp(-logit)), np.exp(np.hypot(p, q) / 2)

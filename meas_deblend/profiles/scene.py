@@ -56,9 +56,9 @@ class Sources:
 
     Parameters
     ----------
-    parameters : float64 array (source, 8)
+    parameters : float64 array (source, 8 + band)
         See `planes`.
-    free : bool array (source, 8)
+    free : bool array (source, 8 + band)
         Which of them are fitted.
     origins : int64 array (source, 2)
         First pixels of the stamps.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.fft
 
-from .planes import fill_planes
+from .planes import INDEX, N_PARAMETERS, fill_planes
 from .radial import radial_table
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class PsfTransforms:
         Odd, with the middle pixel as the centre.
     rings : float64 array (band, size)
         Mean of a PSF in rings at the edges of stamps of each of `SIZES`; 0 beyond what is known of it.
+    bands : int64 array (band,)
+        Which of the image's bands they are of.
     kept : dict
         Transforms by size, made when they are first needed.
     parts : dict
@@ -46,6 +48,7 @@ class PsfTransforms:
 
     stamps: NDArray[np.float64]
     rings: NDArray[np.float64]
+    bands: NDArray[np.int64]
     kept: dict[int, NDArray[np.complex64]]
     parts: dict[tuple[int, ...], PsfTransforms]
 
@@ -60,7 +63,7 @@ class PsfTransforms:
             ring = np.abs(radius - (size / 2 - 2)) < 1
             if ring.any():
                 rings[:, k] = known[:, ring].mean(axis=1)
-        return cls(known, rings, {}, {})
+        return cls(known, rings, np.arange(len(known)), {}, {})
 
     def select(self, bands: tuple[int, ...]) -> PsfTransforms:
         """Return those of some bands; itself for all of them."""
@@ -68,7 +71,7 @@ class PsfTransforms:
             return self
         if bands not in self.parts:
             index = list(bands)
-            self.parts[bands] = PsfTransforms(self.stamps[index], self.rings[index], {}, {})
+            self.parts[bands] = PsfTransforms(self.stamps[index], self.rings[index], self.bands[index], {}, {})
         return self.parts[bands]
 
     def on(self, size: int) -> NDArray[np.complex64]:
@@ -91,7 +94,7 @@ def draw(
 
     Parameters
     ----------
-    parameters : float64 array (8,)
+    parameters : float64 array (8 + band,)
         See `planes`; centre in the frame.
     origin : tuple of int
         First pixel ``(y, x)`` of the stamp in the frame.
@@ -106,7 +109,7 @@ def draw(
     float32 array (band, n, size, size)
     """
     planes = np.empty((len(psfs.stamps), len(which), size, size // 2 + 1), dtype=np.complex64)
-    _fill(parameters, origin, psfs.on(size), which, planes)
+    _fill(parameters, origin, psfs, which, planes)
     return np.asarray(scipy.fft.irfft2(planes, s=(size, size), overwrite_x=True, workers=1))
 
 
@@ -154,9 +157,8 @@ def _draw_batch(
     parts = {}
     for (n, count), end in zip(batch, ends, strict=True):
         k, parts[n] = int(numbers[n]), slice(int(end) - count, int(end))
-        psf = sources.psfs[k].on(size)
-        part = planes[parts[n]].reshape(len(psf), len(which[n]), size, size // 2 + 1)
-        _fill(sources.parameters[k], sources.origin(k), psf, which[n], part)
+        part = planes[parts[n]].reshape(-1, len(which[n]), size, size // 2 + 1)
+        _fill(sources.parameters[k], sources.origin(k), sources.psfs[k], which[n], part)
     images = scipy.fft.irfft2(planes, s=(size, size), overwrite_x=True, workers=1)
     return {n: images[part].reshape(-1, len(which[n]), size, size) for n, part in parts.items()}
 
@@ -164,11 +166,12 @@ def _draw_batch(
 def _fill(
     parameters: NDArray[np.float64],
     origin: tuple[int, int],
-    psf: NDArray[np.complex64],
+    psfs: PsfTransforms,
     which: NDArray[np.int64],
     out: NDArray[np.complex64],
 ) -> None:
-    local = parameters.copy()
+    local, gradients = parameters[:N_PARAMETERS].copy(), parameters[N_PARAMETERS:][psfs.bands]
     local[0] -= origin[0]
     local[1] -= origin[1]
-    fill_planes(local, (radial_table(float(parameters[7])).columns, radial_table(_LOG_4).columns), psf, which, out)
+    tables = radial_table(float(parameters[INDEX])).columns, radial_table(_LOG_4).columns
+    fill_planes(local, gradients, tables, psfs.on(out.shape[2]), which, out)

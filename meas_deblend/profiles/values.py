@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .planes import BULGE_ROUNDNESS
+from .planes import BULGE, BULGE_ROUNDNESS, N_PARAMETERS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,11 +42,11 @@ class FittedProfile:
 
     Parameters
     ----------
-    parameters : float64 array (8,)
+    parameters : float64 array (8 + band,)
         See `planes`; s = −inf for a point, l = −inf without a bulge.
     fluxes : float64 array (band,)
         Total, image units, at least 0.
-    covariance : float64 array (8, 8)
+    covariance : float64 array (8 + band, 8 + band)
         Of the parameters; 0 for those that were not fitted.
     reach : int
         The model is followed to half of so many pixels from its centre.
@@ -69,6 +69,16 @@ class FittedProfile:
         return bool(self.parameters[2] == -np.inf)
 
     @property
+    def has_bulge(self) -> bool:
+        """Whether it was fitted with a bulge."""
+        return not self.is_point and bool(self.parameters[BULGE] > -np.inf)
+
+    @property
+    def has_gradient(self) -> bool:
+        """Whether disc and bulge have spectra of their own."""
+        return self.has_bulge and bool(self.parameters[N_PARAMETERS:].any())
+
+    @property
     def center(self) -> tuple[float, float]:
         """Position ``(y, x)``."""
         return float(self.parameters[0]), float(self.parameters[1])
@@ -78,15 +88,15 @@ class FittedProfile:
         """Disc and bulge; empty for a point."""
         if self.is_point:
             return ()
-        _, _, s, p, q, logit, t, log_index = (float(value) for value in self.parameters)
-        share = 1 / (1 + np.exp(-logit))
+        _, _, s, p, q, logit, t, log_index = (float(value) for value in self.parameters[:N_PARAMETERS])
+        share = 1 / (1 + np.exp(-logit - self.parameters[N_PARAMETERS:]))
         disc = Sersic(
             tuple(((1 - share) * self.fluxes).tolist()),
             float(np.exp(s / 2)),
             _ellipticity(p, q),
             float(np.exp(log_index)),
         )
-        if share == 0:
+        if not self.has_bulge:
             return (disc,)
         round_ = _ellipticity(BULGE_ROUNDNESS * p, BULGE_ROUNDNESS * q)
         return disc, Sersic(tuple((share * self.fluxes).tolist()), float(np.exp(t / 2)), round_, 4.0)

@@ -80,6 +80,43 @@ def test_bulge_is_found_where_there_is_signal():
     assert found.fluxes[0] == pytest.approx(4e4, rel=0.02)
 
 
+RED = (2e4, 3e4, 6e4)
+
+
+def disc_and_bulge(fluxes):
+    """Two concentric profiles with these fluxes in the disc, and others in the bulge."""
+    disc = ((32.3, 31.8), 4.0, 0.7, 1.0, 1.0, fluxes)
+    return [disc, ((32.3, 31.8), 1.5, 0.7**0.4, 1.0, 4.0, RED)]
+
+
+def test_disc_and_bulge_have_spectra_of_their_own_where_they_differ():
+    both = disc_and_bulge((6e4, 5e4, 4e4))
+    images, _ = scene(both)
+    config = ProfileFitConfig(index_min_snr=1e9, model_error=0.0)
+    found = fit(images, [both[0][0]], config)
+    (source,) = found.sources
+    assert source.has_gradient
+    disc, bulge = (np.array(part.fluxes) for part in source.profiles)
+    colors = [disc[2] / disc[0], bulge[2] / bulge[0]]
+    # They are 4 times as far apart; the prior, and what is hard to tell of a cusp, take some of it.
+    assert colors == pytest.approx([2 / 3, 3.0], rel=0.15)
+    np.testing.assert_allclose(source.fluxes, disc + bulge, rtol=1e-12)
+    np.testing.assert_allclose(source.fluxes, np.add(both[0][5], both[1][5]), rtol=0.01)
+    assert (np.diag(source.covariance)[8:] > 0).all()
+    one = fit(images, [both[0][0]], config.model_copy(update={"gradient_min_snr": 1e9}))
+    assert not one.sources[0].has_gradient
+    assert (one.residual**2).mean() > 1.05 * (found.residual**2).mean()
+
+
+def test_disc_and_bulge_of_one_colour_have_one_spectrum():
+    both = disc_and_bulge(RED)
+    images, _ = scene(both)
+    config = ProfileFitConfig(index_min_snr=1e9, model_error=0.0)
+    (source,) = fit(images, [both[0][0]], config).sources
+    assert source.has_bulge
+    assert not source.has_gradient
+
+
 def test_points_are_told_from_discs():
     sources = [((20.3, 20.1), 0.0, 1.0, 0.0, 1.0, (2e3, 2e3, 2e3)), ((43.2, 41.6), 1.2, 0.8, 0.0, 1.0, (2e3, 2e3, 2e3))]
     images, _ = scene(sources)

@@ -19,9 +19,12 @@ def problem():
     weights = rng.uniform(0.5, 1.5, images.shape).astype(np.float32)
     weights[1, 30:34, 20:30] = 0
     parameters = np.array(
-        [[28.3, 24.6, 1.6, 0.3, -0.2, -1.0, 0.5, 0.1], [36.1, 33.2, 0.9, -0.1, 0.4, -np.inf, 0.0, 0.0]]
+        [
+            [28.3, 24.6, 1.6, 0.3, -0.2, -1.0, 0.5, 0.1, 0.2, -0.3, 0.1],
+            [36.1, 33.2, 0.9, -0.1, 0.4, -np.inf, 0.0, 0.0, 0.0, 0.0, 0.0],
+        ]
     )
-    free = np.ones((2, 8), dtype=bool)
+    free = np.ones((2, 11), dtype=bool)
     free[1, 5:] = False
     sizes = np.array([48, 32])
     origins = np.floor(parameters[:, :2] + 0.5).astype(int) - sizes[:, None] // 2
@@ -60,7 +63,7 @@ def test_gradient_and_curvature_against_differences(problem):
     for k in range(2):
         place = equations.layout.place(k)
         for n, parameter in enumerate(np.flatnonzero(sources.free[k])):
-            step = np.zeros((2, 8))
+            step = np.zeros((2, 11))
             step[k, parameter] = 1e-2
             slope = (chi2(sources.parameters + step) - chi2(sources.parameters - step)) / 2e-2
             scale = np.sqrt(equations.matrix[place, place][n, n])
@@ -83,9 +86,9 @@ def test_derivatives_are_used_again_until_a_source_moves(problem):
     there = sources.moved(moved)
     again = normal_equations(there, solve_fluxes(there, data), data, memory)
     np.testing.assert_array_equal(memory.parameters[1], kept)
-    assert not np.allclose(first.matrix[:8, :8], again.matrix[:8, :8])
+    assert not np.allclose(first.matrix[:11, :11], again.matrix[:11, :11])
     fresh = normal_equations(there, solve_fluxes(there, data), data)
-    np.testing.assert_allclose(again.matrix[:8, :8], fresh.matrix[:8, :8], rtol=1e-5)
+    np.testing.assert_allclose(again.matrix[:11, :11], fresh.matrix[:11, :11], rtol=1e-5)
 
 
 def test_negative_fluxes_are_set_to_nothing_where_asked(problem):
@@ -98,10 +101,10 @@ def test_negative_fluxes_are_set_to_nothing_where_asked(problem):
 def test_prior_terms_against_differences():
     rng = np.random.default_rng(4)
     priors = shape_priors(np.full((2, 3), 500.0), np.zeros((2, 2)), np.full(2, 0.1), ProfilePriors(), CALIBRATION)
-    parameters, free = rng.normal(0, 0.5, (2, 8)), np.ones((2, 8), dtype=bool)
+    parameters, free = rng.normal(0, 0.5, (2, 11)), np.ones((2, 11), dtype=bool)
     gradient, curvature = priors.terms(parameters, free)
-    for n in range(8):
-        step = np.zeros((2, 8))
+    for n in range(11):
+        step = np.zeros((2, 11))
         step[0, n] = 1e-4
         up, down = (priors.cost(parameters + sign * step, free) for sign in (1, -1))
         assert gradient[0, n] == pytest.approx(-(up - down) / 4e-4, rel=1e-6, abs=1e-6)
@@ -118,9 +121,10 @@ def test_expected_size_follows_the_published_relation():
 
 def test_sizes_and_flattening_end_where_published_ones_do():
     priors = shape_priors(np.full((1, 3), 500.0), np.zeros((1, 2)), np.ones(1), ProfilePriors(), CALIBRATION)
-    wild = np.array([0, 0, 9.0, 5.0, 0, 0, 0, 0])
+    wild = np.array([0, 0, 9.0, 5.0, 0, 0, 0, 0, 9.0, 0, 0])
     allowed = priors.allowed(wild[None])[0]
     assert allowed[2] == pytest.approx(priors.means[0, 2] + 3 * priors.widths[0, 2])
     assert np.hypot(*allowed[3:5]) == pytest.approx(FLATTEST)
+    assert allowed[8] == 4.0
     flat = shape_priors(np.full((1, 3), 500.0), np.zeros((1, 2)), np.ones(1), ProfilePriors(kind="flat"), CALIBRATION)
     assert flat.allowed(wild[None])[0, 2] == 9.0

@@ -10,7 +10,8 @@ from meas_deblend.profiles.radial import U_FIRST, U_STEP, radial_table, sersic_t
 from meas_deblend.profiles.stamps import draw
 
 NODES = U_FIRST + U_STEP * np.arange(500)
-GALAXY = np.array([31.3, 32.2, 1.2, 0.5, -0.3, -1.0, 0.4, 0.2])
+# In three bands: disc and bulge have spectra of their own.
+GALAXY = np.array([31.3, 32.2, 1.2, 0.5, -0.3, -1.0, 0.4, 0.2, 0.3, 0.0, -0.4])
 IMAGE = np.array([-1])
 
 
@@ -37,7 +38,7 @@ def test_drawn_profile_is_the_integral_over_pixels(index, tolerance):
     q, angle = 0.6, 0.5
     h = -np.log(q)
     galaxy = np.array(
-        [31.3, 32.2, 2 * np.log(2.5), h * np.cos(2 * angle), h * np.sin(2 * angle), -np.inf, 0, np.log(index)]
+        [31.3, 32.2, 2 * np.log(2.5), h * np.cos(2 * angle), h * np.sin(2 * angle), -np.inf, 0, np.log(index), 0, 0, 0]
     )
     image = draw(galaxy, (0, 0), 64, psfs(), IMAGE)[:, 0]
     expected = sersic_image((31.3, 32.2), 2.5, q, angle, index, (64, 64))
@@ -49,7 +50,7 @@ def test_drawn_profile_is_the_integral_over_pixels(index, tolerance):
 def test_bulge_and_disc_add_up():
     galaxy = GALAXY.copy()
     galaxy[3:5], galaxy[7] = 0, 0
-    share = 1 / (1 + np.exp(1.0))
+    share = 1 / (1 + np.exp(1.0 - galaxy[8:, None, None, None]))
     disc, bulge = galaxy.copy(), galaxy.copy()
     disc[5] = bulge[5] = -np.inf
     bulge[2], bulge[7] = galaxy[6], np.log(4.0)
@@ -60,7 +61,7 @@ def test_bulge_and_disc_add_up():
 
 
 def test_point_is_the_psf_at_any_place():
-    point = np.array([32.0, 30.0, -np.inf, 0, 0, -np.inf, 0, 0])
+    point = np.array([32.0, 30.0, -np.inf, 0, 0, -np.inf, 0, 0, 0, 0, 0])
     image = draw(point, (0, 0), 64, psfs(), IMAGE)[:, 0]
     np.testing.assert_allclose(image[:, 17:48, 15:46], psfs().stamps, atol=1e-6)
     # Half a pixel further, the centroid follows.
@@ -72,7 +73,7 @@ def test_point_is_the_psf_at_any_place():
 
 
 @pytest.mark.parametrize(
-    "galaxy", [GALAXY, np.array([30.0, 33.6, 2.2, 0.0, 0.0, 1.5, 0.1, 0.0])], ids=["oblique", "round"]
+    "galaxy", [GALAXY, np.array([30.0, 33.6, 2.2, 0.0, 0.0, 1.5, 0.1, 0.0, 0.0, 0.0, 0.0])], ids=["oblique", "round"]
 )
 @pytest.mark.parametrize("parameter", range(N_PARAMETERS))
 def test_derivatives_against_differences(galaxy, parameter):

@@ -1,0 +1,126 @@
+"""Groups of sources, cut out of the scene and put back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .priors import shape_priors
+from .reach import stamp_sizes
+from .scene import IMAGE, Data, Sources
+from .stamps import draw
+from .sums import add_scaled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .fit import Stage
+    from .priors import Priors
+    from .state import Scene
+
+__all__ = ["Part", "corners_of", "cut_out", "priors_of", "put_back", "resize", "sources_of"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One group, cut out: without the light of the others.
+
+    Parameters
+    ----------
+    members : int64 array (n,)
+    corner : int64 array (2,)
+        First pixel.
+    data : Data
+    units : tuple
+        Per source the first pixel and the unit image of the model that was taken off before.
+    """
+
+    members: NDArray[np.int64]
+    corner: NDArray[np.int64]
+    data: Data
+    units: tuple[tuple[tuple[int, int], NDArray[np.float32]], ...]
+
+
+def cut_out(scene: Scene, members: NDArray[np.int64]) -> Part:
+    """Cut the pixels under a group's stamps, with the models of the group put back."""
+    corners = corners_of(scene.parameters[members], scene.sizes[members])
+    shape = np.array(scene.residual.shape[1:])
+    low = np.clip(corners.min(axis=0), 0, shape)
+    high = np.clip((corners + scene.sizes[members, None]).max(axis=0), low, shape)
+    cut = (slice(None), slice(low[0], high[0]), slice(low[1], high[1]))
+    weights = _tolerant(scene.weights[cut], scene.images[cut] - scene.residual[cut], scene.config.model_error)
+    config, noise = scene.config, scene.noise
+    precision = np.full(len(noise), np.inf)
+    if config.sky == "constant":
+        precision = np.where(
+            np.isfinite(noise), (config.sky_width * np.where(np.isfinite(noise), noise, 1)) ** -2, np.inf
+        )
+    units = tuple(_shown_unit(scene, int(k)) for k in members)
+    images = scene.residual[cut].copy()
+    for k, ((y, x), unit) in zip(members, units, strict=True):
+        add_scaled(images, unit, (y - int(low[0]), x - int(low[1])), scene.shown.fluxes[k])
+    return Part(members, low, Data(images, weights, noise, precision), units)
+
+
+def _tolerant(weights: NDArray[np.float32], model: NDArray[np.float32], model_error: float) -> NDArray[np.float32]:
+    """Weights with an error of the model that goes with its brightness added to that of the data."""
+    return np.asarray(weights / (1 + weights * (np.float32(model_error) * model) ** 2))
+
+
+def corners_of(parameters: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """First pixels (source, 2) of stamps around centres."""
+    return np.asarray(np.floor(parameters[:, :2] + 0.5).astype(np.int64) - sizes[:, None] // 2)
+
+
+def _shown_unit(scene: Scene, k: int) -> tuple[tuple[int, int], NDArray[np.float32]]:
+    """First pixel and unit image of the model of a source that was taken off; without pixels if there was none."""
+    shown = scene.shown
+    y, x = (int(c) for c in corners_of(shown.parameters[k : k + 1], shown.sizes[k : k + 1])[0])
+    if not shown.fluxes[k].any():
+        return (y, x), np.zeros((len(scene.noise), 0, 0), dtype=np.float32)
+    return (y, x), draw(shown.parameters[k], (y, x), int(shown.sizes[k]), scene.positions.psfs[k], IMAGE)[:, 0]
+
+
+def sources_of(scene: Scene, part: Part) -> Sources:
+    """Return the group's sources in the coordinates of its pixels."""
+    m = part.members
+    parameters = scene.parameters[m].copy()
+    parameters[:, :2] -= part.corner
+    psfs = tuple(scene.positions.psfs[k] for k in m)
+    return Sources(parameters, scene.free[m], corners_of(parameters, scene.sizes[m]), scene.sizes[m], psfs)
+
+
+def priors_of(scene: Scene, part: Part, fluxes: NDArray[np.float64]) -> Priors:
+    """Return the priors of a group's sources with these fluxes (source, band)."""
+    where = scene.positions.centers[part.members] - part.corner
+    widths = scene.positions.widths[part.members]
+    return shape_priors(fluxes, where, widths, scene.config.priors, scene.calibration)
+
+
+def resize(scene: Scene, members: NDArray[np.int64], fluxes: NDArray[np.float64]) -> None:
+    """Choose stamps for sources with these fluxes (source, band)."""
+    psfs = tuple(scene.positions.psfs[k] for k in members)
+    scene.sizes[members] = stamp_sizes(
+        scene.parameters[members], fluxes, scene.noise, psfs, scene.config.stamp_threshold
+    )
+
+
+def put_back(scene: Scene, stage: Stage, part: Part) -> Stage:
+    """Keep a group's models, and take their light off the image."""
+    m, sources, drawn = part.members, stage.sources, stage.drawn
+    parameters = sources.parameters.copy()
+    parameters[:, :2] += part.corner
+    scene.parameters[m] = parameters
+    for i, k in enumerate(m):
+        before, unit = part.units[i]
+        add_scaled(scene.residual, unit, before, scene.shown.fluxes[k])
+        y, x = sources.origin(i)
+        origin = y + int(part.corner[0]), x + int(part.corner[1])
+        add_scaled(scene.residual, drawn.units[i], origin, -drawn.fluxes[i])
+        power = np.array([np.vdot(unit, unit) for unit in drawn.units[i]], dtype=np.float64)
+        scene.snr[k] = np.sqrt((np.maximum(drawn.fluxes[i], 0) ** 2 * power / scene.noise**2).sum())
+    shown = scene.shown
+    shown.parameters[m], shown.sizes[m], shown.fluxes[m] = parameters, scene.sizes[m], drawn.fluxes
+    return stage

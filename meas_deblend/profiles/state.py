@@ -1,0 +1,127 @@
+"""The fit under way: sources as they are, and the image without the models that were last fitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .planes import BULGE, N_PARAMETERS, SIZE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .config import ProfileFitConfig
+    from .priors import Calibration
+    from .stamps import PsfTransforms
+
+__all__ = ["Positions", "Scene", "Shown", "check", "start", "start_of"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Positions:
+    """Where sources are.
+
+    Parameters
+    ----------
+    centers : float64 array (source, 2)
+        ``(y, x)`` in pixels.
+    widths : float64 array (source,)
+        Standard deviations of their errors [px].
+    psfs : tuple of PsfTransforms
+        Per source; the same object for equal PSFs.
+    """
+
+    centers: NDArray[np.float64]
+    widths: NDArray[np.float64]
+    psfs: tuple[PsfTransforms, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """The models whose light was taken off the image; sources may have moved on since."""
+
+    parameters: NDArray[np.float64]
+    sizes: NDArray[np.int64]
+    fluxes: NDArray[np.float64]
+
+
+@dataclass(slots=True, eq=False)
+class Scene:
+    """The fit under way: sources as they are now, and the image without the models that were last fitted."""
+
+    images: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    residual: NDArray[np.float32]
+    noise: NDArray[np.float64]
+    positions: Positions
+    config: ProfileFitConfig
+    calibration: Calibration
+    parameters: NDArray[np.float64]
+    free: NDArray[np.bool_]
+    sizes: NDArray[np.int64]
+    snr: NDArray[np.float64]
+    extended: NDArray[np.bool_]
+    shown: Shown
+
+
+def start_of(centers: NDArray[np.float64], config: ProfileFitConfig, bands: int) -> NDArray[np.float64]:
+    """Parameters (source, 8 + band) of discs without bulges at centres (source, 2)."""
+    parameters = np.zeros((len(centers), N_PARAMETERS + bands))
+    parameters[:, :2], parameters[:, SIZE], parameters[:, BULGE] = centers, config.priors.size_unknown, -np.inf
+    return parameters
+
+
+def check(images: NDArray[np.floating], weights: NDArray[np.floating], positions: Positions) -> None:
+    """Say what does not fit.
+
+    Raises
+    ------
+    ValueError
+        See `fit_profiles`.
+    """
+    if images.ndim != 3 or weights.shape != images.shape:
+        raise ValueError(f"images and weights must have one shape (band, y, x), got {images.shape} and {weights.shape}")
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ValueError("weights must be finite and at least 0")
+    if not np.isfinite(images[weights > 0]).all():
+        raise ValueError("images must be finite where weights are not 0")
+    n = len(positions.psfs)
+    if positions.centers.shape != (n, 2) or not np.isfinite(positions.centers).all():
+        raise ValueError(f"centers must be {n} finite pairs (y, x), one per PSF, got {positions.centers.shape}")
+    if positions.widths.shape != (n,) or not (positions.widths > 0).all():
+        raise ValueError(f"widths must be {n} numbers > 0, one per PSF, got {positions.widths.shape}")
+
+
+def start(
+    images: NDArray[np.floating],
+    weights: NDArray[np.floating],
+    positions: Positions,
+    config: ProfileFitConfig,
+    calibration: Calibration,
+) -> Scene:
+    """Put discs of the expected size at all positions; no model is taken off yet.  See `fit_profiles`."""
+    used = weights > 0
+    clean = np.where(used, images, 0).astype(np.float32)
+    with np.errstate(divide="ignore"):
+        noise = np.array([np.median(w[u]) ** -0.5 if u.any() else np.inf for w, u in zip(weights, used, strict=True)])
+    n = len(positions.psfs)
+    parameters = start_of(positions.centers, config, len(images))
+    free = np.zeros(parameters.shape, dtype=bool)
+    free[:, :BULGE] = True
+    return Scene(
+        clean,
+        np.ascontiguousarray(weights, dtype=np.float32),
+        clean.copy(),
+        noise,
+        positions,
+        config,
+        calibration,
+        parameters,
+        free,
+        np.full(n, 48),
+        np.zeros(n),
+        np.zeros(n, dtype=bool),
+        Shown(parameters.copy(), np.full(n, 48), np.zeros((n, len(images)))),
+    )
