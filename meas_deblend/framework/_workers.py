@@ -1,4 +1,4 @@
-"""Worker processes that go through units of work: forked, so that they see everything and nothing is copied."""
+"""Worker processes that go through units of work: forked where it can be, so that nothing is copied."""
 
 import multiprocessing
 import os
@@ -156,8 +156,8 @@ class Aside:
 class Crew:
     """Worker processes for one loop.
 
-    They are forked from this process: whatever ``call`` refers to is there, shared until somebody writes to it.  They
-    end when this process does, in whatever way.
+    They are forked from this process: whatever ``call`` refers to is there, shared until somebody writes to it. Where
+    they have to be spawned, it is sent to each of them. They end when this process does, in whatever way.
 
     Parameters
     ----------
@@ -172,6 +172,8 @@ class Crew:
     preparations : iterator of callable
         What this process does one after the other while workers are at their units, and stops doing when they are
         done; what is left stays in the iterator.
+    method : str
+        "fork" or "spawn", see `start_method`.
     """
 
     def __init__(
@@ -181,10 +183,12 @@ class Crew:
         jobs: int,
         memory: Memory,
         preparations: Iterator[Callable[[], object]],
+        *,
+        method: str = "fork",
     ) -> None:
         self._call, self._names, self._jobs, self._memory = call, names, jobs, memory
         self._aside = Aside(preparations)
-        self._context = multiprocessing.get_context("fork")
+        self._context: Any = multiprocessing.get_context(method)
         self._receiver = Receiver()
         self._workers: list[_Worker] = []
 
@@ -233,7 +237,7 @@ class Crew:
         return bool(busy)
 
     def _hire(self) -> None:
-        """Fork one more."""
+        """Start one more."""
         # Locks that a thread of ours holds would stay locked in the new process.
         self._aside.stop()
         ours, theirs = self._context.Pipe()

@@ -10,11 +10,12 @@ from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .._interrupt import raise_interrupt
 from ..exceptions import WorkerDiedError
 from ._memory import MemoryKeeper
+from ._start import can_be_sent, start_method
 from ._threads import one_thread
 from ._workers import Answer, Crew, Memory, check_jobs
 from .checkpoint import Batches, Checkpoint, Codec
@@ -244,6 +245,10 @@ class _Work(Generic[SharedT, U, R]):
     shared: SharedT
     loop: Loop[U, R]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send what a worker needs: how the units are handed out stays here."""
+        return type(self), (self.function, self.units, self.shared, Loop())
+
     def __call__(self, index: int) -> R:
         """Do one unit; what it calls has this process alone."""
         with working(_HERE):
@@ -251,7 +256,7 @@ class _Work(Generic[SharedT, U, R]):
 
     def answers(self, todo: Sequence[int], place: Workplace) -> Generator[Answer, None, None]:
         """Yield the results of units; raise the error of the first, in their order, that has one."""
-        if place.jobs == 1 or len(todo) < 2:
+        if place.jobs == 1 or len(todo) < 2 or not (start_method() == "fork" or can_be_sent(self)):
             tidy = MemoryKeeper()
             for index in todo:
                 yield Answer(index, self(index))
@@ -265,7 +270,8 @@ class _Work(Generic[SharedT, U, R]):
             return failed is None or index < failed.index
 
         ahead = [self._attempt(order.pop())] if self.loop.ahead else []
-        crew = Crew(self, [self.loop.name(unit) for unit in self.units], place.jobs, self._memory(), place.preparations)
+        names = [self.loop.name(unit) for unit in self.units]
+        crew = Crew(self, names, place.jobs, self._memory(), place.preparations, method=start_method())
         with closing(crew.answers(order, wanted)) as coming:
             for answer in chain(ahead, map(self._settled, coming)):
                 if answer.error is None:

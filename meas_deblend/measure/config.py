@@ -87,7 +87,7 @@ class MeasureConfig(BaseModel):
         default=4, ge=0, le=16, description="Largest lag of the noise's autocorrelation; 0: noise is white [px]."
     )
     noise_seed: int = Field(
-        default=0, ge=0, description="Seed, with the object's identifier, of the noise that replaces its neighbours."
+        default=0, ge=0, description="Seed, with the object's place, of the noise that replaces its neighbours."
     )
     plugins: tuple[str, ...] = Field(
         default=(), description="Names of measurements of installed plug-ins that are made besides."

@@ -46,7 +46,7 @@ class Target:
     center : tuple of float
         Where to look for it, ``(y, x)`` [px].
     number : int
-        Identifier, which seeds the noise that replaces its neighbours.
+        Identifier.
     forced : bool
         Fluxes are measured exactly at ``center``.
     """
@@ -81,7 +81,7 @@ class ObjectJob:
         mine: Child = parent.shared.children[child]
         box = _window_box(target.center, mine.box, config)
         whole = scene.whole(box)
-        own = scene.isolated(whole, mine, target.number)
+        own = scene.isolated(whole, mine, scene.seed_at(parent.parent.sources[child].peak))
         template = parent.templates[child]
         model = model_space(parent.parent.sources[child], len(own.flux))
         convolved = None if template.box.is_empty else np.asarray(template.project(box).array, np.float64)

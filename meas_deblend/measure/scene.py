@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..apportion import Child
-    from ..geometry import BoolArray, Footprint
+    from ..geometry import BoolArray, Footprint, Peak
     from ..image import MultibandExposure
     from .noise import NoiseCorrelation
 
     Float = NDArray[np.float64]
 
 __all__ = ["Scene", "detected_pixels"]
+
+_OFFSET = 1 << 40
+"""Seeds are not negative, and reference pixels may lie anywhere."""
 
 
 def detected_pixels(footprints: Iterable[Footprint], shape: tuple[int, int]) -> BoolArray:
@@ -48,7 +51,7 @@ class Scene:
     noise : NoiseCorrelation
         How the noise of its pixels is correlated.
     seed : int
-        With an object's identifier, the seed of the noise that replaces its neighbours.
+        With the place of an object, the seed of the noise that replaces its neighbours.
     """
 
     exposure: MultibandExposure
@@ -74,7 +77,23 @@ class Scene:
         place_usable((images, variance, mask), planes.bad_value, first, (flux, noise, usable))
         return Window(box, flux, noise, usable, observed)
 
-    def isolated(self, whole: Window, child: Child | None, number: int) -> Window:
+    def seed_at(self, peak: Peak) -> tuple[int, int, int]:
+        """Return the seed of the noise around an object.
+
+        It goes with the pixel of its peak, counted from the reference pixel of the world coordinates: images that are
+        parts of one pixel grid, such as patches that overlap, have the same noise around it, and measure the same.
+
+        Parameters
+        ----------
+        peak : Peak
+        """
+        wcs = self.exposure.wcs
+        reference = (1.0, 1.0) if wcs is None else wcs.wcs.crpix[::-1]
+        # Parts of one grid differ by whole pixels; a reference pixel at a corner or a centre is far from the next step.
+        y, x = (int(np.floor(one + 0.25)) for one in reference)
+        return self.seed, peak.y - y + _OFFSET, peak.x - x + _OFFSET
+
+    def isolated(self, whole: Window, child: Child | None, seed: tuple[int, ...]) -> Window:
         """Return the image with only one object on it.
 
         Pixels of which the object has a share hold its part of the data, with the variance ρ² V. Sky, which belongs to
@@ -87,8 +106,8 @@ class Scene:
             By `whole`.
         child : Child, optional
             The object's pixels; None for a place without an object.
-        number : int
-            The object's identifier, at least 0.
+        seed : tuple of int
+            Of the noise, from `seed_at`.
         """
         from ._scene_kernels import keep_own, replace_by_noise  # noqa: PLC0415 - loads the compiler
 
@@ -102,6 +121,6 @@ class Scene:
             first = child.box.origin[0] - whole.box.origin[0], child.box.origin[1] - whole.box.origin[1]
         flux, noise = np.empty_like(whole.flux), np.empty_like(whole.noise)
         if keep_own((whole.flux, whole.noise, whole.usable), free, mine, first, (flux, noise)):
-            drawn = noise_field(self.noise, whole.box.shape, (self.seed, number))
+            drawn = noise_field(self.noise, whole.box.shape, seed)
             replace_by_noise(drawn, whole.noise, (flux, noise))
         return Window(whole.box, flux, noise, whole.usable, whole.observed)

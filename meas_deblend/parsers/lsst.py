@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 __all__ = ["add_lsst"]
 
 LSST_EXAMPLE = """\
-example:
+examples:
   meas-deblend lsst init repo --coadd g=g.fits r=r.fits i=i.fits --survey hsc --tract 9813 --patch 42
+  meas-deblend lsst init repo --inputs patches.csv --survey hsc
   pipetask run -b repo -p "$(meas-deblend lsst pipeline multiband)" -i meas_deblend/coadds -o meas_deblend/run \\
       --register-dataset-types -j 2
 """
@@ -31,16 +32,16 @@ def add_lsst(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = lsst.add_subparsers(title="what", dest="what", metavar="WHAT", required=True)
-    init = what.add_parser("init", help="make a repository of coadds, or add a patch to one",
-                           description="Make a Butler repository if there is none, register what a patch needs (bands, "
-                           "sky map, tract, patch), and put its images and PSFs into a collection. The command "
+    init = what.add_parser("init", help="make a repository of coadds, or add patches to one",
+                           description="Make a Butler repository if there is none, register what patches need (bands, "
+                           "sky map, tract, patch), and put their images and PSFs into a collection. The command "
                            "that runs the multi-band pipeline on them is printed.")  # fmt: skip
     init.add_argument("repository", metavar="REPO", help="folder of the repository")
-    add_coadds(init)
+    add_coadds(init, many=True)
     init.add_argument("--survey", default="generic", help="conventions of a survey, by name or as a folder "
                       "(default: generic)")  # fmt: skip
-    init.add_argument("--tract", type=int, default=0, metavar="N", help="tract (default: 0)")
-    init.add_argument("--patch", type=int, default=0, metavar="N", help="patch (default: 0)")
+    init.add_argument("--tract", type=int, metavar="N", help="tract of --coadd (default: 0)")
+    init.add_argument("--patch", type=int, metavar="N", help="patch of --coadd (default: 0)")
     init.add_argument("--skymap", default="meas_deblend", metavar="NAME", help="sky map (default: meas_deblend); one "
                       "that the repository has is used as it is")  # fmt: skip
     init.add_argument("--dataset-type", default="deep_coadd", metavar="NAME", help="dataset type of the images "

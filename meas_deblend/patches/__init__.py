@@ -5,7 +5,7 @@ A patch is deblended as a run on one patch is, into a folder of the same layout;
 
 from .cutting import Cut, cut_tiles
 from .executors import open_workers, work_through
-from .inputs import PatchFiles, patch_number, read_patches
+from .inputs import PatchFiles, check_options, options_for, patch_cell, patch_number, read_patches
 from .job import PatchJob, PatchResult, RunSettings
 from .many import ManyResult, Running, run_patches
 from .one_patch import deblend_patch
@@ -27,11 +27,14 @@ __all__ = [
     "Running",
     "Sky",
     "Tile",
+    "check_options",
     "cut_tiles",
     "deblend_patch",
     "open_workers",
+    "options_for",
     "outcome_table",
     "parse_where",
+    "patch_cell",
     "patch_number",
     "read_patches",
     "read_status",

@@ -12,6 +12,7 @@ from ..framework import load_pipeline, versions
 from ..image import load_survey
 from ..products import PATCH_INDEX, PatchEntry, PatchIndex, read_patch_index
 from ..run_identity import settings_identity
+from .inputs import check_options
 from .job import MANIFESTS
 from .lock import LOCK
 from .one_patch import labels_of, remove_stages
@@ -52,7 +53,7 @@ def index_of(patches: Sequence[PatchFiles], settings: RunSettings) -> PatchIndex
     survey = settings.read_options["survey"]
     pipeline = load_pipeline(settings.pipeline, survey=survey, layers=settings.layers)
     order = load_survey(survey).sort_bands(dict.fromkeys(band for patch in patches for band in patch.bands))
-    _check_bands(order, settings)
+    check_options(order, settings.read_options)
     identity = settings_identity(pipeline)
     identity |= {f"option {name}": str(value) for name, value in settings.read_options.items() if value is not None}
     identity |= {f"version of {name}": version for name, version in versions().items()}
@@ -79,14 +80,6 @@ def index_of(patches: Sequence[PatchFiles], settings: RunSettings) -> PatchIndex
 
 def _plain(options: Any) -> dict[str, Any]:
     return {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
-
-
-def _check_bands(bands: Sequence[str], settings: RunSettings) -> None:
-    """Refuse options for bands that no patch has: a misspelt band would else be without effect."""
-    for option, value in settings.read_options.items():
-        unknown = [band for band in value if band not in bands] if isinstance(value, dict) else []
-        if unknown:
-            raise InputError(f"{option} is given for {', '.join(unknown)}, but the patches have {', '.join(bands)}")
 
 
 def begun(folder: Path, index: PatchIndex, overwrite: bool) -> PatchIndex:

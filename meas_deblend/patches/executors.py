@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..exceptions import InputError, WorkerDiedError
 from ..framework import SerialExecutor
+from ..framework._start import start_method
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -188,12 +189,11 @@ def _obituary(times: int, error: BaseException | None) -> WorkerDiedError:
 def _processes(jobs: int) -> Iterator[Workers]:
     if "fork" not in multiprocessing.get_all_start_methods():
         raise InputError("several processes need a system that can fork: use --executor dask")
-    context = multiprocessing.get_context("fork")
-    pools: list[_ForkedPool] = []
+    pools: list[_Pool] = []
 
     def executor() -> Executor:
         """Start a pool."""
-        pools.append(_ForkedPool(jobs, context))
+        pools.append(_Pool(jobs, multiprocessing.get_context(start_method())))
         return pools[-1]
 
     try:
@@ -203,8 +203,8 @@ def _processes(jobs: int) -> Iterator[Workers]:
             pool.end()
 
 
-class _ForkedPool(ProcessPoolExecutor):
-    """Processes that are forked from this one, so that what it has loaded and compiled is there."""
+class _Pool(ProcessPoolExecutor):
+    """Processes that are forked from this one where it can be, so that what it has loaded and compiled is there."""
 
     def __init__(self, jobs: int, context: BaseContext) -> None:
         super().__init__(jobs, context, initializer=_begin)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._names import listing, suggestion
 from .._phrases import counted
@@ -17,9 +17,9 @@ from ..image.psf_files import split_psf_spec
 from ..products.ids import PATCH_BITS, TRACT_BITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
-__all__ = ["PatchFiles", "patch_number", "read_patches"]
+__all__ = ["PatchFiles", "check_options", "options_for", "patch_cell", "patch_number", "read_patches"]
 
 _NEEDED = ("tract", "patch", "band", "image")
 _PLANES = ("variance", "weight", "sigma", "mask", "psf")
@@ -102,6 +102,39 @@ def read_patches(source: str | Path) -> tuple[PatchFiles, ...]:
     return _patches(rows)
 
 
+def options_for(bands: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Keyword arguments of the reader for a patch: what is said of bands that it does not have is left out."""
+
+    def of_bands(value: Any) -> Any:
+        """Leave out other bands."""
+        if not isinstance(value, dict):
+            return value
+        return {band: one for band, one in value.items() if band in bands} or None
+
+    return {name: of_bands(value) for name, value in options.items()}
+
+
+def check_options(bands: Collection[str], options: Mapping[str, Any]) -> None:
+    """Refuse options for bands that no patch has: a misspelt band would else be without effect.
+
+    Parameters
+    ----------
+    bands : collection of str
+        Of all patches.
+    options : mapping
+        Keyword arguments of `image.read_coadds`.
+
+    Raises
+    ------
+    InputError
+        The message says which bands there are.
+    """
+    for option, value in options.items():
+        unknown = [band for band in value if band not in bands] if isinstance(value, dict) else []
+        if unknown:
+            raise InputError(f"{option} is given for {', '.join(unknown)}, but the patches have {', '.join(bands)}")
+
+
 def patch_number(patch: str) -> int:
     """Return the number of a patch from its name: "37" is 37, and "4,3", column and row, is 4 + 100 × 3.
 
@@ -120,6 +153,12 @@ def patch_number(patch: str) -> int:
     if number >= 1 << PATCH_BITS:
         raise InputError(f"the number of a patch goes from 0 to {(1 << PATCH_BITS) - 1}; that of {patch!r} is {number}")
     return number
+
+
+def patch_cell(patch: str) -> tuple[int, int] | None:
+    """Return column and row of a patch that is named by them, "4,3"; None of another."""
+    x, comma, y = patch.partition(",")
+    return (int(x), int(y)) if comma else None
 
 
 def _from_table(path: Path) -> Iterator[_Row]:

@@ -8,7 +8,7 @@ import uuid
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._interrupt import raise_interrupt
 from ..api import deblend
@@ -20,12 +20,13 @@ from ..products import Frame, read_manifests
 from ..run_identity import settings_identity
 from ..run_inputs import describe_inputs
 from .child import Child, in_main_thread
+from .inputs import options_for
 from .job import LOG, MANIFESTS, PatchResult
 from .progress import kept_progress
 from .recorder import QuantumFailedError, Recorder, kept_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from ..api import DeblendResult
     from ..framework import Layer, Pipeline
@@ -171,18 +172,6 @@ def _gone_on_with(through: Callable[..., DeblendResult], checkpoint: Path | None
     except InputError as error:
         log.warning("begun anew: what an earlier attempt has done cannot be used (%s)", error)
         return through()
-
-
-def options_for(bands: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Keyword arguments of the reader for a patch: what is said of bands that it does not have is left out."""
-
-    def of_bands(value: Any) -> Any:
-        """Leave out other bands."""
-        if not isinstance(value, dict):
-            return value
-        return {band: one for band, one in value.items() if band in bands} or None
-
-    return {name: of_bands(value) for name, value in options.items()}
 
 
 def _frame(coadds: MultibandExposure) -> Frame:

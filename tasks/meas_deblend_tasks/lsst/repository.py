@@ -20,11 +20,11 @@ from .records import to_records
 from .task import DIMENSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from meas_deblend.image import MultibandExposure
 
-__all__ = ["INSTRUMENT", "PatchPlace", "ingest_coadds", "open_repository"]
+__all__ = ["INSTRUMENT", "PatchPlace", "has_coadds", "ingest_coadds", "open_repository"]
 
 INSTRUMENT = "meas_deblend"
 """Instrument of the filters that a repository lacks. Bands are known through filters, and filters are instruments'."""
@@ -47,6 +47,8 @@ class PatchPlace:
         Dataset type of the images; that of the PSFs is ``<coadd>_psf``.
     run : str
         Collection that they are put into.
+    cell : tuple of int, optional
+        Column and row of the patch in its tract, where they are known; default: the patch and 0.
     """
 
     skymap: str = "meas_deblend"
@@ -54,6 +56,7 @@ class PatchPlace:
     patch: int = 0
     coadd: str = "deep_coadd"
     run: str = "meas_deblend/coadds"
+    cell: tuple[int, int] | None = None
 
     @property
     def data_id(self) -> dict[str, Any]:
@@ -112,9 +115,7 @@ def ingest_coadds(butler: Butler, coadds: MultibandExposure, place: PatchPlace) 
         If a dataset is there already, a dataset type is there in another form, or a PSF cannot be kept.
     """
     psfs = {band: to_records(psf) for band, psf in zip(coadds.bands, coadds.psfs, strict=True)}
-    universe = butler.dimensions.conform((*DIMENSIONS, "band"))
-    kinds = [(place.coadd, "MaskedImageV2"), (f"{place.coadd}_psf", "ArrowTable")]
-    types = [DatasetType(name, universe, storage) for name, storage in kinds]
+    types = _types(butler, place)
     for one in types:
         _register(butler, one)
     with butler.registry.transaction():
@@ -128,12 +129,32 @@ def ingest_coadds(butler: Butler, coadds: MultibandExposure, place: PatchPlace) 
                     f"{one.name} of band {band}, {place.data_id} is in {place.run} already; name another collection"
                 )
     images, stamps = types
-    made = [
-        butler.put(to_masked_image(coadds, band), images, place.data_id, band=band, run=place.run)
-        for band in coadds.bands
-    ]
-    made += [butler.put(psfs[band], stamps, place.data_id, band=band, run=place.run) for band in coadds.bands]
+    # All of a patch or nothing: who is interrupted can do it again.
+    with butler.transaction():
+        made = [
+            butler.put(to_masked_image(coadds, band), images, place.data_id, band=band, run=place.run)
+            for band in coadds.bands
+        ]
+        made += [butler.put(psfs[band], stamps, place.data_id, band=band, run=place.run) for band in coadds.bands]
     return tuple(made)
+
+
+def has_coadds(butler: Butler, bands: Iterable[str], place: PatchPlace) -> bool:
+    """Whether images and PSFs of a patch are there in all these bands."""
+    types = [one.name for one in _types(butler, place)]
+    known = {one.name for one in butler.registry.queryDatasetTypes(types)}
+    return known == set(types) and all(
+        butler.find_dataset(name, place.data_id, band=band, collections=place.run) is not None
+        for name in types
+        for band in bands
+    )
+
+
+def _types(butler: Butler, place: PatchPlace) -> list[DatasetType]:
+    """Dataset types of images and PSFs."""
+    universe = butler.dimensions.conform((*DIMENSIONS, "band"))
+    kinds = [(place.coadd, "MaskedImageV2"), (f"{place.coadd}_psf", "ArrowTable")]
+    return [DatasetType(name, universe, storage) for name, storage in kinds]
 
 
 def _register(butler: Butler, kind: DatasetType) -> None:
@@ -171,7 +192,8 @@ def _register_patch(butler: Butler, coadds: MultibandExposure, place: PatchPlace
         butler.registry.insertDimensionData("tract", {"skymap": place.skymap, "id": place.tract, "region": None})
     if not there("patch", **place.data_id):
         record = {"skymap": place.skymap, "tract": place.tract, "id": place.patch, "region": _region(coadds)}
-        butler.registry.insertDimensionData("patch", {**record, "cell_x": place.patch, "cell_y": 0})
+        x, y = place.cell or (place.patch, 0)
+        butler.registry.insertDimensionData("patch", {**record, "cell_x": x, "cell_y": y})
 
 
 def _region(coadds: MultibandExposure) -> Any:

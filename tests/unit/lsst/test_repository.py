@@ -159,6 +159,49 @@ class TestRepository:
         assert "at skymap meas_deblend, tract 0, patch 4" in said
         assert "-c parameters:survey=hsc" in said
 
+    def test_patches_come_from_a_table(self, files, tmp_path, capsys):
+        rows = [
+            "tract,patch,band,image",
+            *(f'5,"{patch}",{band},{files[band]}' for patch in ("1,0", "2,3") for band in files),
+        ]
+        table, root = tmp_path / "patches.csv", tmp_path / "repo"
+        table.write_text("\n".join(rows[: 1 + len(files)]))
+        assert call("lsst", "init", root, "--inputs", table) == 0
+        assert "4 datasets of the bands r, i are in meas_deblend/coadds" in capsys.readouterr().out
+        # More of them, later: those that are there stay as they are.
+        table.write_text("\n".join(rows))
+        assert call("lsst", "init", root, "--inputs", table, "--survey", "hsc") == 0
+        said = capsys.readouterr().out
+        assert "1 patch is there already: nothing of that is changed" in said
+        assert "at skymap meas_deblend, 2 patches. To deblend them:" in said
+        butler = butlers.Butler.from_config(str(root), collections="meas_deblend/coadds")
+        patches = {record.id: (record.cell_x, record.cell_y) for record in butler.query_dimension_records("patch")}
+        assert patches == {1: (1, 0), 302: (2, 3)}
+        assert len(butler.query_datasets("deep_coadd")) == len(butler.query_datasets("deep_coadd_psf")) == 4
+        assert repository.has_coadds(butler, small_sky.BANDS, repository.PatchPlace(tract=5, patch=302))
+        assert not repository.has_coadds(butler, small_sky.BANDS, repository.PatchPlace(tract=5, patch=4))
+        assert not repository.has_coadds(butler, small_sky.BANDS, repository.PatchPlace(coadd="other"))
+
+    def test_a_table_says_where_its_patches_are(self, files, tmp_path, capsys):
+        table = tmp_path / "patches.csv"
+        table.write_text(f"tract,patch,band,image\n5,1,r,{files['r']}\n")
+        assert call("lsst", "init", tmp_path / "repo", "--inputs", table, "--tract", 5) == 2
+        assert "--tract and --patch are for --coadd: the patches of --inputs have their own" in capsys.readouterr().err
+        assert call("lsst", "init", tmp_path / "repo", "--inputs", table, "--psf", "x=fwhm=0.7") == 2
+        assert "psf is given for x, but the patches have r" in capsys.readouterr().err
+        assert not (tmp_path / "repo").exists()
+
+    def test_half_a_patch_is_none(self, files, tmp_path, monkeypatch):
+        coadds, place = md.read_coadds(files), repository.PatchPlace()
+        butler = repository.open_repository(tmp_path / "repo")
+        to_image = repository.to_masked_image
+        with monkeypatch.context() as patch:
+            patch.setattr(repository, "to_masked_image", lambda _, band: 1 / 0 if band == "i" else to_image(_, band))
+            with pytest.raises(ZeroDivisionError):
+                repository.ingest_coadds(butler, coadds, place)
+        assert butler.query_datasets("deep_coadd", collections=place.run, explain=False) == []
+        assert len(repository.ingest_coadds(butler, coadds, place)) == 4
+
     def test_a_registry_is_chosen_once(self, repo):
         with pytest.raises(InputError, match="its registry cannot be chosen any more"):
             repository.open_repository(repo, "postgresql://localhost/elsewhere")

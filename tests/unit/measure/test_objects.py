@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from astropy.wcs import WCS
 from scipy import ndimage
 
 from meas_deblend.apportion import reapportion_parent
@@ -134,6 +135,22 @@ def test_contested_light_adds_to_errors():
     assert (errors[1] > errors[0]).all()
 
 
+@pytest.mark.parametrize("reference", [1.0, 45.5, -2300.49])
+def test_parts_of_one_pixel_grid_have_the_same_noise_around_an_object(reference):
+    seeds = []
+    for shift in (0, 17):
+        wcs = WCS(naxis=2)
+        wcs.wcs.crpix = reference - shift, reference + 3 - shift
+        exposure = replace(observe(np.zeros(SHAPE)), wcs=wcs)
+        scene = Scene(exposure, np.zeros(SHAPE, dtype=bool), NoiseCorrelation.white(1), seed=3)
+        seeds.append([scene.seed_at(Peak(0, y - shift, x - shift)) for y, x in ((30, 40), (31, 40), (30, 41))])
+    assert seeds[0] == seeds[1]
+    assert len(set(seeds[0])) == 3
+    assert np.min(seeds[0]) >= 0
+    bare = Scene(observe(np.zeros(SHAPE)), np.zeros(SHAPE, dtype=bool), NoiseCorrelation.white(1))
+    assert bare.seed_at(Peak(0, 0, 1)) != bare.seed_at(Peak(0, 1, 0))
+
+
 def test_neighbours_are_replaced_by_noise_and_nothing_is_changed():
     exposure = observe(np.zeros(SHAPE))
     before = exposure.images.copy(), exposure.variance.copy(), exposure.mask.copy()
@@ -143,7 +160,7 @@ def test_neighbours_are_replaced_by_noise_and_nothing_is_changed():
     # A child that claims nothing: all of its parent is replaced.
     child = replace(work.shared.children[0], share=np.zeros_like(work.shared.children[0].share))
     box = Box((30, 30), (31, 41))
-    window = scene.isolated(scene.whole(box), child, 7)
+    window = scene.isolated(scene.whole(box), child, (3, 7))
     inside = work.scene.detected[box.slices_in(Box((0, 0), SHAPE))]
     assert window.flux[0][inside].std() == pytest.approx(1.0, abs=0.1)
     assert abs(window.flux[0][inside].mean()) < 0.15
@@ -151,8 +168,8 @@ def test_neighbours_are_replaced_by_noise_and_nothing_is_changed():
     np.testing.assert_array_equal(
         window.flux[0][~inside], exposure.images[0][box.slices_in(Box((0, 0), SHAPE))][~inside]
     )
-    np.testing.assert_array_equal(scene.isolated(scene.whole(box), child, 7).flux, window.flux)
-    assert (scene.isolated(scene.whole(box), child, 8).flux != window.flux).any()
+    np.testing.assert_array_equal(scene.isolated(scene.whole(box), child, (3, 7)).flux, window.flux)
+    assert (scene.isolated(scene.whole(box), child, (3, 8)).flux != window.flux).any()
     for now, then in zip((exposure.images, exposure.variance, exposure.mask), before, strict=True):
         np.testing.assert_array_equal(now, then)
     assert alone.sources[0].id == 11

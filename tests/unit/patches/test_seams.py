@@ -57,7 +57,7 @@ def test_the_objects_are_the_same(two_ways):
     assert len(first & second) >= 0.995 * len(first | second)
 
 
-@pytest.mark.parametrize("flux", ["psfFlux", "modelFlux", "ap06Flux"])
+@pytest.mark.parametrize("flux", ["psfFlux", "modelFlux", "ap06Flux", "kronFlux", "ellipseFlux", "gaapFlux"])
 @pytest.mark.parametrize("band", ["r", "i"])
 def test_fluxes_agree_within_a_tenth_of_their_errors(two_ways, band, flux):
     (_, first), (_, second) = two_ways
