@@ -72,7 +72,7 @@ def _gain(unit: NDArray[np.float32], alone: NDArray[np.float32], weights: NDArra
 def _covariance(stage: Stage, k: int, data: Data) -> NDArray[np.float64]:
     """Covariance (3, 3) of size and ellipticity with centre and fluxes of the source fitted too."""
     free = np.flatnonzero(stage.sources.free[k])
-    products = products_of_one(stage.sources, k, stage.drawn.fluxes[k], data)
+    products = products_of_one(stage.sources, k, stage.drawn, data)
     n, bands = len(free), len(products)
     matrix = np.zeros((n + bands, n + bands))
     _, curvature = stage.priors.terms(stage.sources.parameters, stage.sources.free)

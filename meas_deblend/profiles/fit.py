@@ -50,12 +50,13 @@ class Stage:
     stop_reason: str = ""
 
 
-def fit_stage(stage: Stage, data: Data, config: ProfileFitConfig) -> Stage:
-    """Step until it does not get better."""
+def fit_stage(stage: Stage, data: Data, config: ProfileFitConfig, memory: Memory | None = None) -> Stage:
+    """Step until it does not get better; derivatives that are in memory already are used."""
     damping = 1e-3
     sources, drawn, priors = stage.sources, stage.drawn, stage.priors
     cost = drawn.chi2 + priors.cost(sources.parameters, sources.free)
-    reason, done, memory = "max_iter", 0, Memory.of(sources, len(data.images))
+    reason, done = "max_iter", 0
+    memory = Memory.of(sources, len(data.images)) if memory is None else memory
     while done < config.max_iter:
         done += 1
         equations = with_priors(normal_equations(sources, drawn, data, memory), sources, drawn, data, priors)

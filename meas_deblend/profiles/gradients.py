@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
     from .config import ProfileFitConfig
     from .fit import Stage
+    from .normal import Memory
     from .scene import Data
 
 __all__ = ["log_odds_of_gradients", "with_gradients"]
 
 
-def with_gradients(stage: Stage, data: Data, snr: NDArray[np.float64], config: ProfileFitConfig) -> Stage:
+def with_gradients(
+    stage: Stage, data: Data, snr: NDArray[np.float64], config: ProfileFitConfig, memory: Memory
+) -> Stage:
     """Let disc and bulge differ in colour where the data ask for it, and fit again.
 
     Parameters
@@ -31,6 +34,8 @@ def with_gradients(stage: Stage, data: Data, snr: NDArray[np.float64], config: P
     data : Data
     snr : float64 array (source,)
     config : ProfileFitConfig
+    memory : Memory
+        Of the stage's sources; changed in place.
 
     Returns
     -------
@@ -43,14 +48,14 @@ def with_gradients(stage: Stage, data: Data, snr: NDArray[np.float64], config: P
         return stage
     free = stage.sources.free.copy()
     free[np.ix_(np.flatnonzero(able), N_PARAMETERS + known)] = True
-    odds = log_odds_of_gradients(replace(stage, sources=replace(stage.sources, free=free)), data)
+    odds = log_odds_of_gradients(replace(stage, sources=replace(stage.sources, free=free)), data, memory)
     free[odds <= 0, N_PARAMETERS:] = False
     if np.array_equal(free, stage.sources.free):
         return stage
-    return fit_stage(replace(stage, sources=replace(stage.sources, free=free)), data, config)
+    return fit_stage(replace(stage, sources=replace(stage.sources, free=free)), data, config, memory)
 
 
-def log_odds_of_gradients(stage: Stage, data: Data) -> NDArray[np.float64]:
+def log_odds_of_gradients(stage: Stage, data: Data, memory: Memory) -> NDArray[np.float64]:
     """Return ln of the Bayes factor of two spectra against one, per source.
 
     Laplace's approximation with one step of Newton's from the fit with one spectrum (the evidence of nested models;
@@ -62,6 +67,8 @@ def log_odds_of_gradients(stage: Stage, data: Data) -> NDArray[np.float64]:
     stage : Stage
         A fit with one spectrum per source, in which those in question are free to differ.
     data : Data
+    memory : Memory
+        Of its sources; changed in place.
 
     Returns
     -------
@@ -69,7 +76,7 @@ def log_odds_of_gradients(stage: Stage, data: Data) -> NDArray[np.float64]:
         −inf for sources that are not free.
     """
     sources, drawn, priors = stage.sources, stage.drawn, stage.priors
-    equations = with_priors(normal_equations(sources, drawn, data), sources, drawn, data, priors)
+    equations = with_priors(normal_equations(sources, drawn, data, memory), sources, drawn, data, priors)
     inverse = inverse_of(equations)
     step = inverse @ equations.right
     layout, out = equations.layout, np.full(len(sources), -np.inf)

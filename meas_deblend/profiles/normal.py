@@ -9,10 +9,12 @@ import numpy as np
 
 from .planes import BULGE, N_PARAMETERS
 from .products import assemble, cross_products, projections, store_derivatives
-from .scene import IMAGE, starts_of
+from .scene import starts_of
 from .stamps import draw_stamps
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from .scene import Data, Drawn, Sources
@@ -116,6 +118,8 @@ class Memory:
         Weighted sums of products, of all with all.
     levels : float32 array (band, derivative)
         Weighted sums.
+    summed : bool array (source,)
+        Whether these sums are there.
     """
 
     pool: NDArray[np.float32]
@@ -124,6 +128,7 @@ class Memory:
     parameters: NDArray[np.float64]
     products: NDArray[np.float32]
     levels: NDArray[np.float32]
+    summed: NDArray[np.bool_]
 
     @classmethod
     def of(cls, sources: Sources, bands: int) -> Memory:
@@ -139,10 +144,15 @@ class Memory:
             np.full(sources.parameters.shape, np.nan),
             np.zeros((bands, count, count), dtype=np.float32),
             np.zeros((bands, count), dtype=np.float32),
+            np.zeros(len(sources), dtype=bool),
         )
 
+    def part(self, k: int) -> NDArray[np.float32]:
+        """Return the derivatives of one source."""
+        return self.pool[self.starts[k] : self.starts[k + 1]]
 
-STALE = 0.1
+
+STALE = 0.2
 """Derivatives are taken anew where a parameter has moved by more than this, in units of its error."""
 
 
@@ -160,15 +170,11 @@ def normal_equations(sources: Sources, drawn: Drawn, data: Data, memory: Memory 
     bands = len(data.images)
     memory = Memory.of(sources, bands) if memory is None else memory
     layout = Layout.of(sources.free, bands)
+    _sum(~memory.summed & ~np.isnan(memory.parameters[:, 0]), sources, memory, data)
     stale = _stale(sources, drawn, memory, layout)
-    if stale.any():
-        _draw(np.flatnonzero(stale), sources, memory, bands)
-        cross_products(memory.pool, _frames(sources, memory), data.weights, stale, memory.products)
-        known = np.zeros_like(memory.levels)
-        projections(memory.pool, _frames(sources, memory), data.weights, stale, known)
-        changed = np.repeat(stale, np.diff(memory.firsts))
-        memory.levels[:, changed] = known[:, changed]
-        memory.parameters[stale] = sources.parameters[stale]
+    _draw(np.flatnonzero(stale), sources, memory, drawn.units)
+    memory.parameters[stale] = sources.parameters[stale]
+    _sum(stale, sources, memory, data)
     pulled = np.asarray(data.weights * drawn.residual)
     toward = np.zeros_like(memory.levels)
     projections(memory.pool, _frames(sources, memory), pulled, np.ones(len(sources), dtype=bool), toward)
@@ -197,22 +203,34 @@ def _stale(sources: Sources, drawn: Drawn, memory: Memory, layout: Layout) -> ND
     return out
 
 
-def _draw(which: NDArray[np.int64], sources: Sources, memory: Memory, bands: int) -> None:
+def _sum(new: NDArray[np.bool_], sources: Sources, memory: Memory, data: Data) -> None:
+    """Make the sums of sources whose derivatives, or whose pixels' weights, are new."""
+    if not new.any():
+        return
+    frames = _frames(sources, memory)
+    cross_products(memory.pool, frames, data.weights, new, memory.products)
+    levels = np.zeros_like(memory.levels)
+    projections(memory.pool, frames, data.weights, new, levels)
+    changed = np.repeat(new, np.diff(memory.firsts))
+    memory.levels[:, changed] = levels[:, changed]
+    memory.summed[new] = True
+
+
+def _draw(which: NDArray[np.int64], sources: Sources, memory: Memory, units: Sequence[NDArray[np.float32]]) -> None:
     """Take derivatives of sources; those by the centre are differences of the unit image between pixels."""
-    wanted = [np.append(np.flatnonzero(sources.free[k, 2:N_PARAMETERS]) + 2, IMAGE) for k in which]
+    wanted = [np.flatnonzero(sources.free[k, 2:N_PARAMETERS]) + 2 for k in which]
     for k, cube in zip(which, draw_stamps(which, sources, wanted), strict=True):
-        size, count = cube.shape[-1], int(sources.free[k, :N_PARAMETERS].sum()) + 1
-        place = memory.pool[memory.starts[k] : memory.starts[k + 1]].reshape(bands, count, size, size)
-        store_derivatives(cube, sources.free[k, :2], place)
+        bands, _, size, _ = cube.shape
+        store_derivatives(cube, units[k], sources.free[k, :2], memory.part(k).reshape(bands, -1, size, size))
 
 
-def products_of_one(sources: Sources, k: int, fluxes: NDArray[np.float64], data: Data) -> NDArray[np.float64]:
+def products_of_one(sources: Sources, k: int, drawn: Drawn, data: Data) -> NDArray[np.float64]:
     """Weighted sums of products (band, derivative, derivative) of one source's derivatives; the last is its flux."""
     one = sources.only(k)
     bands = len(data.images)
     memory = Memory.of(one, bands)
-    _draw(np.array([0]), one, memory, bands)
+    _draw(np.array([0]), one, memory, [drawn.units[k]])
     cross_products(memory.pool, _frames(one, memory), data.weights, np.ones(1, dtype=bool), memory.products)
     scale = np.ones((bands, len(memory.levels[0])))
-    scale[:, :-1] = fluxes[:, None]
+    scale[:, :-1] = drawn.fluxes[k][:, None]
     return np.asarray(memory.products * scale[:, :, None] * scale[:, None, :])

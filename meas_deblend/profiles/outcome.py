@@ -10,13 +10,14 @@ import numpy as np
 from .fit import Stage, inverse_of, with_priors
 from .gradients import with_gradients
 from .normal import normal_equations
-from .parts import cut_out, priors_of, put_back, resize, sources_of
+from .parts import cut_out, priors_of, put_back, recall, resize, sources_of
 from .scene import solve_fluxes
 from .values import FittedProfile, ProfileFit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from .normal import Memory
     from .scene import Data, Drawn, Sources
     from .state import Scene
 
@@ -94,12 +95,13 @@ def _finish_group(scene: Scene, members: NDArray[np.int64], listed: int) -> _Gro
     part = cut_out(scene, members)
     sources = sources_of(scene, part)
     priors = priors_of(scene, part, scene.shown.fluxes[members])
-    stage = Stage(sources, solve_fluxes(sources, part.data), priors)
-    stage = with_gradients(stage, part.data, scene.snr[members], scene.config)
+    known, memory = recall(scene, part, sources)
+    stage = Stage(sources, solve_fluxes(sources, part.data, known=known), priors)
+    stage = with_gradients(stage, part.data, scene.snr[members], scene.config, memory)
     sources = stage.sources
     drawn = solve_fluxes(sources, part.data, (sources, stage.drawn), nonnegative=True)
     stage = replace(stage, drawn=drawn)
-    fluxes, shapes = _covariances(stage, part.data)
+    fluxes, shapes = _covariances(stage, part.data, memory)
     own = np.flatnonzero(members < listed)
     owners: dict[int, tuple[int, float]] = {}
     for i in np.flatnonzero(members >= listed).tolist():
@@ -123,10 +125,10 @@ def _brightness_at(i: int, sources: Sources, drawn: Drawn, noise: NDArray[np.flo
     return out
 
 
-def _covariances(stage: Stage, data: Data) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _covariances(stage: Stage, data: Data, memory: Memory) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Covariance of fluxes (band, source, source) with all else fitted too, and of shapes (source, n, n)."""
     sources, drawn = stage.sources, stage.drawn
-    equations = with_priors(normal_equations(sources, drawn, data), sources, drawn, data, stage.priors)
+    equations = with_priors(normal_equations(sources, drawn, data, memory), sources, drawn, data, stage.priors)
     inverse, layout = inverse_of(equations), equations.layout
     n, bands = len(sources), len(data.images)
     inner = inverse[layout.fluxes, layout.fluxes]

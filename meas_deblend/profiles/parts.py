@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .normal import Memory
+from .planes import N_PARAMETERS
 from .priors import shape_priors
 from .reach import stamp_sizes
 from .scene import IMAGE, Data, Sources
 from .stamps import draw
+from .state import Kept
 from .sums import add_scaled
 
 if TYPE_CHECKING:
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
     from .priors import Priors
     from .state import Scene
 
-__all__ = ["Part", "corners_of", "cut_out", "priors_of", "put_back", "resize", "sources_of"]
+_MOST_KEPT = 1 << 26  # Bytes: as much as a few groups need.
+
+__all__ = ["Part", "corners_of", "cut_out", "keep", "priors_of", "put_back", "recall", "resize", "sources_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +102,44 @@ def priors_of(scene: Scene, part: Part, fluxes: NDArray[np.float64]) -> Priors:
     where = scene.positions.centers[part.members] - part.corner
     widths = scene.positions.widths[part.members]
     return shape_priors(fluxes, where, widths, scene.config.priors, scene.calibration)
+
+
+def recall(scene: Scene, part: Part, sources: Sources) -> tuple[dict[int, NDArray[np.float32]], Memory]:
+    """Look for what is known of a group's sources on the same stamps from the stage before.
+
+    Returns
+    -------
+    units : dict of int to float32 array (band, size, size)
+        Unit images of sources that have not moved.
+    memory : Memory
+        With their derivatives.
+    """
+    units: dict[int, NDArray[np.float32]] = {}
+    memory = Memory.of(sources, len(part.data.images))
+    before = {k: (kept, j) for kept in scene.kept for j, k in enumerate(kept.members.tolist())}
+    offset = np.zeros(sources.parameters.shape[1])
+    for i, k in enumerate(part.members.tolist()):
+        if k not in before:
+            continue
+        kept, j = before[k]
+        offset[:2] = kept.corner - part.corner
+        frame = kept.sources.sizes[j], *(kept.sources.origins[j] + offset[:2])
+        if frame != (sources.sizes[i], *sources.origins[i]):
+            continue
+        if np.allclose(kept.sources.parameters[j] + offset, sources.parameters[i], rtol=0, atol=1e-9):
+            units[i] = kept.units[j]
+        if (kept.sources.free[j, :N_PARAMETERS] == sources.free[i, :N_PARAMETERS]).all():
+            memory.part(i)[:] = kept.memory.part(j)
+            memory.parameters[i] = kept.memory.parameters[j] + offset
+    return units, memory
+
+
+def keep(scene: Scene, part: Part, stage: Stage, memory: Memory) -> None:
+    """Keep what `recall` looks for; of groups that were fitted long ago it is given up."""
+    before = tuple(kept for kept in scene.kept if not np.isin(kept.members, part.members).any())
+    every = (*before, Kept(part.members, part.corner, stage.sources, stage.drawn.units, memory))
+    sizes = np.cumsum([kept.size for kept in every[::-1]])
+    scene.kept = every[len(every) - int(np.searchsorted(sizes, _MOST_KEPT, side="right")) :]
 
 
 def resize(scene: Scene, members: NDArray[np.int64], fluxes: NDArray[np.float64]) -> None:

@@ -105,7 +105,7 @@ def _row(
 
 
 @jit
-def _joined(disc: NDArray[np.float64], bulge: NDArray[np.float64], share: float, out: NDArray[np.float64]) -> None:
+def _joined(disc: NDArray[np.float64], bulge: NDArray[np.float64], share: float, out: NDArray[np.float32]) -> None:
     """Join disc and bulge to derivatives (9, k) by all parameters but the centre; the transform itself is last."""
     for i in range(out.shape[1]):
         out[8, i] = (1 - share) * disc[0, i] + share * bulge[0, i]
@@ -118,29 +118,25 @@ def _joined(disc: NDArray[np.float64], bulge: NDArray[np.float64], share: float,
 
 
 @jit
-def _multiply(first: NDArray[np.complex64], second: NDArray[np.complex64], out: NDArray[np.complex64]) -> None:
-    for i in range(len(out)):
-        a, b = first[i], second[i]
-        out[i] = complex(a.real * b.real - a.imag * b.imag, a.real * b.imag + a.imag * b.real)
+def _shifted(first: NDArray[np.complex64], phases: NDArray[np.complex128], out: NDArray[np.float32]) -> None:
+    """Product of two rows, as real and imaginary parts (2, k)."""
+    for i in range(len(phases)):
+        out[0, i] = first[i].real * phases[i].real - first[i].imag * phases[i].imag
+        out[1, i] = first[i].real * phases[i].imag + first[i].imag * phases[i].real
 
 
 @jit
-def _phased(
-    factors: NDArray[np.float64],
-    phases: NDArray[np.complex128],
-    k: tuple[float, float],
-    which: NDArray[np.int64],
-    out: NDArray[np.complex64],
-) -> None:
-    """Shift what was asked for (n, k) to the centre; ``k`` holds that of the row, and the step along it."""
-    ky, step = k
-    for m in range(len(which)):
-        a = which[m]
-        for i in range(len(phases)):
-            if 0 <= a < 2:
-                out[m, i] = -(ky if a == 0 else step * i) * factors[8, i] * 1j * phases[i]
-            else:
-                out[m, i] = factors[a, i] * phases[i]
+def _multiply(factor: NDArray[np.float32], row: NDArray[np.float32], turned: bool, out: NDArray[np.complex64]) -> None:
+    """Multiply a row, as real and imaginary parts (2, k), with a real factor, or with that times −i."""
+    parts = out.view(np.float32)
+    if turned:
+        for i in range(len(factor)):
+            parts[2 * i] = factor[i] * row[1, i]
+            parts[2 * i + 1] = -factor[i] * row[0, i]
+    else:
+        for i in range(len(factor)):
+            parts[2 * i] = factor[i] * row[0, i]
+            parts[2 * i + 1] = factor[i] * row[1, i]
 
 
 @jit
@@ -181,8 +177,8 @@ def fill_planes(
         along_x[i] = complex(math.cos(step * i * x0), -math.sin(step * i * x0))
     of_disc, of_bulge = np.zeros((5, half)), np.zeros((5, half))
     of_disc[0] = of_bulge[0] = 1.0
-    factors, rows = np.empty((9, half)), np.empty((n, half), np.complex64)
-    phases = np.empty(half, np.complex128)
+    factors, row = np.empty((9, half), np.float32), np.empty((2, half), np.float32)
+    phases, along = np.empty(half, np.complex128), np.empty((2, half), np.float32)
     for j in range(size):
         ky = step * (j if j < (size + 1) // 2 else j - size)
         along_y = complex(math.cos(ky * y0), -math.sin(ky * y0))
@@ -198,6 +194,12 @@ def fill_planes(
             if band == 0 or gradients[band] != gradients[band - 1]:
                 share = 1 / (1 + math.exp(-logit - gradients[band]))
                 _joined(of_disc, of_bulge, share, factors)
-                _phased(factors, phases, (ky, step), which, rows)
+                for i in range(half):
+                    along[0, i], along[1, i] = ky * factors[8, i], step * i * factors[8, i]
+            _shifted(psf[band, j], phases, row)
             for m in range(n):
-                _multiply(rows[m], psf[band, j], out[band, m, j])
+                a = which[m]
+                if 0 <= a < 2:
+                    _multiply(along[a], row, True, out[band, m, j])
+                else:
+                    _multiply(factors[a], row, False, out[band, m, j])

@@ -15,8 +15,10 @@ __all__ = ["assemble", "cross_products", "projections", "store_derivatives"]
 
 
 @jit
-def store_derivatives(cube: NDArray[np.float32], centers: NDArray[np.bool_], out: NDArray[np.float32]) -> None:
-    """Copy derivatives of a source, the unit image as the last, and put those by the centre before them.
+def store_derivatives(
+    cube: NDArray[np.float32], units: NDArray[np.float32], centers: NDArray[np.bool_], out: NDArray[np.float32]
+) -> None:
+    """Copy derivatives of a source; put those by the centre before them, and the unit image behind.
 
     A profile seen through a PSF is smooth between pixels: differences of fourth order are good to a percent, which is
     enough for the direction of a step, and save two transforms.
@@ -24,16 +26,18 @@ def store_derivatives(cube: NDArray[np.float32], centers: NDArray[np.bool_], out
     Parameters
     ----------
     cube : float32 array (band, n, size, size)
+    units : float32 array (band, size, size)
     centers : bool array (2,)
         Whether the centre's y and x are wanted.
     out : float32 array (band, m, size, size)
         Changed in place.
     """
     bands, n, size, _ = cube.shape
-    shift = out.shape[1] - n
+    shift = out.shape[1] - n - 1
     for band in range(bands):
-        out[band, shift:] = cube[band]
-        unit = cube[band, n - 1]
+        out[band, shift : shift + n] = cube[band]
+        out[band, shift + n] = units[band]
+        unit = units[band]
         if centers[0]:
             for y in range(size):
                 a, b = unit[(y + 1) % size], unit[(y - 1) % size]

@@ -11,6 +11,8 @@ from .stamps import draw_stamps
 from .sums import add_scaled, chi_square, flux_equations, solve_bands
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from .stamps import PsfTransforms
@@ -126,7 +128,12 @@ def starts_of(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def solve_fluxes(
-    sources: Sources, data: Data, before: tuple[Sources, Drawn] | None = None, *, nonnegative: bool = False
+    sources: Sources,
+    data: Data,
+    before: tuple[Sources, Drawn] | None = None,
+    *,
+    known: Mapping[int, NDArray[np.float32]] | None = None,
+    nonnegative: bool = False,
 ) -> Drawn:
     """Find the fluxes and the sky that fit best with the shapes as they are: linear least squares, band by band.
 
@@ -136,6 +143,8 @@ def solve_fluxes(
     data : Data
     before : tuple of Sources and Drawn, optional
         The same sources on the same stamps: images of those that have not moved are used again.
+    known : mapping of int to float32 array (band, size, size), optional
+        Unit images of sources that need not be drawn.
     nonnegative : bool
         Fluxes of sources must be at least 0.
 
@@ -152,7 +161,10 @@ def solve_fluxes(
     starts = starts_of(bands * sources.sizes**2)
     pool = np.empty(int(starts[-1]), dtype=np.float32)
     units = [pool[starts[k] : starts[k + 1]].reshape(bands, -1, int(sources.sizes[k])) for k in range(n)]
-    which = np.flatnonzero(moved)
+    known = known or {}
+    for i, unit in known.items():
+        units[i][:] = unit
+    which = np.array([k for k in np.flatnonzero(moved) if k not in known], dtype=np.int64)
     for k, cube in zip(which, draw_stamps(which, sources, [IMAGE] * len(which)), strict=True):
         units[k][:] = cube[:, 0]
     if before is not None:

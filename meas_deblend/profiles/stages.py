@@ -9,7 +9,7 @@ import numpy as np
 
 from .choice import log_odds_of_point
 from .fit import Stage, fit_stage
-from .parts import cut_out, priors_of, put_back, resize, sources_of
+from .parts import cut_out, keep, priors_of, put_back, recall, resize, sources_of
 from .planes import BULGE, BULGE_SIZE, INDEX, SIZE
 from .priors import expected_size
 from .scene import solve_fluxes
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["fit_group"]
 
 _BRIGHTER = 5.0  # Ratio of signal-to-noise ratios above which a neighbour's structure may be taken for a source's.
+
+_ROUGH = 4.0  # By how much earlier the fit in some of the bands ends: it is a start for that in all of them.
 
 _SMALL = 0.0  # ln(a b) of discs that may be points: within a PSF of 3 px and more they are hardly resolved.
 
@@ -52,17 +54,21 @@ def fit_group(scene: Scene, members: NDArray[np.int64], *, first: bool) -> Stage
 def _fit_shapes(scene: Scene, part: Part, share: float) -> Stage:
     """Fit shapes in the bands that together hold so much of the signal; fluxes are solved for in all of them."""
     sources = sources_of(scene, part)
-    drawn = solve_fluxes(sources, part.data)
+    known, memory = recall(scene, part, sources)
+    drawn = solve_fluxes(sources, part.data, known=known)
     priors = priors_of(scene, part, drawn.fluxes)
     if share >= 1:
-        return fit_stage(Stage(sources, drawn, priors), part.data, scene.config)
+        stage = fit_stage(Stage(sources, drawn, priors), part.data, scene.config, memory)
+        keep(scene, part, stage, memory)
+        return stage
     power = np.array([[np.vdot(unit, unit) for unit in units] for units in drawn.units])
     signal = (np.maximum(drawn.fluxes, 0) ** 2 * power / scene.noise**2).sum(axis=0)
     order = np.argsort(-signal, kind="stable")
     count = 1 + int(np.searchsorted(np.cumsum(signal[order]), share * signal.sum()))
     bands = tuple(sorted(int(band) for band in order[:count]))
     few, data = sources.in_bands(bands), part.data.select(bands)
-    stage = fit_stage(Stage(few, solve_fluxes(few, data), priors), data, scene.config)
+    rough = scene.config.model_copy(update={"tolerance": _ROUGH * scene.config.tolerance})
+    stage = fit_stage(Stage(few, solve_fluxes(few, data), priors), data, rough)
     fitted = sources.moved(stage.sources.parameters)
     return replace(stage, sources=fitted, drawn=solve_fluxes(fitted, part.data, (sources, drawn)))
 

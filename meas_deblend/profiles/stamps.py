@@ -157,10 +157,13 @@ def _draw_batch(
     parts = {}
     for (n, count), end in zip(batch, ends, strict=True):
         k, parts[n] = int(numbers[n]), slice(int(end) - count, int(end))
-        part = planes[parts[n]].reshape(-1, len(which[n]), size, size // 2 + 1)
+        part = planes[parts[n]].reshape(count // max(len(which[n]), 1), len(which[n]), size, size // 2 + 1)
         _fill(sources.parameters[k], sources.origin(k), sources.psfs[k], which[n], part)
     images = scipy.fft.irfft2(planes, s=(size, size), overwrite_x=True, workers=1)
-    return {n: images[part].reshape(-1, len(which[n]), size, size) for n, part in parts.items()}
+    return {
+        n: images[part].reshape(len(sources.psfs[numbers[n]].stamps), len(which[n]), size, size)
+        for n, part in parts.items()
+    }
 
 
 def _fill(

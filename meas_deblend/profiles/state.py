@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .config import ProfileFitConfig
+    from .normal import Memory
     from .priors import Calibration
+    from .scene import Sources
     from .stamps import PsfTransforms
 
-__all__ = ["Positions", "Scene", "Shown", "check", "start", "start_of"]
+__all__ = ["Kept", "Positions", "Scene", "Shown", "check", "start", "start_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +49,33 @@ class Shown:
     fluxes: NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """Images and derivatives of a group that was fitted, for its next stage.
+
+    Parameters
+    ----------
+    members : int64 array (n,)
+    corner : int64 array (2,)
+        First pixel of the group.
+    sources : Sources
+        As they were drawn.
+    units : list of float32 array (band, size, size)
+    memory : Memory
+    """
+
+    members: NDArray[np.int64]
+    corner: NDArray[np.int64]
+    sources: Sources
+    units: list[NDArray[np.float32]]
+    memory: Memory
+
+    @property
+    def size(self) -> int:
+        """Bytes of the derivatives."""
+        return int(self.memory.pool.nbytes)
+
+
 @dataclass(slots=True, eq=False)
 class Scene:
     """The fit under way: sources as they are now, and the image without the models that were last fitted."""
@@ -64,6 +93,7 @@ class Scene:
     snr: NDArray[np.float64]
     extended: NDArray[np.bool_]
     shown: Shown
+    kept: tuple[Kept, ...] = ()
 
 
 def start_of(centers: NDArray[np.float64], config: ProfileFitConfig, bands: int) -> NDArray[np.float64]:

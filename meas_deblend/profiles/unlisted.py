@@ -81,10 +81,10 @@ def find_unlisted(
     centers, fluxes = known
     bright = fluxes[fluxes.sum(axis=1) > 0]
     color = np.median(bright / bright.sum(axis=1, keepdims=True), axis=0) if len(bright) else np.ones(len(psf))
-    toward, power = np.zeros(leftover.near.shape), np.zeros(leftover.near.shape)
-    for band in np.flatnonzero(color > 0):
-        toward += color[band] * _correlate(weights[band] * leftover.residual[band], psf[band])
-        power += color[band] ** 2 * _correlate(weights[band], psf[band] ** 2)
+    bands = np.flatnonzero(color > 0)
+    pulled = weights[bands] * leftover.residual[bands]
+    toward = _correlate(pulled, color[bands, None, None] * psf[bands])
+    power = _correlate(weights[bands], (color[bands, None, None] * psf[bands]) ** 2)
     # Less than a thousandth of the usual information: pixels without data, and rounding of the transforms.
     snr = np.where(power > 1e-3 * power.max(), toward / np.sqrt(np.maximum(power, 1e-30)), 0.0)
     peaks = np.argwhere((snr == maximum_filter(snr, 5)) & (snr > config.add_min_snr) & leftover.near)
@@ -96,13 +96,18 @@ def find_unlisted(
     return Unlisted(peaks.astype(np.float64), (toward[y, x] / np.maximum(power[y, x], 1e-30))[:, None] * color)
 
 
-def _correlate(image: NDArray[np.float32], stamp: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Σ image(x + d) stamp(d), with 0 beyond the image."""
-    shape = [scipy.fft.next_fast_len(n + max(stamp.shape), real=True) for n in image.shape]
-    wrapped = np.zeros(shape, dtype=np.float32)
-    h, w = stamp.shape
-    wrapped[:h, :w] = stamp
-    wrapped = np.roll(wrapped, (-(h // 2), -(w // 2)), (0, 1))
-    product = scipy.fft.rfft2(image, shape, workers=1) * scipy.fft.rfft2(wrapped, workers=1).conj()
-    filtered = scipy.fft.irfft2(product, shape, workers=1)
-    return np.asarray(filtered[: image.shape[0], : image.shape[1]], dtype=np.float64)
+def _correlate(images: NDArray[np.float32], stamps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Σ over bands and pixels of image(x + d) stamp(d), with 0 beyond the image."""
+    h, w = stamps.shape[1:]
+    rows, columns = images.shape[1:]
+    # What comes back in on the other side of the frame is to meet nothing.
+    shape = [scipy.fft.next_fast_len(n + m // 2, real=True) for n, m in ((rows, h), (columns, w))]
+    shape = [max(n, m) for n, m in zip(shape, (h, w), strict=True)]
+    total = np.zeros((shape[0], shape[1] // 2 + 1), dtype=np.complex64)
+    for image, stamp in zip(images, stamps, strict=True):
+        wrapped = np.zeros(shape, dtype=np.float32)
+        wrapped[:h, :w] = stamp
+        wrapped = np.roll(wrapped, (-(h // 2), -(w // 2)), (0, 1))
+        total += scipy.fft.rfft2(image, shape, workers=1) * scipy.fft.rfft2(wrapped, workers=1).conj()
+    filtered = scipy.fft.irfft2(total, shape, workers=1)
+    return np.asarray(filtered[:rows, :columns], dtype=np.float64)

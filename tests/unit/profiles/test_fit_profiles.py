@@ -272,3 +272,14 @@ def test_groups():
     assert max(len(g) for g in parts) <= 3
     np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(9))
     assert group_sources(np.zeros((0, 2)), 1.0, 1) == ()
+
+
+def test_what_is_known_from_the_stage_before_changes_nothing(pair, monkeypatch):
+    images, _, found = pair
+    monkeypatch.setattr("meas_deblend.profiles.parts._MOST_KEPT", 0)
+    again = fit(images, [s[0] for s in PAIR])
+    errors = np.sqrt(np.stack([np.diag(c) for c in found.flux_covariance[0]]))
+    for k in range(2):
+        # Derivatives are taken a fraction of an error elsewhere: covariances differ a little, fluxes do not.
+        np.testing.assert_allclose(again.sources[k].fluxes, found.sources[k].fluxes, rtol=1e-5)
+        np.testing.assert_allclose(np.sqrt(again.flux_covariance[0][:, k, k]), errors[:, k], rtol=0.03)
