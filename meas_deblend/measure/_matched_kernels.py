@@ -1,4 +1,4 @@
-"""Compiled division of a Gaussian by transforms of PSFs."""
+"""Compiled: moving PSFs by parts of a pixel, and division of a Gaussian by their transforms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-__all__ = ["divided"]
+__all__ = ["divided", "shift_matrix"]
 
 # Transforms of PSFs below this part of their sum are noise of the drawing; nothing is divided by less.
 _FLOOR = 1e-4
@@ -63,3 +63,20 @@ def divided(transforms: NDArray[np.complex128], gaussian: Float, sums: Float) ->
                     first = amplitude
         usable[band] = lost <= _LOST * squares and largest <= _AMPLIFIED**2 * first
     return usable
+
+
+@jit
+def shift_matrix(count: int, shift: float) -> Float:
+    """Matrix (n, n) that moves n periodic values, n odd, by the Fourier shift theorem.
+
+    Its elements are Dirichlet's kernel sin(πt) / (n sin(πt/n)) at t = i − j − shift, with |shift| ≤ ½.
+    """
+    kernel, out = np.ones(2 * count - 1), np.empty((count, count))
+    for k in range(2 * count - 1):
+        t = k + 1 - count - shift
+        if t != 0:
+            kernel[k] = np.sin(np.pi * t) / (count * np.sin(np.pi / count * t))
+    for i in range(count):
+        for j in range(count):
+            out[i, j] = kernel[i - j + count - 1]
+    return out

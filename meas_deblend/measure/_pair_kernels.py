@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-__all__ = ["add_positive_sums", "spread_weights"]
+__all__ = ["add_positive_sums", "add_products", "add_shared_sums", "spread_weights"]
 
 
 @jit
@@ -76,3 +76,82 @@ def spread_weights(areas: Float, own: Float, images: Float, out: Float, first: i
                         along[first + k] = areas[k, y, x] * value
                     for k in range(len(own)):
                         along[first + shared + k] = own[k, band, y, x] * value
+
+
+@jit
+def add_shared_sums(
+    values: NDArray[np.floating],
+    corner: tuple[int, int],
+    measured: tuple[Float, Float, Float],
+    origin: tuple[int, int],
+    out: Float,
+) -> None:
+    """Add the sums of `add_positive_sums` for weights that are products, as `spread_weights` writes them.
+
+    Parameters
+    ----------
+    values : float array (B, h, w)
+        v.
+    corner, origin : tuple of int
+        First row and column ``(y, x)`` of the values, and of the rest.
+    measured : tuple of float64 array
+        Two images (2, B, H, W), weights that bands share (H, W, S), and weights of each band (2, B, H, W).
+    out : float64 array (B, 2 (S + 2))
+        Is added to: all weights times the first image, then all times the second.
+    """
+    images, areas, own = measured
+    shared, count = areas.shape[2], areas.shape[2] + len(own)
+    down, right = corner[0] - origin[0], corner[1] - origin[1]
+    first_y, stop_y = max(0, -down), min(values.shape[1], areas.shape[0] - down)
+    first_x, stop_x = max(0, -right), min(values.shape[2], areas.shape[1] - right)
+    sums = np.zeros((2, count))
+    for band in range(values.shape[0]):
+        sums[:] = 0.0
+        for y in range(first_y, stop_y):
+            for x in range(first_x, stop_x):
+                value = np.float64(values[band, y, x])
+                if 0.0 < value < np.inf:
+                    area = areas[y + down, x + right]
+                    for part in range(2):
+                        scaled = value * images[part, band, y + down, x + right]
+                        # An aperture without a size is NaN, also where there is nothing.
+                        if scaled != 0.0:
+                            for k in range(shared):
+                                sums[part, k] += scaled * area[k]
+                            for k in range(len(own)):
+                                sums[part, shared + k] += scaled * own[k, band, y + down, x + right]
+        out[band] += sums.ravel()
+
+
+@jit
+def add_products(
+    first: tuple[NDArray[np.floating], tuple[int, int]],
+    second: tuple[NDArray[np.floating], tuple[int, int]],
+    noise: tuple[NDArray[np.floating], tuple[int, int]],
+    out: Float,
+) -> None:
+    """Add Σ max(v, 0) max(u, 0) / σ² over the pixels that all have in common, where σ > 0.
+
+    Parameters
+    ----------
+    first, second : tuple
+        v (B, h, w) and u (B, m, n), with first row and column ``(y, x)``; what is not finite counts as 0.
+    noise : tuple
+        σ (B, H, W), on pixels that hold all of v and u, and its first row and column.
+    out : float64 array (B,)
+        Is added to.
+    """
+    (values, corner), (others, other), (sigma, origin) = first, second, noise
+    down, right = corner[0] - other[0], corner[1] - other[1]
+    below, beside = corner[0] - origin[0], corner[1] - origin[1]
+    first_y, stop_y = max(0, -down), min(values.shape[1], others.shape[1] - down)
+    first_x, stop_x = max(0, -right), min(values.shape[2], others.shape[2] - right)
+    for band in range(values.shape[0]):
+        total = 0.0
+        for y in range(first_y, stop_y):
+            for x in range(first_x, stop_x):
+                value, again = np.float64(values[band, y, x]), np.float64(others[band, y + down, x + right])
+                root = sigma[band, y + below, x + beside]
+                if 0.0 < value < np.inf and 0.0 < again < np.inf and root > 0:
+                    total += (value / root) * (again / root)
+        out[band] += total

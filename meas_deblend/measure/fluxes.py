@@ -109,13 +109,18 @@ def draw_psfs(psfs: Sequence[Psf | None], position: tuple[float, float]) -> PsfC
 
 
 def _drawn_together(psfs: Sequence[Psf | None], position: tuple[float, float]) -> PsfCube | None:
-    """Stamps of one size, moved by `image.shift_stamp`'s rule together; None for all other PSFs."""
+    """Stamps of one size, moved by `image.shift_stamp`'s rule together; None for all other PSFs.
+
+    Stamps are so small that products of matrices cost less than transforms, above all as their sides tend to be prime.
+    """
+    from ._matched_kernels import shift_matrix  # noqa: PLC0415 - loads the compiler
+
     alike = tuple(psf for psf in psfs if isinstance(psf, ImagePsf))
     if len(alike) < len(psfs) or len({psf.stamp.shape for psf in alike}) != 1 or not np.isfinite(position).all():
         return None
     (height, width), pixel = alike[0].stamp.shape, [math.floor(p + 0.5) for p in position]
     dy, dx = (p - whole for p, whole in zip(position, pixel, strict=True))
-    cube = _shifts(height, dy) @ _stacked(alike) @ _shifts(width, dx).T
+    cube = shift_matrix(height, dy) @ _stacked(alike) @ shift_matrix(width, dx).T
     box = Box((pixel[0] - height // 2, pixel[1] - width // 2), (height, width))
     return PsfCube(cube, box, np.ones(len(alike), dtype=bool))
 
@@ -124,26 +129,6 @@ def _drawn_together(psfs: Sequence[Psf | None], position: tuple[float, float]) -
 def _stacked(psfs: tuple[ImagePsf, ...]) -> NDArray[np.float64]:
     """Stamps of one size, once: the same PSFs are drawn for every object of an exposure."""
     out = np.stack([psf.stamp for psf in psfs])
-    out.setflags(write=False)
-    return out
-
-
-def _shifts(count: int, shift: float) -> NDArray[np.float64]:
-    """Matrix (n, n) that moves n periodic values, n odd, by the Fourier shift theorem.
-
-    Its elements are Dirichlet's kernel sin(πt) / (n sin(πt/n)) at t = i − j − shift, with |shift| ≤ ½. Stamps are so
-    small that products of matrices cost less than transforms, above all as their sides tend to be prime.
-    """
-    t = np.arange(1 - count, count) - shift
-    kernel = np.ones(len(t))
-    np.divide(np.sin(np.pi * t), count * np.sin(np.pi / count * t), out=kernel, where=t != 0)
-    return kernel[_differences(count)]
-
-
-@lru_cache(maxsize=16)
-def _differences(count: int) -> NDArray[np.int64]:
-    """Places of i − j in an array that begins with 1 − n (n, n)."""
-    out = np.arange(count)[:, None] - np.arange(count) + count - 1
     out.setflags(write=False)
     return out
 

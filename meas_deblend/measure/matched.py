@@ -50,7 +50,8 @@ def matched_weights(drawn: PsfCube, sigma: float, box: Box) -> tuple[Float, Bool
         return weights, np.zeros(len(drawn.cube), dtype=bool)
     reach = int(np.ceil(4 * sigma))
     size = [fft.next_fast_len(side + 2 * reach, real=True) for side in drawn.box.shape]
-    transform = fft.rfft2(drawn.cube, s=size)
+    # A transform in two dimensions would go through the rows of zeros too.
+    transform = fft.fft(fft.rfft(drawn.cube, n=size[1], axis=2), n=size[0], axis=1, overwrite_x=True)
     usable = divided(transform, _transformed_gaussian(sigma, size[0], size[1]), drawn.cube.sum(axis=(1, 2)))
     # What lies before the stamp's first row and column is at the end of the transform.
     here, there = drawn.box.grow(reach).overlap_slices(box)

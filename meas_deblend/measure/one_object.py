@@ -17,7 +17,7 @@ from .object_fluxes import flavor_weights, object_fluxes
 from .pixels import Window, cropped
 from .plugins import get_measurement
 from .sdss_centroid import PeakCentroids, peak_centroids
-from .shapes import band_centroids, band_shapes, sizes, stacked
+from .shapes import band_centroids, band_shapes, sizes_of_all, stacked
 from .values import FLAVORS, FlavorMeasurement, FluxTable, ObjectMeasurement
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ class ObjectJob:
             position = flux_position(joint_centroid(centroids[0], start), start, self.config)
         photometry = flavor_weights(self, position, shapes)
         tables, undeblended, covariance = object_fluxes(self, photometry)
+        excess = sizes_of_all(shapes, self.psf_shapes, self.config.extended_above)
         flavors = {}
         for k, name in enumerate(FLAVORS):
             part = slice(k * len(self.own.flux), (k + 1) * len(self.own.flux))
@@ -121,7 +122,7 @@ class ObjectJob:
                 peak=PeakCentroids(peaks.center[part], peaks.error[part], peaks.reasons[part]),
                 shape=shapes[k],
                 psf_shape=self.psf_shapes[k],
-                sizes=sizes(shapes[k], self.psf_shapes[k], self.config.extended_above),
+                sizes=excess[k],
                 half_light=half_light_radii(self.pixels(k), position, photometry[k].reach, noise),
                 ellipse=photometry[k].ellipse,
                 kron=photometry[k].kron,

@@ -26,7 +26,16 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-__all__ = ["PsfShapes", "band_centroids", "band_shapes", "band_weights", "common_ellipse", "sizes", "stacked"]
+__all__ = [
+    "PsfShapes",
+    "band_centroids",
+    "band_shapes",
+    "band_weights",
+    "common_ellipse",
+    "sizes",
+    "sizes_of_all",
+    "stacked",
+]
 
 # PSFs change little over as many pixels.
 _CELL = 256
@@ -160,3 +169,19 @@ def sizes(shape: ShapeSet, psf: ShapeSet, above: float) -> Sizes:
         error = shape.error_of(np.stack([ratio, np.zeros_like(ratio), ratio], axis=1) / total[:, None])
         chance = ndtr(np.where(error > 0, (1 - ratio - above) / error, np.sign(1 - ratio - above) * np.inf))
     return Sizes(1 - ratio, error, np.where(flag, np.nan, chance), flag)
+
+
+def sizes_of_all(shapes: Sequence[ShapeSet], psfs: Sequence[ShapeSet], above: float) -> list[Sizes]:
+    """Return `sizes` of several sets of one length, with one pass over all."""
+    found = sizes(_joined(shapes), _joined(psfs), above)
+    excess, error, chance = (np.split(a, len(shapes)) for a in (found.excess, found.error, found.extendedness))
+    flags = np.split(found.flag, len(shapes))
+    return [Sizes(*values) for values in zip(excess, error, chance, flags, strict=True)]
+
+
+def _joined(shapes: Sequence[ShapeSet]) -> ShapeSet:
+    return ShapeSet(
+        np.concatenate([shape.moments for shape in shapes]),
+        np.concatenate([shape.covariance for shape in shapes]),
+        np.concatenate([shape.reasons for shape in shapes]),
+    )

@@ -145,7 +145,11 @@ class SharedFluxes:
         slopes, overlaps = np.zeros((2, count, len(window.flux), len(near)))
         inner = own.box & window.box & errors.sigma.box
         if not inner.is_empty:
-            sums = errors.sums(*_planes(own, inner, (window, weights), errors, noise), near)
+            measured = own, window, weights
+            if noise.lags:
+                sums = errors.sums(*_planes(measured, inner, errors, noise), near)
+            else:
+                sums = _white_sums(measured, inner, errors, near)
             overlaps, slopes = sums[..., :count].transpose(2, 1, 0), -sums[..., count:].transpose(2, 1, 0)
         # Shares add up to 1 wherever the child has one.
         mine = near.index(child)
@@ -154,8 +158,28 @@ class SharedFluxes:
         return cls(np.array(near), slopes, overlaps)
 
 
+def _white_sums(
+    measured: tuple[Child, Window, Photometry], inner: Box, errors: TemplateErrors, near: Sequence[int]
+) -> Float:
+    """Form the sums (m, B, 2 F) of what `_planes` gives for white noise, without the planes."""
+    from ._pair_kernels import add_shared_sums  # noqa: PLC0415 - loads the compiler
+
+    own, window, weights = measured
+    here, there = (slice(None), *inner.slices_in(own.box)), inner.slices_in(window.box)
+    part = weights.cropped(there)
+    sigma = np.where(own.share[here] > 0, np.sqrt(window.noise[(slice(None), *there)]), 0.0)
+    images = np.stack([errors.over_sigma(sigma, inner), errors.over_total(own.flux[here], inner)])
+    areas = np.ascontiguousarray(np.moveaxis(part.apertures.areas, 0, -1))
+    planes = images, areas, np.ascontiguousarray(part.own)
+    out = np.zeros((len(near), len(sigma), 2 * len(weights.corrections)))
+    for total, k in zip(out, near, strict=True):
+        template = errors.templates[k]
+        add_shared_sums(template.array, template.box.origin, planes, inner.origin, total)
+    return out
+
+
 def _planes(
-    own: Child, inner: Box, measured: tuple[Window, Photometry], errors: TemplateErrors, noise: NoiseCorrelation
+    measured: tuple[Child, Window, Photometry], inner: Box, errors: TemplateErrors, noise: NoiseCorrelation
 ) -> tuple[Float, Box]:
     """Weights (a ρ √V) ξ / √V, whose sums over templates are B, then a ρ D / Σ T, for −J (B, h, w, 2 F); their box.
 
@@ -164,17 +188,14 @@ def _planes(
     """
     from ._pair_kernels import spread_weights  # noqa: PLC0415 - loads the compiler
 
-    window, weights = measured
+    own, window, weights = measured
     here, there = (slice(None), *inner.slices_in(own.box)), inner.slices_in(window.box)
     part, reached = weights.cropped(there), inner.grow(noise.reach)
     sigma = np.where(own.share[here] > 0, np.sqrt(window.noise[(slice(None), *there)]), 0.0)
     wide, count = reached & errors.sigma.box, len(weights.corrections)
     planes = np.zeros((len(sigma), *wide.shape, 2 * count))
-    if noise.lags:
-        noisy = errors.over_sigma(part.smoothed(sigma, noise)[(..., *wide.slices_in(reached))], wide)
-        planes[..., :count] = np.moveaxis(noisy, 0, -1)
-    else:
-        spread_weights(part.apertures.areas, part.own, errors.over_sigma(sigma, wide), planes, 0)
+    noisy = errors.over_sigma(part.smoothed(sigma, noise)[(..., *wide.slices_in(reached))], wide)
+    planes[..., :count] = np.moveaxis(noisy, 0, -1)
     flux, within = errors.over_total(own.flux[here], inner), planes[(slice(None), *inner.slices_in(wide))]
     spread_weights(part.apertures.areas, part.own, flux, within, count)
     return planes, wide
@@ -193,23 +214,40 @@ def template_errors(scene: Scene, templates: Sequence[Image], box: Box) -> Templ
         The parent's.
     """
     known = _without_errors(scene, templates, box)
+    if not scene.noise.lags:
+        gram = _white_gram(known)
+        inverse = _inverted(gram)
+        return replace(known, inverse=inverse, amplitudes=inverse @ gram @ inverse)
     bands, count = len(known.total), len(templates)
     bounds = box_bounds([template.box for template in templates])
     gram, noisy = (np.zeros((bands, count, count)) for _ in range(2))
     for m in range(count):
         wide = templates[m].box.grow(scene.noise.reach) & known.sigma.box
         scaled = known.over_sigma(np.maximum(templates[m].project(wide).array, 0.0), wide)
-        if scene.noise.lags:
-            planes = known.over_sigma(np.stack([scaled, scene.noise.smooth(scaled)]), wide)
-            weights = np.ascontiguousarray(np.moveaxis(planes, 0, -1))
-        else:
-            weights = known.over_sigma(scaled, wide)[..., None]
+        planes = known.over_sigma(np.stack([scaled, scene.noise.smooth(scaled)]), wide)
+        weights = np.ascontiguousarray(np.moveaxis(planes, 0, -1))
         near = [k for k in overlapping(bounds, wide) if k >= m]
         sums = known.sums(weights, wide, near).transpose(2, 1, 0)
         gram[:, near, m] = gram[:, m, near] = sums[0]
-        noisy[:, near, m] = noisy[:, m, near] = sums[-1]
+        noisy[:, near, m] = noisy[:, m, near] = sums[1]
     inverse = _inverted(gram)
     return replace(known, inverse=inverse, amplitudes=inverse @ noisy @ inverse)
+
+
+def _white_gram(known: TemplateErrors) -> Float:
+    """G (B, n, n)."""
+    from ._pair_kernels import add_products  # noqa: PLC0415 - loads the compiler
+
+    templates, noise = known.templates, (known.sigma.array, known.sigma.box.origin)
+    bounds, count = box_bounds([template.box for template in templates]), len(templates)
+    out = np.zeros((count, count, len(known.total)))
+    for m, one in enumerate(templates):
+        for k in overlapping(bounds, one.box):
+            if k >= m:
+                two = templates[k]
+                add_products((one.array, one.box.origin), (two.array, two.box.origin), noise, out[m, k])
+                out[k, m] = out[m, k]
+    return np.ascontiguousarray(out.transpose(2, 0, 1))
 
 
 def _without_errors(scene: Scene, templates: Sequence[Image], box: Box) -> TemplateErrors:

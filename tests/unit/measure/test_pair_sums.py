@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from meas_deblend.geometry import Box, Image
-from meas_deblend.measure._pair_kernels import add_positive_sums
+from meas_deblend.measure._pair_kernels import add_positive_sums, add_products, add_shared_sums, spread_weights
 from meas_deblend.measure.shares import box_bounds, overlapping
+
+#: Shapes of two images, and their boxes.
+_PLACED = (((9, 11), ((-2, -1), (9, 11))), ((7, 8), ((1, 2), (7, 8))))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -21,6 +24,39 @@ def test_positive_sums_are_those_of_the_common_pixels(dtype, corner):
     expected = np.einsum("byx,byxg->bg", Image(clipped, Box(corner, (9, 11))).project(box).array, weights)
     # Sums of some hundred numbers of order 1 in another order.
     np.testing.assert_allclose(found - 1, expected, atol=1e-13)
+
+
+def test_sums_under_products_are_those_under_the_products_written_out():
+    rng = np.random.default_rng(6)
+    values, images = rng.normal(size=(2, 9, 11)), rng.normal(size=(2, 2, 12, 10))
+    areas, own = rng.uniform(size=(3, 12, 10)), rng.normal(size=(2, 2, 12, 10))
+    # An aperture without a size is NaN everywhere, and tells nothing of where there is no light.
+    areas[1], images[1] = np.nan, 0
+    written = np.zeros((2, 12, 10, 10))
+    for part, image in enumerate(images):
+        spread_weights(areas, own, image, written, 5 * part)
+    expected, found = np.zeros((2, 2, 10))
+    add_positive_sums(values, (-4, 3), written, (1, 2), expected)
+    measured = images, np.ascontiguousarray(np.moveaxis(areas, 0, -1)), own
+    add_shared_sums(values, (-4, 3), measured, (1, 2), found)
+    assert np.isnan(found[:, 1]).all()
+    assert np.isfinite(found[:, 6]).all()
+    # Products of three numbers in another order.
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
+
+
+def test_products_of_two_images_over_the_noise():
+    rng = np.random.default_rng(7)
+    one, two = (Image(rng.normal(size=(2, *shape)), Box(*place)) for shape, place in _PLACED)
+    sigma = Image(rng.uniform(0.5, 2, (2, 20, 20)), Box((-5, -5), (20, 20)))
+    sigma.array[0, :9] = 0
+    one.array[1, 4, 4] = np.nan
+    found = np.zeros(2)
+    add_products(*((i.array, i.box.origin) for i in (one, two)), (sigma.array, sigma.box.origin), found)
+    values, others = (np.nan_to_num(np.maximum(i.array, 0)) for i in (one, two))
+    weight = np.divide(1.0, sigma.array**2, out=np.zeros((2, 20, 20)), where=sigma.array > 0)
+    placed = [Image(v, i.box).project(sigma.box).array for v, i in ((values, one), (others, two))]
+    np.testing.assert_allclose(found, (placed[0] * placed[1] * weight).sum(axis=(1, 2)), rtol=1e-13)
 
 
 def test_boxes_that_overlap_are_found():
