@@ -108,9 +108,11 @@ def smooth_model(stamp: Stamp) -> SmoothModel | None:
     last = int(ended[0])
     level[last:] = 0
     middle = np.concatenate([[0.0], 0.5 * (np.array(edges[:-1]) + np.array(edges[1:]))])
+    # Behind the last ring the profile is 0, whatever is there.
+    inside = ring < last
     images = np.stack(
         [
-            np.interp(radius, middle, _falling(_medians(image, usable, ring, len(edges)), last))
+            np.interp(radius, middle, _falling(_medians(image, usable & inside, ring, len(edges)), last))
             for image, usable in zip(stamp.images, stamp.usable, strict=True)
         ]
     )

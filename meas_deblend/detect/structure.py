@@ -103,7 +103,8 @@ def find_structure(
     if not config.enabled or not known:
         return ()
     kernels = tuple(np.asarray(psfs.stamps[k], dtype=np.float64) for k in known)
-    survey = _Survey(exposure, tuple(known), kernels, config)
+    fwhm = FWHM_PER_SIGMA * max(psf_sigma(psf) for psf in kernels)
+    survey = _Survey(exposure, tuple(known), _cores(kernels, fwhm), fwhm, config)
     return tuple(one for parent in parents if len(parent.footprint.peaks) > 1 for one in survey.pieces(parent))
 
 
@@ -149,22 +150,18 @@ def _kept(peaks: tuple[Peak, ...], merged: Sequence[MergedPeak]) -> tuple[Peak, 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Survey:
-    """What the search in all parents shares: the bands with a PSF, and their PSFs (h, w)."""
+    """What the search in all parents shares: bands with a PSF, its cores (n, n), and the FWHM of the broadest [px]."""
 
     exposure: MultibandExposure
     bands: tuple[int, ...]
-    psfs: tuple[NDArray[np.float64], ...]
+    cores: tuple[NDArray[np.float64], ...]
+    fwhm: float
     config: StructureConfig
-
-    @property
-    def fwhm(self) -> float:
-        """Of the broadest PSF, pixels."""
-        return FWHM_PER_SIGMA * max(psf_sigma(psf) for psf in self.psfs)
 
     def pieces(self, parent: Parent) -> list[MergedPeak]:
         """Peaks of one parent that are parts of others."""
         peaks, config, fwhm = parent.footprint.peaks, self.config, self.fwhm
-        cores, tree = self._cores(), cKDTree([peak.center for peak in peaks])
+        tree = cKDTree([peak.center for peak in peaks])
         larger: list[tuple[Box, FloatArray]] = []
         found: dict[int, MergedPeak] = {}
         for k, host in enumerate(peaks):
@@ -179,7 +176,7 @@ class _Survey:
                 continue
             stamp, model = made
             for n in near:
-                how = structure_of(stamp, model, cores, peaks[n], config.color_scatter)
+                how = structure_of(stamp, model, self.cores, peaks[n], config.color_scatter)
                 if how is not None and self._is_part(how):
                     found[n] = MergedPeak(parent.id, peaks[n], host, how)
             larger.append((stamp.box, model.images))
@@ -216,19 +213,20 @@ class _Survey:
             images[(slice(None), *there)] -= np.asarray(light[(slice(None), *here)], dtype=np.float64)
         return Stamp(box, images, np.where(usable, variance, 1).astype(np.float64), usable, (host.y, host.x))
 
-    def _cores(self) -> tuple[NDArray[np.float64], ...]:
-        """Cores of the PSFs (n, n)."""
-        n = max(int(CORE * self.fwhm), 1)
-        offset = np.arange(-n, n + 1)
-        disc = offset[:, None] ** 2 + offset**2 <= n**2
-        cores = []
-        for psf in self.psfs:
-            core = np.zeros(disc.shape)
-            y, x = psf.shape[0] // 2, psf.shape[1] // 2
-            m = min(n, y, x)
-            core[n - m : n + m + 1, n - m : n + m + 1] = psf[y - m : y + m + 1, x - m : x + m + 1]
-            cores.append(core * disc)
-        return tuple(cores)
+
+def _cores(psfs: Sequence[NDArray[np.float64]], fwhm: float) -> tuple[NDArray[np.float64], ...]:
+    """Cores (n, n) of PSFs (h, w)."""
+    n = max(int(CORE * fwhm), 1)
+    offset = np.arange(-n, n + 1)
+    disc = offset[:, None] ** 2 + offset**2 <= n**2
+    cores = []
+    for psf in psfs:
+        core = np.zeros(disc.shape)
+        y, x = psf.shape[0] // 2, psf.shape[1] // 2
+        m = min(n, y, x)
+        core[n - m : n + m + 1, n - m : n + m + 1] = psf[y - m : y + m + 1, x - m : x + m + 1]
+        cores.append(core * disc)
+    return tuple(cores)
 
 
 def structure_of(

@@ -44,7 +44,8 @@ def dump_yaml(*resolved: ResolvedConfig[Any], comments: bool = True, only: Notes
     lines: list[str] = []
     for one in resolved:
         notes = None if only is None else only.get(one.label, {})
-        body = [*_connections(one, notes), *_section(one, one.config, _Style(comments, notes))]
+        style = _Style(comments, notes, one.histories() if comments else {})
+        body = [*_connections(one, notes), *_section(one.config, style)]
         if body or only is None:
             lines += [*_comment(_summary(one.config), "", comments), f"{one.label}:", *body]
     return "\n".join(lines) + "\n"
@@ -56,6 +57,7 @@ class _Style:
 
     comments: bool
     notes: Mapping[str, str] | None
+    histories: Mapping[str, Sequence[Setting]]
 
     def takes(self, path: str) -> bool:
         """Return whether a setting, or one below a section, is written."""
@@ -66,7 +68,7 @@ class _Style:
         return "" if self.notes is None else self.notes[path]
 
 
-def _section(resolved: ResolvedConfig[Any], model: BaseModel, style: _Style, prefix: str = "") -> Iterator[str]:
+def _section(model: BaseModel, style: _Style, prefix: str = "") -> Iterator[str]:
     indent = _INDENT * (prefix.count(".") + 1)
     for name, value in model:
         info = type(model).model_fields.get(name)
@@ -78,7 +80,7 @@ def _section(resolved: ResolvedConfig[Any], model: BaseModel, style: _Style, pre
         if isinstance(value, BaseModel):
             empty = not any(True for _ in value)
             yield f"{indent}{name}:{' {}' if empty else ''}"
-            yield from _section(resolved, value, style, f"{path}.")
+            yield from _section(value, style, f"{path}.")
             continue
         line = f"{indent}{name}: {yaml_value(plain(value))}"
         if not style.comments:
@@ -86,7 +88,7 @@ def _section(resolved: ResolvedConfig[Any], model: BaseModel, style: _Style, pre
             continue
         allowed = "" if info is None else type_text(info.annotation, info.metadata)
         # A note says what the setting is compared with: the default would be one value too many.
-        who = _who(resolved.history(path), default=style.notes is None)
+        who = _who(style.histories[path], default=style.notes is None)
         said = "; ".join(filter(None, [allowed, who, style.note(path)]))
         yield f"{line}  # {said}" if said else line
 

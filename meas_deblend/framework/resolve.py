@@ -58,13 +58,21 @@ class ResolvedConfig(Generic[ConfigT]):
             When there is no such field; the message names the nearest.
         """
         field = present_path(type(self.config), field)
-        values = {entry.path: entry.value for entry in walk_fields(self.config)}
-        values |= {f"{CONNECTIONS}.{name}": dataset for name, dataset in self.connections.items()}
+        values = self._values()
         leaves = [path for path, value in values.items() if not isinstance(value, BaseModel)]
         wanted = [path for path in leaves if path == field or path.startswith(f"{field}.")]
         if not wanted:
             self._check_known(field)  # an entry of a mapping
         return tuple(setting for path in wanted or [field] for setting in self._of_field(path, values))
+
+    def histories(self) -> dict[str, tuple[Setting, ...]]:
+        """Return the history of every field by its path, at the cost of looking through the config once."""
+        values = self._values()
+        return {path: self._of_field(path, values) for path, v in values.items() if not isinstance(v, BaseModel)}
+
+    def _values(self) -> dict[str, object]:
+        values = {entry.path: entry.value for entry in walk_fields(self.config)}
+        return values | {f"{CONNECTIONS}.{name}": dataset for name, dataset in self.connections.items()}
 
     def _of_field(self, path: str, values: Mapping[str, object]) -> tuple[Setting, ...]:
         found = history(self.trees, path)
