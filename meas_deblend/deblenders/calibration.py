@@ -159,7 +159,11 @@ def _fitted(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[
     first, _ = optimize.nnls(relative, np.ones(len(values)))
     # Squares of what is varied are at least 0. From a 0 nothing would move.
     start = np.sqrt(np.maximum(first, 1e-6))
-    found = optimize.least_squares(lambda root: np.log(relative @ root**2), start, loss="soft_l1", f_scale=_SCATTER)
+
+    def off(root: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.log(relative @ root**2))
+
+    found = optimize.least_squares(off, start, loss="soft_l1", f_scale=_SCATTER)
     return np.asarray(found.x**2 / scale)
 
 
@@ -167,6 +171,8 @@ def _lowest_above(terms: NDArray[np.float64], values: NDArray[np.float64]) -> ND
     """Coefficients ≥ 0 of the predictions that are nowhere below the values, and least above them as ratios."""
     relative, scale = _scaled(terms, values)
     found = optimize.linprog(relative.sum(axis=0), A_ub=-relative, b_ub=-np.ones(len(values)), method="highs")
+    if found.x is None:  # There is always a solution: a large constant is one.
+        raise ArithmeticError(f"no coefficients of memory were found: {found.message}")
     return np.asarray(found.x / scale)
 
 

@@ -38,7 +38,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         coadds = simulated_coadds("poisoned", options.side, folder / "coadds")
-        subprocess.run([sys.executable, "-m", "meas_deblend.cli", "warmup"], check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own command
+        subprocess.run([sys.executable, "-m", "meas_deblend.cli", "warmup"], check=True, stdout=subprocess.DEVNULL)
         settings = [word for setting in options.config for word in ("-c", setting)]
         failing = (str(Path(__file__).with_name("failing_fits.py")),)
         run = run_chain(coadds, folder / "out", "--missing-psf", "drop", *BUDGETS, *settings, program=failing)
