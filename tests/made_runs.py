@@ -144,10 +144,11 @@ def _made():
     # Nothing to see where the four were detected.
     mask = coadds.mask.copy()
     mask[(slice(None), *(detections.parents[2].footprint.box.grow(3) & coadds.box).slices_in(coadds.box))] = 1
-    yield "blind", made(NoDeblendingTask(), detections, replace(coadds, mask=mask))
+    blind = replace(coadds, mask=mask)
+    yield "blind", made(NoDeblendingTask(), detections, blind)
     # Positions of another catalog, on an object and far from all.
     places = SourceList(np.array([57.3, 70.0]), np.array([37.6, 80.0]), ("near", "far"))
-    for name, exposure in (("forced", coadds), ("forced, damaged", damaged)):
+    for name, exposure in (("forced", coadds), ("forced, damaged", damaged), ("forced, blind", blind)):
         whole = made(MultiBandTask(), split, exposure)
         tables = MeasureTask().measure_at(exposure, whole.parent_models, whole.children, places)
         yield name, replace(whole, catalogs=SimpleNamespace(**tables))

@@ -97,7 +97,9 @@ def main(folder: Path) -> None:
         figure.colorbar(drawn, ax=axis, shrink=0.8)
     options = MultiBandOptions()
     for rung, model in models.items():
-        seconds = options.cost.predict(RUNGS[0] if rung == "split" else rung, COUNT, SIDE**2, 3).seconds
+        seconds = options.predict(
+            RUNGS[0] if rung == "split" else rung, parent.footprint.peaks, parent.footprint.box, 3
+        ).seconds
         if rung == "split":
             seconds = sum(part.cost.seconds for part in plan_parent(exposure, parent, tight))
         error = np.median(errors(sky, model))

@@ -97,7 +97,7 @@ def accuracies(model: CostModel, held_out: Sequence[Measured]) -> tuple[Accuracy
     found = []
     for rung in dict.fromkeys(one.rung for one in held_out):
         own = [one for one in held_out if one.rung == rung]
-        costs = [model.predict(rung, one.peaks, one.area, one.bands) for one in own]
+        costs = [model.predict(rung, one.size) for one in own]
         seconds = [cost.seconds / one.cost.seconds for cost, one in zip(costs, own, strict=True)]
         memory = [cost.memory / one.cost.memory for cost, one in zip(costs, own, strict=True)]
         found.append(Accuracy(rung, len(own), _spread(seconds), _spread(memory)))
@@ -126,6 +126,7 @@ def _settings_text(label: str, model: CostModel, found: Sequence[Accuracy]) -> s
 
 def _show(one: Measured) -> None:
     sys.stderr.write(
-        f"{one.rung}, {counted(one.peaks, 'peak')} on {one.area} pixels in {counted(one.bands, 'band')}: "
+        f"{one.rung}, {counted(one.size.peaks, 'peak')} on {one.size.area} pixels in "
+        f"{counted(one.size.bands, 'band')}: "
         f"{one.cost.seconds:.3f} s, {one.cost.memory / 1e6:.1f} Mbyte\n"
     )

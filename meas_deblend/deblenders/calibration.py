@@ -14,7 +14,7 @@ from ..detect import DeconvolveConfig, HierarchyConfig, deconvolve_exposure, spl
 from ..geometry import Footprint, Parent, Peak
 from ..scarlet import warmup
 from ..simulate import HSC_WIDE, Sersic, SimulatedComponent, SimulatedSource, SkyConfig, observe
-from .cost_model import Coefficients, Cost, CostModel, RungCost
+from .cost_model import BlendSize, Coefficients, Cost, CostModel, RungCost, terms_of
 from .multi_band import MultiBand
 from .options import MultiBandOptions
 from .rungs import PARENT_ONLY
@@ -29,13 +29,16 @@ if TYPE_CHECKING:
 __all__ = ["BLENDS", "MEMORY_RESERVE", "Measured", "drawn_blend", "fit_costs", "measure_costs"]
 
 BLENDS = (
-    *((1, 40, 5), (1, 200, 5), (4, 40, 2), (4, 150, 2), (12, 90, 5)),
-    *((30, 110, 2), (30, 250, 5), (80, 200, 5), (80, 150, 1)),
+    *((1, 40, 5), (1, 200, 5), (4, 40, 2), (4, 150, 2), (12, 90, 5), (12, 50, 3), (24, 70, 3)),
+    *((30, 110, 2), (30, 250, 5), (48, 126, 3), (60, 110, 1), (80, 200, 5), (80, 150, 1)),
 )
-"""Peaks, side in pixels and bands of the blends that are drawn: sparse and crowded, up to a large one."""
+"""Peaks, side in pixels and bands of the drawn blends: sparse, crowded, with groups that are cut, and large."""
 
 MEMORY_RESERVE = 1.2
 """Predicted memory over that of the blends it is fitted to; without it others, held out, took up to 1.18 times that."""
+
+_SCATTER = 0.2
+"""Scatter of the logarithm of times that depend on the number of steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,7 @@ class Measured:
     """What one drawn blend took on a rung."""
 
     rung: str
-    peaks: int
-    area: int
-    bands: int
+    size: BlendSize
     cost: Cost
 
 
@@ -75,11 +76,12 @@ def measure_costs(
     measured: list[Measured] = []
     for peaks, side, bands in blends:
         exposure, parent = drawn_blend(peaks, side, bands)
+        size = BlendSize.of(parent.footprint.peaks, parent.footprint.box, bands, options.profiles)
         for rung in (rung for rung in options.rungs if rung != PARENT_ONLY):
             if not any(one.rung == rung for one in measured):
                 MultiBand()(exposure, parent, _only(options, rung))  # what is loaded on first use is not the blend's
             cost = _measured(exposure, parent, _only(options, rung))
-            measured.append(Measured(rung, peaks, side**2, bands, cost))
+            measured.append(Measured(rung, size, cost))
             if watch is not None:
                 watch(measured[-1])
     return measured
@@ -88,19 +90,17 @@ def measure_costs(
 def fit_costs(measured: Sequence[Measured], start: CostModel) -> CostModel:
     """Fit the coefficients of the rungs that were measured, and leave the others as they are in ``start``.
 
-    Times are fitted by their ratios, without negative coefficients. Memory is what must not run out: its coefficients
-    are scaled up until no blend that was measured took more than `MEMORY_RESERVE` leaves of what is predicted.
+    Times are fitted by the logarithms of their ratios, without negative coefficients; a few that are far off, as fits
+    that take many more steps than others, hardly move them. Memory is what must not run out: its coefficients are the
+    lowest with which no blend that was measured took more than `MEMORY_RESERVE` leaves of what is predicted.
     """
     rungs = {}
     for rung in {one.rung for one in measured}:
         own = [one for one in measured if one.rung == rung]
-        terms = np.array([[1, o.peaks, o.peaks * o.bands, o.peaks**2, o.bands * o.area] for o in own], dtype=float)
-        seconds = _fitted(terms, np.array([o.cost.seconds for o in own]))
-        memory = np.array([o.cost.memory for o in own])
-        upper = _fitted(terms, memory)
+        terms = np.array([terms_of(one.size) for one in own], dtype=float)
         rungs[rung] = RungCost(
-            seconds=_coefficients(seconds),
-            memory=_coefficients(MEMORY_RESERVE * upper * float((memory / (terms @ upper)).max())),
+            seconds=_coefficients(_fitted(terms, np.array([o.cost.seconds for o in own]))),
+            memory=_coefficients(_lowest_above(terms, MEMORY_RESERVE * np.array([o.cost.memory for o in own]))),
         )
     return start.model_copy(update=rungs)
 
@@ -154,13 +154,37 @@ def _measured(exposure: MultibandExposure, parent: Parent, options: MultiBandOpt
 
 
 def _fitted(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coefficients ≥ 0 by the ratios of predictions and values, then by their logarithms, outliers damped."""
+    relative, scale = _scaled(terms, values)
+    first, _ = optimize.nnls(relative, np.ones(len(values)))
+    # Squares of what is varied are at least 0. From a 0 nothing would move.
+    start = np.sqrt(np.maximum(first, 1e-6))
+
+    def off(root: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.log(relative @ root**2))
+
+    found = optimize.least_squares(off, start, loss="soft_l1", f_scale=_SCATTER)
+    return np.asarray(found.x**2 / scale)
+
+
+def _lowest_above(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coefficients ≥ 0 of the predictions that are nowhere below the values, and least above them as ratios."""
+    relative, scale = _scaled(terms, values)
+    found = optimize.linprog(relative.sum(axis=0), A_ub=-relative, b_ub=-np.ones(len(values)), method="highs")
+    if found.x is None:  # There is always a solution: a large constant is one.
+        raise ArithmeticError(f"no coefficients of memory were found: {found.message}")
+    return np.asarray(found.x / scale)
+
+
+def _scaled(terms: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Terms over the values, columns scaled to at most 1, and the scales; 1 for a term that none of the blends has."""
     relative = terms / values[:, None]
     scale = np.abs(relative).max(axis=0)
-    solution, _ = optimize.nnls(relative / scale, np.ones(len(values)))
-    return np.asarray(solution / scale)
+    scale[scale == 0] = 1.0
+    return relative / scale, scale
 
 
 def _coefficients(values: NDArray[np.float64]) -> Coefficients:
     """Return coefficients rounded to three digits, as they stand in a file of settings."""
-    names = ("constant", "peak", "peak_band", "pair", "pixel")
+    names = Coefficients.model_fields
     return Coefficients(**{name: float(f"{value:.3g}") for name, value in zip(names, values, strict=True)})

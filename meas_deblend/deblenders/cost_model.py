@@ -9,15 +9,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
+from scipy.spatial import cKDTree
+
+from ..profiles.groups import group_sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
+    from ..geometry import Box, Peak
+    from ..profiles import ProfileFitConfig
     from .calibration import Measured
     from .options import MultiBandOptions
 
-__all__ = ["Coefficients", "Cost", "CostModel", "RungCost", "calibrate"]
+__all__ = ["BlendSize", "Coefficients", "Cost", "CostModel", "RungCost", "calibrate", "coefficients_of", "terms_of"]
+
+OVERLAP = 20
+"""Distance [px] along either axis within which the profiles of two sources share much of their light and stamps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +47,54 @@ class Cost:
     memory: float
 
 
+@dataclass(frozen=True, slots=True)
+class BlendSize:
+    """What predictions are made from: counts that are known before anything is fitted.
+
+    Parameters
+    ----------
+    peaks : int
+    area : int
+        Pixels of the bounding box.
+    bands : int
+    overlaps : int
+        Pairs of peaks within `OVERLAP` pixels of each other along both axes.
+    repeats : int
+        How often such pairs are fitted again, all together, because their group is cut and its parts take turns.
+    """
+
+    peaks: int
+    area: int
+    bands: int
+    overlaps: int = 0
+    repeats: int = 0
+
+    @classmethod
+    def of(cls, peaks: Sequence[Peak], box: Box, bands: int, config: ProfileFitConfig) -> BlendSize:
+        """Count in a blend, or in a part of one; ``config`` is that of the fit of profiles."""
+        centers = np.array([peak.center for peak in peaks], dtype=np.float64).reshape(-1, 2)
+        centers = centers[np.isfinite(centers).all(axis=1)]
+        if len(centers) < 2:
+            return cls(len(peaks), box.area, bands)
+        tree = cKDTree(centers)
+        overlaps = (int(tree.count_neighbors(tree, OVERLAP, p=np.inf)) - len(centers)) // 2
+        return cls(len(peaks), box.area, bands, overlaps, overlaps * _turns_again(centers, config))
+
+
+def _turns_again(centers: NDArray[np.float64], config: ProfileFitConfig) -> int:
+    """Count how often sources are fitted again because their group has to be cut."""
+    if len(centers) <= config.group_size:
+        return 0
+    groups = group_sources(centers, config.group_radius, len(centers))
+    return config.turns - 1 if any(len(group) > config.group_size for group in groups) else 0
+
+
 class Coefficients(BaseModel):
-    """Coefficients of ``constant + (peak + peak_band · bands) · peaks + pair · peaks² + pixel · bands · area``."""
+    """Coefficients of what a blend takes, each of something that is counted in it (`BlendSize`).
+
+    ``constant + (peak + peak_band · bands + pair · peaks) · peaks + overlap · bands · overlaps + repeat · repeats +
+    pixel · bands · area``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,12 +102,26 @@ class Coefficients(BaseModel):
     peak: float = Field(0.0, ge=0, description="Per peak: what its morphology takes.")
     peak_band: float = Field(0.0, ge=0, description="Per peak and band: what it takes to draw it.")
     pair: float = Field(0.0, ge=0, description="Per square of the number of peaks: what is solved together.")
+    overlap: float = Field(
+        0.0, ge=0, description="Per band and pair of peaks next to each other: what their profiles share."
+    )
+    repeat: float = Field(0.0, ge=0, description="Per such pair and time that it is fitted again, in turns.")
     pixel: float = Field(0.0, ge=0, description="Per pixel of the bounding box and band.")
 
-    def of(self, peaks: int, area: int, bands: int) -> float:
+    def of(self, size: BlendSize) -> float:
         """Evaluate the formula."""
-        of_peaks = (self.peak + self.peak_band * bands + self.pair * peaks) * peaks
-        return self.constant + of_peaks + self.pixel * bands * area
+        return float(np.dot(coefficients_of(self), terms_of(size)))
+
+
+def terms_of(size: BlendSize) -> tuple[float, ...]:
+    """Return what the coefficients are multiplied with, in the order of their fields."""
+    peaks, bands = size.peaks, size.bands
+    return (1, peaks, peaks * bands, peaks**2, size.overlaps * bands, size.repeats, bands * size.area)
+
+
+def coefficients_of(model: Coefficients) -> tuple[float, ...]:
+    """Return the coefficients in the order of their fields."""
+    return tuple(getattr(model, name) for name in Coefficients.model_fields)
 
 
 class RungCost(BaseModel):
@@ -63,60 +134,60 @@ class RungCost(BaseModel):
 
 
 def _cost(seconds: tuple[float, ...], memory: tuple[float, ...]) -> RungCost:
-    names = ("constant", "peak", "peak_band", "pair", "pixel")
+    names = tuple(Coefficients.model_fields)
     return RungCost(
         seconds=Coefficients(**dict(zip(names, seconds, strict=True))),
         memory=Coefficients(**dict(zip(names, memory, strict=True))),
     )
 
 
-_FULL = _cost((0.0342, 7.5e-3, 5.12e-4, 4.95e-5, 5.34e-7), (4.15e6, 9.23e5, 0.0, 0.0, 117.0))
+_FULL = _cost((0.0342, 7.5e-3, 5.12e-4, 4.95e-5, 0.0, 0.0, 5.34e-7), (4.15e6, 9.23e5, 0.0, 0.0, 0.0, 0.0, 117.0))
 
 
 class CostModel(BaseModel):
     """Coefficients per rung; `calibrate` measures them for a machine, and the defaults were measured so.
 
     Time grows with the pixels of every band that are transformed in each iteration, and with the sources; the joint
-    solution of their spectra, and their covariance, grow with the pairs. Coefficients of memory hold a reserve
-    (`calibration.MEMORY_RESERVE`). Profiles of sources on top of each other take several times as many steps as those
-    of the blends that are drawn to calibrate: the default of their ``pair`` is four times what those gave.
+    solution of their spectra, and their covariance, grow with the pairs. Profiles of sources next to each other take
+    more steps, each of which forms products of all their derivatives, and a group that has to be cut is fitted several
+    times: hence the counts of such pairs. Coefficients of memory hold a reserve (`calibration.MEMORY_RESERVE`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     full_multi_band: RungCost = Field(_FULL, description="The joint fit, bulges and disks apart.")
     joint_profiles: RungCost = Field(
-        _cost((0.049, 9.24e-3, 1.03e-3, 1e-3, 5e-7), (3.68e6, 0.0, 3.08e5, 0.0, 152.0)),
+        _cost(
+            (0.0566, 2.43e-3, 1.57e-3, 0.0, 1.5e-3, 6.55e-3, 9.74e-7), (3.84e6, 2.54e5, 1.96e5, 0.0, 0.0, 6.36e4, 60.8)
+        ),
         description="The joint fit of profiles.",
     )
     one_component: RungCost = Field(
-        _cost((0.0183, 6.79e-3, 5.94e-4, 3.46e-5, 5.19e-7), (4.15e6, 6.92e5, 2.02e4, 0.0, 79.3)),
+        _cost((0.0183, 6.79e-3, 5.94e-4, 3.46e-5, 0.0, 0.0, 5.19e-7), (4.15e6, 6.92e5, 2.02e4, 0.0, 0.0, 0.0, 79.3)),
         description="The joint fit with one component per source.",
     )
     symmetric_templates: RungCost = Field(
-        _cost((0.018, 1.31e-3, 0.0, 1.48e-5, 3.97e-8), (3.16e6, 0.0, 6850.0, 0.0, 56.9)),
+        _cost((0.018, 1.31e-3, 0.0, 1.48e-5, 0.0, 0.0, 3.97e-8), (3.16e6, 0.0, 6850.0, 0.0, 0.0, 0.0, 56.9)),
         description="Symmetric templates, shapes shared.",
     )
     psf_templates: RungCost = Field(
-        _cost((0.0114, 0.0, 1.63e-4, 0.0, 7.44e-8), (3.55e6, 4.12e4, 1.01e4, 2800.0, 15.5)),
+        _cost((0.0114, 0.0, 1.63e-4, 0.0, 0.0, 0.0, 7.44e-8), (3.55e6, 4.12e4, 1.01e4, 2800.0, 0.0, 0.0, 15.5)),
         description="The PSF for every peak.",
     )
     parent_only: RungCost = Field(
-        _cost((1e-3, 0.0, 0.0, 0.0, 0.0), (1e5, 0.0, 0.0, 0.0, 0.0)), description="The parent is kept as it is."
+        _cost((1e-3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0), (1e5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)),
+        description="The parent is kept as it is.",
     )
 
-    def predict(self, rung: str, peaks: int, area: int, bands: int) -> Cost:
+    def predict(self, rung: str, size: BlendSize) -> Cost:
         """Predict the cost of a blend.
 
         Parameters
         ----------
         rung : str
             One of the rungs of the ladder.
-        peaks : int
-            Peaks of the blend.
-        area : int
-            Pixels of its bounding box.
-        bands : int
+        size : BlendSize
+            What there is of it.
 
         Returns
         -------
@@ -138,7 +209,7 @@ class CostModel(BaseModel):
         if rung not in of_rungs:
             raise ValueError(f"there are no costs of a rung {rung!r}; known: {', '.join(of_rungs)}")
         cost = of_rungs[rung]
-        return Cost(cost.seconds.of(peaks, area, bands), cost.memory.of(peaks, area, bands))
+        return Cost(cost.seconds.of(size), cost.memory.of(size))
 
 
 def calibrate(
@@ -155,7 +226,7 @@ def calibrate(
     blends : sequence of (int, int, int), optional
         Peaks, side in pixels and bands (at most five) of the blends; default: `calibration.BLENDS`.
     watch : callable, optional
-        Is told each measurement, with ``rung``, ``peaks``, ``area``, ``bands`` and ``cost``, as it is made.
+        Is told each measurement, with ``rung``, ``size`` and ``cost``, as it is made.
 
     Returns
     -------

@@ -142,7 +142,7 @@ class Descent:
         return Modelled(replace(model, sources=sources), rung, troubles, psfs, kernels)
 
     def _is_over(self, rung: str, footprint: Footprint) -> bool:
-        cost = self.options.cost.predict(rung, len(footprint.peaks), footprint.box.area, len(self.exposure.bands))
+        cost = self.options.predict(rung, footprint.peaks, footprint.box, len(self.exposure.bands))
         return rung != PARENT_ONLY and bool(self.options.over_budget(cost).reason)
 
     def _on(self, rung: str, index: int, footprint: Footprint, psfs: BandPsfs, light: Image | None) -> BlendModel:

@@ -13,7 +13,7 @@ from .valleys import find_basins, group_basins, landscape
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..geometry import Box, Footprint, Parent
+    from ..geometry import Box, Footprint, Parent, Peak
     from ..image import MultibandExposure
     from .multi_band import MultiBandOptions
     from .valleys import Basins
@@ -131,7 +131,7 @@ class _Planner:
     def _descend(self, piece: Footprint, ladder: Sequence[str], trouble: Trouble) -> list[PlannedPart]:
         """Find the first rung on which a piece of the blend is within the budgets, whole or split."""
         rung, rest = ladder[0], ladder[1:]
-        cost = self._cost(rung, len(piece.peaks), piece.box, alone=self.is_only and piece is self.blend)
+        cost = self._cost(rung, piece.peaks, piece.box, alone=self.is_only and piece is self.blend)
         over = self.options.over_budget(cost)
         if rung == PARENT_ONLY or not over.reason:
             return [PlannedPart(self.index, piece, rung, trouble.reason, trouble.message, cost)]
@@ -143,7 +143,7 @@ class _Planner:
         split = Trouble("split", f"{over.message}: split into {len(pieces)} parts")
         parts = []
         for part in pieces:
-            each = self._cost(rung, len(part.peaks), part.box, alone=False)
+            each = self._cost(rung, part.peaks, part.box, alone=False)
             if self.options.over_budget(each).reason:
                 parts += self._descend(part, rest, self.options.over_budget(each))
                 continue
@@ -160,21 +160,21 @@ class _Planner:
         for halving in range(_HALVINGS):
             most = Cost(seconds / PASSES / 2**halving, self.options.memory_bytes)
 
-            def fits(peaks: int, box: Box, most: Cost = most) -> bool:
+            def fits(peaks: Sequence[Peak], box: Box, most: Cost = most) -> bool:
                 cost = self._cost(rung, peaks, box, alone=False)
                 return cost.seconds <= most.seconds and cost.memory <= most.memory
 
             parts = group_basins(self._basins, fits)
-            costs = [self._cost(rung, len(part.peaks), part.box, alone=False) for part in parts]
+            costs = [self._cost(rung, part.peaks, part.box, alone=False) for part in parts]
             within = [cost.seconds for cost in costs if not self.options.over_budget(cost).reason]
             if len(parts) > 1 and within and PASSES * sum(within) <= seconds:
                 return parts
         return ()
 
-    def _cost(self, rung: str, peaks: int, box: Box, *, alone: bool) -> Cost:
+    def _cost(self, rung: str, peaks: Sequence[Peak], box: Box, *, alone: bool) -> Cost:
         """Cost of one fit; what several put on each other's pixels is kept on the whole parent."""
         bands = len(self.exposure.bands)
-        cost = self.options.cost.predict(rung, peaks, box.area, bands)
+        cost = self.options.predict(rung, peaks, box, bands)
         return cost if alone else replace(cost, memory=cost.memory + 4 * bands * self.parent.footprint.box.area)
 
     @cached_property

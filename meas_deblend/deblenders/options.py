@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -10,10 +10,15 @@ from ..profiles.config import ProfileFitConfig
 from ..scarlet.config import FitConfig
 from ..sdss.config import TemplateConfig
 from .blend_fit import FluxErrors
-from .cost_model import Cost, CostModel
+from .cost_model import BlendSize, Cost, CostModel
 from .ladder import Trouble
 from .limits import BlendLimits
 from .rungs import RUNG_NAMES, check_ladder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..geometry import Box, Peak
 
 __all__ = ["MultiBandOptions"]
 
@@ -125,6 +130,10 @@ class MultiBandOptions(BaseModel):
         """The ladder without what would only do the same again: one component where the full fit has no more."""
         same = self.fit.max_components <= 1 and "full_multi_band" in self.ladder
         return tuple(rung for rung in self.ladder if not (same and rung == "one_component"))
+
+    def predict(self, rung: str, peaks: Sequence[Peak], box: Box, bands: int) -> Cost:
+        """Predict what the peaks in a box cost on a rung; see `CostModel.predict`."""
+        return self.cost.predict(rung, BlendSize.of(peaks, box, bands, self.profiles))
 
     def over_budget(self, cost: Cost) -> Trouble:
         """Tell which budget a cost exceeds, memory first; no reason if it is within both."""

@@ -106,15 +106,14 @@ def find_basins(blend: Footprint, image: FloatArray) -> Basins:
     )
 
 
-def group_basins(basins: Basins, fits: Callable[[int, Box], bool]) -> tuple[Footprint, ...]:
+def group_basins(basins: Basins, fits: Callable[[Sequence[Peak], Box], bool]) -> tuple[Footprint, ...]:
     """Put basins together across the shallowest valleys first, as long as what comes of it fits.
 
     Parameters
     ----------
     basins : Basins
     fits : callable
-        Tells from the number of peaks and the box whether a group is small enough. What does not fit on its own stays
-        alone.
+        Tells from the peaks and the box whether a group is small enough. What does not fit on its own stays alone.
 
     Returns
     -------
@@ -122,12 +121,12 @@ def group_basins(basins: Basins, fits: Callable[[int, Box], bool]) -> tuple[Foot
         The groups with their peaks, which keep their order; by the number of their first basin.
     """
     home = _Groups(len(basins.peaks))
-    counts, boxes = [len(peaks) for peaks in basins.peaks], list(basins.boxes)
+    held, boxes = list(basins.peaks), list(basins.boxes)
     for i, j in basins.passes:
         a, b = sorted((home.root(i), home.root(j)))
-        if a != b and fits(counts[a] + counts[b], boxes[a] | boxes[b]):
+        if a != b and fits(held[a] + held[b], boxes[a] | boxes[b]):
             home.join(a, b)
-            counts[a], boxes[a] = counts[a] + counts[b], boxes[a] | boxes[b]
+            held[a], boxes[a] = held[a] + held[b], boxes[a] | boxes[b]
     roots = np.array([home.root(k) for k in range(len(basins.peaks))])
     group = np.concatenate([[-1], roots])[basins.labels]
     groups = []

@@ -229,7 +229,7 @@ class _MultiBand:
 
         def costs(parent: Parent) -> list[Cost]:
             blends = blend_footprints(parent)
-            return [options.cost.predict(options.ladder[0], len(b.peaks), b.box.area, bands) for b in blends]
+            return [options.predict(options.ladder[0], b.peaks, b.box, bands) for b in blends]
 
         return Prediction(
             seconds=lambda parent: sum(min(cost.seconds, options.cost_budget) for cost in costs(parent)),

@@ -6,6 +6,7 @@ import small_sky
 
 import meas_deblend as md
 from meas_deblend.deblenders import MultiBandOptions
+from meas_deblend.deblenders.cost_model import BlendSize
 from meas_deblend.exceptions import ConfigError, InputError, NoWorkFoundError
 from meas_deblend.planning import ParentPlan, Plan
 
@@ -57,7 +58,7 @@ def test_costs_are_those_of_the_model():
     assert [one.seconds for one in made.parents] == sorted((one.seconds for one in made.parents), reverse=True)
     options = MultiBandOptions.model_validate(FIT)
     alone = next(one for one in made.parents if one.peaks == 1)
-    cost = options.cost.predict("full_multi_band", 1, alone.box.area, 2)
+    cost = options.cost.predict("full_multi_band", BlendSize(1, alone.box.area, 2))
     assert (alone.seconds, alone.memory) == pytest.approx((cost.seconds, cost.memory / 1e6))
     assert made.seconds == pytest.approx(sum(one.seconds for one in made.parents))
 

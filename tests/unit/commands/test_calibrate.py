@@ -8,6 +8,7 @@ from command_line import call
 
 from meas_deblend.deblenders import Cost, CostModel
 from meas_deblend.deblenders.calibration import Measured
+from meas_deblend.deblenders.cost_model import BlendSize
 from meas_deblend.framework import load_pipeline
 from meas_deblend.framework.layers import layer_from_file
 
@@ -49,11 +50,12 @@ def test_without_a_file_the_settings_are_printed(module, capsys):
 
 def test_how_far_predictions_are_off(module):
     model = CostModel()
-    costs = [model.predict("one_component", peaks, 900, 2) for peaks in (1, 2, 3)]
+    sizes = [BlendSize(peaks, 900, 2) for peaks in (1, 2, 3)]
+    costs = [model.predict("one_component", size) for size in sizes]
     # Measured: half, the same, and twice of what is predicted in time; the same in memory.
     measured = [
-        Measured("one_component", peaks, 900, 2, Cost(cost.seconds * factor, cost.memory))
-        for peaks, cost, factor in zip((1, 2, 3), costs, (0.5, 1.0, 2.0), strict=True)
+        Measured("one_component", size, Cost(cost.seconds * factor, cost.memory))
+        for size, cost, factor in zip(sizes, costs, (0.5, 1.0, 2.0), strict=True)
     ]
     (found,) = module.accuracies(model, measured)
     assert found.seconds == pytest.approx((0.5, 1.0, 2.0))

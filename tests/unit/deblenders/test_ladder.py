@@ -15,7 +15,7 @@ from synthetic_models import assert_same_parent
 from meas_deblend.apportion import reapportion_parent
 from meas_deblend.deblenders import CostModel, MultiBandOptions, get_deblender, parent_without_models, plan_parent
 from meas_deblend.deblenders.blend_fit import BlendFitter
-from meas_deblend.deblenders.cost_model import Coefficients, RungCost
+from meas_deblend.deblenders.cost_model import BlendSize, Coefficients, RungCost
 from meas_deblend.deblenders.descent import Descent
 from meas_deblend.deblenders.profile import JointProfiles, JointProfilesOptions
 from meas_deblend.deblenders.rungs import FITS, RUNG_NAMES
@@ -131,7 +131,7 @@ def test_profiles_see_no_neighbours():
     blend = row_of(6)
     ladder = ("joint_profiles", "parent_only")
     whole = run(blend, ladder=ladder)[1]
-    needed = CostModel().predict("joint_profiles", 3, 25 * 30, 2).memory + 8 * blend.exposure.box.area
+    needed = CostModel().predict("joint_profiles", BlendSize(3, 25 * 30, 2, 3)).memory + 8 * blend.exposure.box.area
     model, shared = run(blend, ladder=ladder, memory_budget=needed / 1e6)
     assert labels(model) == {("joint_profiles", "split")}
     assert len(model.blends) > 1
@@ -271,7 +271,7 @@ def split_budget(blend, peaks):
     """Return a budget [Mbyte] for so many peaks of a row of sources, and for what its parent needs besides."""
     area = blend.exposure.box.area
     per_peak = area // len(blend.parent.footprint.peaks)
-    return (CostModel().predict("full_multi_band", peaks, peaks * per_peak, 2).memory + 8 * area) / 1e6
+    return (CostModel().predict("full_multi_band", BlendSize(peaks, peaks * per_peak, 2)).memory + 8 * area) / 1e6
 
 
 def test_a_blend_over_budget_is_split_along_its_valleys():
@@ -324,9 +324,9 @@ def test_what_is_too_large_alone_goes_down_alone():
     # A source whose basin is most of the blend, and three small ones in a corner.
     small = [(8.0, 8.0 + 8 * k, (1500.0, 900.0), 1.0) for k in range(3)]
     blend = draw([(60.0, 60.0, (90000.0, 60000.0), 9.0), *small], (110, 110))
-    alone = CostModel().predict("full_multi_band", 1, 90 * 90, 2).memory
+    alone = CostModel().predict("full_multi_band", BlendSize(1, 90 * 90, 2)).memory
     budget = (alone + 8 * 110 * 110) / 1e6
-    assert CostModel().predict("one_component", 1, 110 * 110, 2).memory + 8 * 110 * 110 < budget * 1e6
+    assert CostModel().predict("one_component", BlendSize(1, 110 * 110, 2)).memory + 8 * 110 * 110 < budget * 1e6
     model, _ = run(blend, memory_budget=budget)
     found = [(source.rung, source.reason) for source in model.sources]
     assert found[0] == ("one_component", "over_memory_budget")

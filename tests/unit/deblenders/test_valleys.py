@@ -58,7 +58,7 @@ def test_the_shallowest_valley_is_crossed_first():
     places = [(10, 8, 100), (10, 20, 100), (10, 26, 100), (10, 38, 100)]
     image, blend = hills(places, (21, 47))
     basins = find_basins(blend, image)
-    groups = group_basins(basins, lambda peaks, _: peaks <= 2)
+    groups = group_basins(basins, lambda peaks, _: len(peaks) <= 2)
     assert [[p.id for p in group.peaks] for group in groups] == [[0], [1, 2], [3]]
     assert len(group_basins(basins, lambda *_: True)) == 1
     assert len(group_basins(basins, lambda *_: False)) == 4
@@ -87,7 +87,8 @@ def test_parts_hold_every_peak_once_and_no_pixel_twice(places, most, seed):
     image, blend = hills(places, (19, 31), origin=(-4, 7), sigma=1.5)
     rng = np.random.default_rng(seed)
     blend = Footprint(blend.box, rng.random(image.shape) > 0.2, blend.peaks)
-    parts = group_basins(find_basins(blend, image + rng.normal(0, 1, image.shape)), lambda peaks, _: peaks <= most)
+    basins = find_basins(blend, image + rng.normal(0, 1, image.shape))
+    parts = group_basins(basins, lambda peaks, _: len(peaks) <= most)
     assert sorted(p.id for part in parts for p in part.peaks) == list(range(len(places)))
     count = sum(part.on(blend.box).astype(int) for part in parts)
     assert count.max() <= 1

@@ -122,6 +122,15 @@ def test_flags_of_forced_positions_follow_those_of_the_object(runs):
                 assert not forced[name][1]
 
 
+def test_flags_of_forced_positions_are_true_somewhere_and_false_elsewhere(runs):
+    """On an object, far from all, where there is no data, and without a PSF in one band."""
+    tables = [runs[name].catalogs.forced for name in ("forced", "forced, damaged", "forced, blind")]
+    for flag in (column.name for column in TABLES["forced"].columns if column.is_flag):
+        names = [flag.replace("{band}", band).replace("{aperture}", "ap06") for band in small_sky.BANDS]
+        seen = {bool(value) for table in tables for name in names for value in table[name]}
+        assert seen == {True, False}, flag
+
+
 def per_object(run):
     """Model, blend, source, child and row of every object."""
     rows = iter(run.catalogs.objects)

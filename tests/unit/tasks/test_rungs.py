@@ -7,6 +7,7 @@ import pytest
 
 from meas_deblend.deblenders import BlendLimits, CostModel
 from meas_deblend.deblenders.blend_fit import BlendFitter
+from meas_deblend.deblenders.cost_model import BlendSize
 from meas_deblend.products import REASONS, RUNGS
 from meas_deblend_tasks.deblend import MultiBandConfig, MultiBandTask, SingleBandTask
 from meas_deblend_tasks.persist import PersistTask
@@ -79,7 +80,7 @@ def test_the_store_keeps_rungs_and_reasons(mixed, chain):
 
 def test_a_split_parent_is_what_was_asked_for(chain, catalogs_of):
     third = replace(chain.split_parents[2], blends=())
-    whole = CostModel().predict("full_multi_band", 4, third.footprint.box.area, 2)
+    whole = CostModel().predict("full_multi_band", BlendSize(4, third.footprint.box.area, 2))
     parents = (*chain.split_parents[:2], third)
     task = MultiBandTask(MultiBandConfig(memory_budget=0.95 * whole.memory / 1e6))
     out = task.run(chain.coadds, parents)
