@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from ..exceptions import ModelError
 if TYPE_CHECKING:
     from ..geometry import FloatArray
 
-__all__ = ["nearest", "separations"]
+__all__ = ["nearest", "nearest_on_sky", "separations"]
 
 
 def separations(position: tuple[float, float], others: tuple[FloatArray, FloatArray]) -> FloatArray:
@@ -39,3 +39,26 @@ def nearest(distance: FloatArray, radius: float, where: str, unit: str) -> int:
     if known.min() > radius:
         raise ModelError(f"no object within {radius:g}{unit} of {where}; the nearest is {known.min():.2f}{unit} away")
     return int(known.argmin())
+
+
+def nearest_on_sky(objects: Any, position: tuple[float, float], radius: float) -> int:
+    """Return the identifier of the object nearest to a position on the sky.
+
+    Parameters
+    ----------
+    objects : astropy.table.Table
+        With the columns objectId, coord_ra and coord_dec.
+    position : tuple of float
+        (ra, dec), ICRS, degrees.
+    radius : float
+        Largest distance, arcseconds.
+
+    Raises
+    ------
+    ModelError
+        If there is no object within the radius; the message tells the distance of the nearest.
+    """
+    ra, dec = position
+    distance = separations(position, (np.asarray(objects["coord_ra"]), np.asarray(objects["coord_dec"])))
+    row = nearest(distance, radius, f"(ra, dec) = ({ra:.6f}, {dec:.6f})", '"')
+    return int(objects["objectId"][row])

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..exceptions import InputError, ModelError
 from ..products import read_patch_index, read_table, unpack_id
-from .nearest import nearest, separations
+from .nearest import nearest_on_sky
 from .run import Run
 
 if TYPE_CHECKING:
@@ -224,10 +224,7 @@ class PatchRun:
         ModelError
             If there is no primary object within the radius; the message tells the distance of the nearest.
         """
-        table = self.primary
-        distance = separations((ra, dec), (np.asarray(table["coord_ra"]), np.asarray(table["coord_dec"])))
-        row = nearest(distance, radius, f"(ra, dec) = ({ra:.6f}, {dec:.6f})", '"')
-        return self.source(int(table["objectId"][row]))
+        return self.source(nearest_on_sky(self.primary, (ra, dec), radius))
 
     @cached_property
     def _entries(self) -> dict[tuple[int, int], PatchEntry]:

@@ -15,7 +15,7 @@ from ..products import PATCH_INDEX, ModelStore, read_run_record, read_table
 from .blend import Blend
 from .coadds import reread_coadds
 from .models import Models
-from .nearest import nearest, separations
+from .nearest import nearest, nearest_on_sky
 from .run_source import RunSource
 
 if TYPE_CHECKING:
@@ -266,9 +266,7 @@ class Run:
         known = np.isfinite(table["coord_ra"]) & np.isfinite(table["coord_dec"])
         if len(table) and not known.any():
             raise ModelError("the coadds of this run have no WCS, so there are no sky positions: use at_pixel(y, x)")
-        distance = separations((ra, dec), (np.asarray(table["coord_ra"]), np.asarray(table["coord_dec"])))
-        row = nearest(distance, radius, f"(ra, dec) = ({ra:.6f}, {dec:.6f})", '"')
-        return self.source(int(table["objectId"][row]))
+        return self.source(nearest_on_sky(table, (ra, dec), radius))
 
     def at_pixel(self, y: float, x: float, radius: float = 5.0) -> RunSource:
         """Find the object nearest to a pixel position.

@@ -1,4 +1,5 @@
 import importlib.util
+import os
 import subprocess
 import sys
 import zipfile
@@ -19,6 +20,7 @@ def _load(name):
     return module
 
 
+keep_compiled = _load("keep_compiled")
 readme_commands = _load("readme_commands")
 wheel_files = _load("wheel_files")
 
@@ -81,3 +83,25 @@ def test_the_script_is_valid_bash_and_executable(name):
     assert script.stat().st_mode & 0o111
     done = subprocess.run(["bash", "-n", str(script)], capture_output=True, text=True, check=False)  # noqa: S603, S607
     assert done.returncode == 0, done.stderr
+
+
+def test_compiled_code_of_the_same_sources_is_used_elsewhere(tmp_path):
+    source = "import numba\n\n@numba.njit(cache=True)\ndef twice(x):\n    return 2 * x\n"
+    call = "from {name} import twice; print(twice(3), sum(twice.stats.cache_hits.values()))"
+    for folder in ("installed", "checkout"):
+        (tmp_path / folder / "inner").mkdir(parents=True)
+        for name in ("same", "changed"):
+            (tmp_path / folder / "inner" / f"{name}.py").write_text(source)
+    (tmp_path / "checkout/inner/changed.py").write_text(source.replace("2 *", "4 *"))
+
+    def called(folder, name):
+        command = [sys.executable, "-c", call.format(name=name)]
+        place = {"cwd": tmp_path / folder / "inner", "env": {**os.environ, "NUMBA_CACHE_DIR": ""}}
+        run = subprocess.run(command, **place, capture_output=True, text=True, check=True)  # noqa: S603
+        return run.stdout.split()
+
+    assert called("installed", "same") == ["6", "0"]
+    assert called("installed", "changed") == ["6", "0"]
+    assert keep_compiled.keep(tmp_path / "installed", tmp_path / "checkout") == 1
+    assert called("checkout", "same") == ["6", "1"]
+    assert called("checkout", "changed") == ["12", "0"]
