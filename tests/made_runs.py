@@ -156,6 +156,14 @@ def _made():
     # More sources than are fitted at once.
     cut = JointProfilesConfig(fit=ProfileFitConfig(group_size=2, turns=1))
     yield "profiles, cut", made(JointProfilesTask(cut), detections)
+    # The star twice, and of the pair only the first.
+    y, x = (np.asarray(small_sky.positions()[axis]) for axis in "yx")
+    order = np.array([0, 0, 1, 3, 4, 5, 6])
+    twice = SourceList(y[order] + 0.4 * (np.arange(7) == 1), x[order] - 0.5 * (np.arange(7) == 1), ("",) * 7)
+    found = DetectTask().run(coadds, twice).detections
+    yield "profiles, listed", made(JointProfilesTask(), found, found=found)
+    belongs = HybridConfig(structure=0.0)
+    yield "hybrid, listed", made(HybridTask(belongs), found, found=found)
     # Where the noise is enough to add sources.
     eager = HybridConfig(fit=ProfileFitConfig(add_min_snr=1.0, add_model_error=0.1))
     yield "hybrid", made(HybridTask(eager), detections)

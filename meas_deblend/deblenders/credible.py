@@ -96,7 +96,8 @@ def _is_covariance(matrix: NDArray[np.float64]) -> bool:
 
 
 def _credible(profile: SourceModel, template: SourceModel | None) -> SourceModel:
-    if template is None or not template.components:
+    # What another source explains is not missing.
+    if template is None or not template.components or "deblend_mergedSource" in profile.flags:
         return profile
     flux, other = (_flux(source) for source in (profile, template))
     if flux < LEAST_RATIO * other or TOO_LARGE[0] * other < flux < TOO_LARGE[1] * other:

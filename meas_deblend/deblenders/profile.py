@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -18,7 +18,7 @@ from .kernels import kernels_for
 from .psfs import parent_psfs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -250,8 +250,10 @@ def _models(
         index = list(range(first, first + len(one.peaks)))
         first += len(index)
         by_id = {peak.id: (fit.sources[k], *parts.get(k, ())) for peak, k in zip(one.peaks, index, strict=True)}
-        sources = tuple(_source(peak, by_id.get(peak.id, ()), one, box) for peak in one.parent.footprint.peaks)
-        groups = sorted({fit.sources[k].group for k in index})
+        flags = {peak.id: _flags(k, fit, parts) for peak, k in zip(one.peaks, index, strict=True)}
+        made = (_source(peak, by_id.get(peak.id, ()), one, box) for peak in one.parent.footprint.peaks)
+        sources = tuple(replace(s, flags=s.flags | flags.get(s.peak.id, frozenset())) for s in made)
+        groups = sorted({fit.sources[k].group for k in index} - {-1})
         blend = BlendModel(
             0,
             one.parent.footprint.box & exposure.box,
@@ -288,6 +290,17 @@ def _parts(fit: ProfileFit, structure: float | None) -> dict[int, tuple[FittedPr
             if owner >= 0 and contrast > structure:
                 out[owner] = (*out.get(owner, ()), added)
     return out
+
+
+def _flags(k: int, fit: ProfileFit, parts: Mapping[int, tuple[FittedProfile, ...]]) -> frozenset[str]:
+    """Return what the residual and the neighbours had to say about a listed source."""
+    structure, lit = parts.get(k, ()), [fit.added[n] for n in np.flatnonzero(fit.owners == k)]
+    said = {
+        "deblend_hasStructure": any(part.fluxes.any() for part in structure),
+        "deblend_hasUnlistedNeighbor": any(s.fluxes.any() and all(s is not p for p in structure) for s in lit),
+        "deblend_mergedSource": bool(fit.merged[k] >= 0),
+    }
+    return frozenset(name for name, true in said.items() if true)
 
 
 def _unlisted(one: _Ready, fit: ProfileFit, structure: float | None, box: Box) -> tuple[str, ...]:

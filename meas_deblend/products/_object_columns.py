@@ -179,6 +179,30 @@ MODEL_FLAGS = (
         "detect",
         since=_NEWEST,
     ),
+    Column(
+        "deblend_hasStructure",
+        "bool",
+        "",
+        "Its profile has small profiles on top, because the residual demanded them.",
+        "persist",
+        since=_NEWEST,
+    ),
+    Column(
+        "deblend_hasUnlistedNeighbor",
+        "bool",
+        "",
+        "The residual demanded a source that nobody listed where it is the brightest of the listed ones.",
+        "persist",
+        since=_NEWEST,
+    ),
+    Column(
+        "deblend_mergedSource",
+        "bool",
+        "",
+        "Another source of the list explains its light, and has it: it has no model.",
+        "persist",
+        since=_NEWEST,
+    ),
     Column("merge_peak_sky", "bool", "", "It is a sky object: nothing was detected there.", "detect", since="1.3.0"),
 )
 

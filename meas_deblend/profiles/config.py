@@ -122,6 +122,13 @@ class ProfileFitConfig(BaseModel):
         le=1e6,
         description="Points per galaxy among sources, before their sizes are seen. 0: none is taken for a point.",
     )
+    merge_distance: float = Field(
+        1.0,
+        ge=0,
+        le=20.0,
+        description="Two listed sources closer than this [px] become one where one explains the light of both. 0: "
+        "none.",
+    )
     add_min_snr: float = Field(
         5.0,
         ge=0,

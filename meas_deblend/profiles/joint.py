@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .groups import group_sources
+from .merging import merge_sources
 from .outcome import Done, finish
 from .parts import corners_of
 from .planes import BULGE, SIZE
@@ -62,15 +63,17 @@ def fit_profiles(
     check(images, weights, positions)
     scene = start(images, weights, positions, config, calibration)
     done = _fit_groups(scene, first=True)
-    if config.add_min_snr > 0 and _add_unlisted(scene):
+    merged = merge_sources(scene)
+    if (config.add_min_snr > 0 and _add_unlisted(scene)) or merged:
         done = _fit_groups(scene, first=False)
     return finish(scene, done, len(positions.psfs))
 
 
 def _fit_groups(scene: Scene, *, first: bool) -> Done:
     """Fit all groups in turns; ``first`` from nothing, else from where they are."""
-    config, centers = scene.config, scene.positions.centers
-    groups = group_sources(centers, config.group_radius, config.group_size)
+    config, fitted = scene.config, np.flatnonzero(scene.merged < 0)
+    centers = scene.positions.centers[fitted]
+    groups = tuple(fitted[part] for part in group_sources(centers, config.group_radius, config.group_size))
     iterations = np.zeros(len(groups), dtype=np.int64)
     reasons = [""] * len(groups)
     # Sources that touch those of another group are fitted in turns, until each has seen the other without the first
@@ -115,6 +118,7 @@ def _add_unlisted(scene: Scene) -> bool:
     scene.free = np.concatenate([scene.free, free])
     scene.sizes = np.concatenate([scene.sizes, np.full(n, SIZES[0])])
     scene.snr, scene.extended = np.append(scene.snr, np.zeros(n)), np.append(scene.extended, np.ones(n, dtype=bool))
+    scene.merged = np.append(scene.merged, np.full(n, -1))
     shown = scene.shown
     scene.shown = Shown(
         np.concatenate([shown.parameters, new]),

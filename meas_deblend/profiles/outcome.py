@@ -59,7 +59,7 @@ def finish(scene: Scene, done: Done, listed: int) -> ProfileFit:
     """Fluxes that are at least 0, and covariances; sources beyond the first ``listed`` were added."""
     n = len(scene.sizes)
     groups = [_finish_group(scene, members, listed) for members in done.groups]
-    shapes, number = [np.zeros(0)] * n, np.zeros(n, dtype=np.int64)
+    shapes, number = [np.zeros(2 * scene.parameters.shape[1:])] * n, np.full(n, -1)
     owners, contrasts = np.full(n - listed, -1), np.zeros(n - listed)
     for g, (members, group) in enumerate(zip(done.groups, groups, strict=True)):
         for i, k in enumerate(members.tolist()):
@@ -87,6 +87,7 @@ def finish(scene: Scene, done: Done, listed: int) -> ProfileFit:
         scene.residual,
         done.iterations + np.array([group.iterations for group in groups], dtype=np.int64),
         done.reasons,
+        scene.merged[:listed],
     )
 
 

@@ -78,7 +78,10 @@ class Kept:
 
 @dataclass(slots=True, eq=False)
 class Scene:
-    """The fit under way: sources as they are now, and the image without the models that were last fitted."""
+    """The fit under way: sources as they are now, and the image without the models that were last fitted.
+
+    ``merged`` holds, per source, the one that explains its light; −1 for those that are fitted.
+    """
 
     images: NDArray[np.float32]
     weights: NDArray[np.float32]
@@ -93,6 +96,7 @@ class Scene:
     snr: NDArray[np.float64]
     extended: NDArray[np.bool_]
     shown: Shown
+    merged: NDArray[np.int64]
     kept: tuple[Kept, ...] = ()
 
 
@@ -154,4 +158,5 @@ def start(
         np.zeros(n),
         np.zeros(n, dtype=bool),
         Shown(parameters.copy(), np.full(n, 48), np.zeros((n, len(images)))),
+        np.full(n, -1),
     )

@@ -53,7 +53,7 @@ class FittedProfile:
     snr : float
         Signal-to-noise ratio of the matched flux over all bands.
     group : int
-        Number of the group that it was fitted in.
+        Number of the group that it was fitted in; −1 if it was taken out.
     """
 
     parameters: NDArray[np.float64]
@@ -125,6 +125,8 @@ class ProfileFit:
     iterations : int64 array (group,)
     stop_reasons : tuple of str
         Per group: "converged", "max_iter", "no_better_step", or "no_data".
+    merged : int64 array (source,)
+        Source that explains the light of this one, which then has none; −1 for all others.
     """
 
     sources: tuple[FittedProfile, ...]
@@ -136,6 +138,7 @@ class ProfileFit:
     residual: NDArray[np.float32]
     iterations: NDArray[np.int64]
     stop_reasons: tuple[str, ...]
+    merged: NDArray[np.int64]
 
     def members(self, group: int) -> list[int]:
         """Return the indices of the sources of a group."""

@@ -147,6 +147,8 @@ def test_structure_belongs_to_its_galaxy_and_unlisted_sources_are_named():
     assert min(np.hypot(y - KNOT[0][0], x - KNOT[0][1]) for y, x in centers) < 1
     assert min(np.hypot(y - FAR[0][0], x - FAR[0][1]) for y, x in centers) > 5
     assert any("a source that is not listed at y = 46." in warning for warning in whole.warnings)
+    assert whole.sources[0].flags == {"deblend_hasStructure", "deblend_hasUnlistedNeighbor"}
+    assert plain.sources[0].flags == {"deblend_hasUnlistedNeighbor"}
     errors = []
     for model in (whole, plain):
         drawn = render_templates(model, exposure.box)[0].project(exposure.box).array

@@ -283,3 +283,28 @@ def test_what_is_known_from_the_stage_before_changes_nothing(pair, monkeypatch):
         # Derivatives are taken a fraction of an error elsewhere: covariances differ a little, fluxes do not.
         np.testing.assert_allclose(again.sources[k].fluxes, found.sources[k].fluxes, rtol=1e-5)
         np.testing.assert_allclose(np.sqrt(again.flux_covariance[0][:, k, k]), errors[:, k], rtol=0.03)
+
+
+def test_a_source_that_is_listed_twice_is_fitted_once(pair):
+    images, _, found = pair
+    centers = [s[0] for s in PAIR]
+    twice = fit(images, [*centers, (centers[0][0] + 0.3, centers[0][1] - 0.4)], width=0.3)
+    (gone,) = np.flatnonzero(twice.merged >= 0)
+    assert {int(gone), int(twice.merged[gone])} == {0, 2}
+    assert twice.sources[gone].group == -1
+    assert not twice.sources[gone].fluxes.any()
+    kept = twice.sources[twice.merged[gone]]
+    errors = np.sqrt(found.flux_covariance[0][:, 0, 0])
+    # The centre is free to move by 0.3 px here.
+    assert np.all(np.abs(kept.fluxes - found.sources[0].fluxes) < 0.7 * errors)
+    assert twice.flux_covariance[0].shape == (3, 2, 2)
+    # Otherwise they share its light.
+    both = fit(images, [*centers, (centers[0][0] + 0.3, centers[0][1] - 0.4)], ProfileFitConfig(merge_distance=0))
+    assert (both.merged < 0).all()
+
+
+def test_two_sources_that_are_two_are_kept(pair):
+    images, _, _ = pair
+    found = fit(images, [s[0] for s in PAIR], ProfileFitConfig(merge_distance=20))
+    assert (found.merged < 0).all()
+    assert found.merged.shape == (2,)

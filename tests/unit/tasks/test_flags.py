@@ -41,6 +41,10 @@ OBJECT_FLAGS = {
     "deblend_hasStrayFlux": (("stray", "", (1,)), ("single_band", "", ALL)),
     "{band}_deblend_deblendedAsPsf": (("single_band", "r", STAR), ("default", "r", ALL)),
     "deblend_hasMergedPeaks": (("merged", "", (1, 2)), ("merged", "", (0,))),
+    # The star is listed twice, and of the pair only the first.
+    "deblend_hasStructure": (("hybrid, listed", "", (2,)), ("hybrid, listed", "", STAR + FOUR)),
+    "deblend_hasUnlistedNeighbor": (("profiles, listed", "", (2,)), ("profiles, listed", "", STAR + FOUR)),
+    "deblend_mergedSource": (("profiles, listed", "", (1,)), ("profiles, listed", "", STAR + PAIR[1:] + FOUR)),
     "merge_peak_sky": (("sky", "", SKY), ("sky", "", ALL)),
     "merge_peak_{band}": (("default", "i", ALL), ("given", "i", ALL)),
     "merge_footprint_{band}": (("default", "r", ALL), ("damaged", "r", FOUR)),
