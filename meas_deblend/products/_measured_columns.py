@@ -194,6 +194,11 @@ def _ellipse(prefix: str) -> tuple[Column, ...]:
         _number(f"{prefix}ellipse_a", "pix", f"One standard deviation along the long axis of {on}."),
         _number(f"{prefix}ellipse_b", "pix", f"One standard deviation along the short axis of {on}."),
         _number(f"{prefix}ellipse_theta", "deg", "Angle of the long axis from +x towards +y."),
+        _flag(
+            f"{prefix}ellipse_flag",
+            "There is no shape to make the ellipse of, or an axis is not known to half of its moment, or is at its "
+            "limit to within its error; errors of elliptical and Kron fluxes are rough.",
+        ),
         _number(
             f"{prefix}kronRadius", "", f"First-moment radius of {on}, in units of the ellipse's axes.", "Kron 1980"
         ),

@@ -164,6 +164,7 @@ def _ellipse(prefix: str, flavor: FlavorMeasurement) -> Iterator[Named]:
     yield f"{prefix}ellipse_a", np.nan if ellipse is None else ellipse.a
     yield f"{prefix}ellipse_b", np.nan if ellipse is None else ellipse.b
     yield f"{prefix}ellipse_theta", np.nan if ellipse is None else np.rad2deg(ellipse.theta)
+    yield f"{prefix}ellipse_flag", flavor.ellipse_flag
     yield f"{prefix}kronRadius", flavor.kron.value
     yield f"{prefix}kronRadiusErr", flavor.kron.error
     yield f"{prefix}kronRadius_flag", flavor.kron.flag
