@@ -14,11 +14,13 @@ An isophote has the same brightness all around, so to first order a change of th
 changes nothing, and c is the light in a ring about its edge over the ring's change of ln A.
 
 * Elliptical aperture: M is the mean of the bands' adaptive moments with weights ω_b, A ∝ √det M, so
-  δ ln A = ½ tr(M⁻¹ δM). The moments θ solve Σ w D q = 0 (see `_newton_kernels`), so δθ_b = −J_b⁻¹ Σ w q n.
+  δ ln A = ½ tr(M⁻¹ δM), with differences in place of derivatives where M is hardly known (`AreaChange`). The moments
+  θ solve Σ w D q = 0 (see `_newton_kernels`), so δθ_b = −J_b⁻¹ Σ w q n.
 * Kron aperture: its axes are the larger of k R and k₀, in units of the ellipse above. The first-moment radius in
   pixels does not depend on the ellipse that it is counted in, but for its end, so where R decides
   δ ln A = 2 δR / R, δR = Σ (r − R) n / Σ I over the weighted sum I of the bands; where k₀ decides, it is that of the
-  ellipse. Where the noise leaves open which of the two, each counts by the chance that it does.
+  ellipse. Where the noise leaves open which of the two, the ellipse counts by the chance that it does, and R by how
+  much the size changes over ± 1 σ of R between its limits.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .area_change import AreaChange
     from .child import ShapeSet
     from .config import MeasureConfig
     from .ellipses import Ellipse
@@ -69,12 +72,15 @@ class MeasuredAperture:
         In units of that.
     shape : ShapeSet
         The bands' adaptive moments.
+    area : AreaChange
+        What they do to the area of the ellipse.
     """
 
     center: tuple[float, float]
     ellipse: Ellipse
     kron: KronRadius
     shape: ShapeSet
+    area: AreaChange
 
 
 def aperture_error_terms(
@@ -104,10 +110,10 @@ def aperture_error_terms(
     inside = areas[(slice(None), *near[0].box.slices_in(windows[0].box))]
     sigma, offset = np.sqrt(near[0].noise), _offset(near[0], measured)
     by_moments, by_radius = _influences(near[0], measured)
-    chance, factor = _deciding(measured.kron, config)
+    by_ellipse, by_kron, factor = _deciding(measured.kron, config)
     cases = [(by_moments, config.ellipse_scale), (by_moments, factor)]
-    if chance > 0:
-        cases[1] = (1 - chance) * by_moments + chance * by_radius, factor
+    if by_kron > 0:
+        cases[1] = by_ellipse * by_moments + by_kron * by_radius, factor
     out = np.zeros((len(windows), 2, len(sigma)))
     seen = smooth = np.zeros(0)
     for k, (influence, scale) in enumerate(cases):
@@ -124,14 +130,24 @@ def aperture_error_terms(
     return out
 
 
-def _deciding(kron: KronRadius, config: MeasureConfig) -> tuple[float, float]:
-    """Chance that the Kron radius decides the size of its aperture, and that size in units of the ellipse."""
+def _deciding(kron: KronRadius, config: MeasureConfig) -> tuple[float, float, float]:
+    """How much the ellipse and the Kron radius decide the size of its aperture, and that size in units of the ellipse.
+
+    The first is the chance that the size is the least one; the second, relative to the derivative 2 / R, the change of
+    ln A over ± 1 σ of R, between the least size and that of the ellipse within which R was taken.
+    """
     if kron.flag:
-        return 0.0, config.kron_minimum
+        return 1.0, 0.0, config.kron_minimum
     size, width = config.kron_factor * kron.value, config.kron_factor * kron.error
-    chance = float(ndtr((size - config.kron_minimum) / width)) if width > 0 else float(size > config.kron_minimum)
+    factor = max(size, config.kron_minimum)
+    if not width > 0:
+        return float(size <= config.kron_minimum), float(size > config.kron_minimum), factor
+    chance = float(ndtr((config.kron_minimum - size) / width))
+    largest = max(config.kron_factor * REACH, config.kron_minimum)
+    low, high = (min(max(s, config.kron_minimum), largest) for s in (size - width, size + width))
+    by_kron = math.log(high / low) * size / (2 * width)
     # Less than a thousandth is not worth a second convolution.
-    return (chance if chance > 1e-3 else 0.0), max(size, config.kron_minimum)
+    return chance, (by_kron if by_kron > 1e-3 else 0.0), factor
 
 
 def _influences(window: Window, measured: MeasuredAperture) -> tuple[Float, Float]:
@@ -142,11 +158,12 @@ def _influences(window: Window, measured: MeasuredAperture) -> tuple[Float, Floa
     share = band_weights(measured.shape)
     if share.any():
         moments = np.where(share[:, None] > 0, measured.shape.moments, 1.0)
-        mean = share @ moments
-        precision = np.array([mean[2], -mean[1], mean[0]]) / (mean[0] * mean[2] - mean[1] ** 2)
-        weights = np.concatenate([np.tile(measured.center, (len(moments), 1)), moments], axis=1)
+        # Moments were taken about centres of their own: elsewhere they are no solution, and noise may do anything.
+        about = measured.shape.center
+        centers = np.tile(measured.center, (len(moments), 1)) if about is None else about
+        weights = np.concatenate([centers, moments], axis=1)
         origin = np.array(window.box.origin, dtype=np.float64)
-        if not moment_influence(window.flux, origin, (weights, share), precision, by_moments):
+        if not moment_influence(window.flux, origin, (weights, share), measured.area.slopes, by_moments):
             by_moments[:] = 0.0
     if not kron.flag:
         shape = ellipse.a, ellipse.b, ellipse.theta, REACH

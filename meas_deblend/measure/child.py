@@ -73,11 +73,14 @@ class ShapeSet:
         Of their errors [px⁴]; NaN likewise.
     reasons : int array (B,)
         `FlagReason`s.
+    center : float64 array (B, 2), optional
+        ``(y, x)`` about which they are taken, which was fitted with them [px]; PSFs have none.
     """
 
     moments: NDArray[np.float64]
     covariance: NDArray[np.float64]
     reasons: IntArray
+    center: NDArray[np.float64] | None = None
 
     @property
     def errors(self) -> NDArray[np.float64]:
@@ -151,7 +154,7 @@ def shape_set(fit: GaussianFit) -> ShapeSet:
     covariance = fit.covariance[:, 2:, 2:]
     reasons, failed = _settle(fit.reasons, np.concatenate([fit.moments, covariance.reshape(-1, 9)], axis=1))
     moments = np.where(failed[:, None], np.nan, fit.moments)
-    return ShapeSet(moments, np.where(failed[:, None, None], np.nan, covariance), reasons)
+    return ShapeSet(moments, np.where(failed[:, None, None], np.nan, covariance), reasons, fit.center)
 
 
 def _settle(reasons: IntArray, values: NDArray[np.float64]) -> tuple[IntArray, BoolArray]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..geometry import Box, Image
 from .aperture_errors import MeasuredAperture, aperture_error_terms
+from .area_change import AreaChange
 from .ellipses import Ellipse
 from .fluxes import draw_psfs
 from .kron import KronRadius, kron_radius
@@ -76,6 +77,11 @@ class FlavorWeights:
     reach: float
     measured: MeasuredAperture | None
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether the ellipse is known well enough for first-order errors."""
+        return self.measured is not None and self.measured.area.is_certain
+
 
 def flavor_weights(job: ObjectJob, position: tuple[float, float], shapes: Sequence[ShapeSet]) -> list[FlavorWeights]:
     """Weights of the fluxes of each flavour; circles and PSFs are drawn once.
@@ -105,7 +111,10 @@ def flavor_weights(job: ObjectJob, position: tuple[float, float], shapes: Sequen
         longest = pairs[k][1]
         reach = min(box.shape) / 2 if longest is None else min(longest.a, min(box.shape) / 2)
         known = ellipse is not None and bool(np.isfinite(position).all())
-        measured = MeasuredAperture(position, ellipse, kron, shapes[k]) if known and ellipse is not None else None
+        measured = None
+        if known and ellipse is not None:
+            area = AreaChange.of(shapes[k], min(box.shape) / 2)
+            measured = MeasuredAperture(position, ellipse, kron, shapes[k], area)
         out.append(FlavorWeights(ellipse, kron, weights, reach, measured))
     return out
 

@@ -125,6 +125,7 @@ class ObjectJob:
                 sizes=excess[k],
                 half_light=half_light_radii(self.pixels(k), position, photometry[k].reach, noise),
                 ellipse=photometry[k].ellipse,
+                ellipse_flag=not photometry[k].is_certain,
                 kron=photometry[k].kron,
             )
         return self._measurement(position, flavors, undeblended), covariance

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Float = NDArray[np.float64]
 
 __all__ = [
+    "SHORTEST",
     "PsfShapes",
     "band_centroids",
     "band_shapes",
@@ -36,6 +37,9 @@ __all__ = [
     "sizes_of_all",
     "stacked",
 ]
+
+SHORTEST = 0.5
+"""Least axis of an object's ellipse of one standard deviation [px]."""
 
 # PSFs change little over as many pixels.
 _CELL = 256
@@ -124,9 +128,10 @@ def band_shapes(
     window: Window, start: tuple[float, float], sigma: Float, config: MeasureConfig, noise: NoiseCorrelation
 ) -> list[ShapeSet]:
     """Adaptive moments of all images of a stacked window, one set per flavour."""
-    found = shape_set(adaptive_moments(window, start, sigma, config, noise))
+    fit = adaptive_moments(window, start, sigma, config, noise)
+    found = shape_set(fit)
     parts = np.split(np.arange(len(sigma)), len(sigma) // len(noise.xi))
-    return [ShapeSet(found.moments[k], found.covariance[k], found.reasons[k]) for k in parts]
+    return [ShapeSet(found.moments[k], found.covariance[k], found.reasons[k], fit.center[k]) for k in parts]
 
 
 def common_ellipse(shape: ShapeSet, psf: ShapeSet, largest: float) -> Ellipse | None:
@@ -144,8 +149,8 @@ def common_ellipse(shape: ShapeSet, psf: ShapeSet, largest: float) -> Ellipse | 
     else:
         return None
     ellipse = Ellipse.from_moments(*(float(m) for m in moments))
-    a = min(max(ellipse.a, 0.5), largest)
-    return Ellipse(a, min(max(ellipse.b, 0.5), a), ellipse.theta)
+    a = min(max(ellipse.a, SHORTEST), largest)
+    return Ellipse(a, min(max(ellipse.b, SHORTEST), a), ellipse.theta)
 
 
 def band_weights(shape: ShapeSet) -> Float:

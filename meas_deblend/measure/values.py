@@ -90,6 +90,9 @@ class FlavorMeasurement:
     half_light : HalfLight
     ellipse : Ellipse or None
         One standard deviation of the object; None where it has no shape and there is no PSF to take its place.
+    ellipse_flag : bool
+        There is no ellipse of the object's own, or an axis of it is not known to half of its moment, or is at a limit
+        to within its error: errors of elliptical and Kron fluxes are not of first order there.
     kron : KronRadius
     """
 
@@ -101,6 +104,7 @@ class FlavorMeasurement:
     sizes: Sizes
     half_light: HalfLight
     ellipse: Ellipse | None
+    ellipse_flag: bool
     kron: KronRadius
 
 

@@ -21,7 +21,7 @@ _ON = {
     "convolved_": "its model as seen",
     "deconvolved_": "its model in the resolution of the model PSF",
 }
-_NEW = "1.2.0"
+_NEW, _NEWEST = "1.2.0", "1.3.0"
 # The first version of the tables had these, on re-apportioned pixels.
 _FIRST = {"{aperture}Flux", "psfFlux", "centroid", "shape"}
 
@@ -59,8 +59,8 @@ def _number(
     return Column(name, dtype, unit, meaning, "measure", nullable=True, since=since, reference=reference)
 
 
-def _flag(name: str, meaning: str, *, old: bool = False) -> Column:
-    return Column(name, "bool", "", meaning, "measure", since="1.0.0" if old else _NEW)
+def _flag(name: str, meaning: str, *, old: bool = False, since: str = _NEW) -> Column:
+    return Column(name, "bool", "", meaning, "measure", since="1.0.0" if old else since)
 
 
 def _fluxes(prefix: str) -> tuple[Column, ...]:
@@ -194,6 +194,12 @@ def _ellipse(prefix: str) -> tuple[Column, ...]:
         _number(f"{prefix}ellipse_a", "pix", f"One standard deviation along the long axis of {on}."),
         _number(f"{prefix}ellipse_b", "pix", f"One standard deviation along the short axis of {on}."),
         _number(f"{prefix}ellipse_theta", "deg", "Angle of the long axis from +x towards +y."),
+        _flag(
+            f"{prefix}ellipse_flag",
+            "There is no shape to make the ellipse of, or an axis is not known to half of its moment, or is at its "
+            "limit to within its error; errors of elliptical and Kron fluxes are rough.",
+            since=_NEWEST,
+        ),
         _number(
             f"{prefix}kronRadius", "", f"First-moment radius of {on}, in units of the ellipse's axes.", "Kron 1980"
         ),

@@ -39,7 +39,10 @@ _SIZES = (
     *("halfLightRadius", "halfLightRadiusErr", "halfLightRadius_flag"),
     *("sizeExcess", "sizeExcessErr", "extendedness", "extendedness_flag"),
 )
-_APERTURES = ("ellipse_a", "ellipse_b", "ellipse_theta", "kronRadius", "kronRadiusErr", "kronRadius_flag")
+_APERTURES = (
+    *("ellipse_a", "ellipse_b", "ellipse_theta", "ellipse_flag"),
+    *("kronRadius", "kronRadiusErr", "kronRadius_flag"),
+)
 
 
 class MeasuredColumns:
@@ -181,6 +184,7 @@ def _numbers(flavor: FlavorMeasurement) -> tuple[Any, ...]:
         *(light.radius, light.error, light.flag, size.excess, size.error, size.extendedness, size.flag),
         *(flavor.psf_shape.moments, flavor.psf_shape.flag),
         (np.nan, np.nan, np.nan) if ellipse is None else (ellipse.a, ellipse.b, ellipse.theta),
+        flavor.ellipse_flag,
         (kron.value, kron.error, kron.flag),
     )
 
