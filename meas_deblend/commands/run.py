@@ -30,7 +30,6 @@ from ..output import RunContext, write_run
 from ._coadds import planes_of, read_options_of, sources_of
 from ._settings import checked_layers, say, shown_warnings, start_log
 from ._summary import outcome_lines
-from .patches import run_many
 
 if TYPE_CHECKING:
     import argparse
@@ -57,6 +56,8 @@ def run(options: argparse.Namespace) -> int:
         0 if there are objects, or there was nothing to detect; else 1. Of many patches: 1 if one failed.
     """
     if options.inputs is not None:
+        from .patches import run_many  # noqa: PLC0415 - one patch needs nothing of it
+
         return run_many(options)
     many_only = {"--executor": options.executor, "--rerun": options.rerun, "--where": options.where,
                  "--fail-fast": options.fail_fast}  # fmt: skip
