@@ -217,7 +217,7 @@ def calibrate(
     blends: Sequence[tuple[int, int, int]] | None = None,
     watch: Callable[[Measured], None] | None = None,
 ) -> CostModel:
-    """Measure what blends cost on this machine, on drawn ones of several sizes: about a minute.
+    """Measure what blends cost on this machine, on drawn ones of several sizes: some minutes.
 
     Parameters
     ----------
