@@ -11,10 +11,10 @@ from ..exceptions import ModelError
 if TYPE_CHECKING:
     from ..geometry import FloatArray
 
-__all__ = ["nearest", "nearest_on_sky", "separations"]
+__all__ = ["nearest", "nearest_on_sky"]
 
 
-def separations(position: tuple[float, float], others: tuple[FloatArray, FloatArray]) -> FloatArray:
+def _separations(position: tuple[float, float], others: tuple[FloatArray, FloatArray]) -> FloatArray:
     """Angles between a position and others, arcseconds; all ``(ra, dec)`` in degrees.
 
     The haversine formula, which loses no digits at small angles.
@@ -59,6 +59,6 @@ def nearest_on_sky(objects: Any, position: tuple[float, float], radius: float) -
         If there is no object within the radius; the message tells the distance of the nearest.
     """
     ra, dec = position
-    distance = separations(position, (np.asarray(objects["coord_ra"]), np.asarray(objects["coord_dec"])))
+    distance = _separations(position, (np.asarray(objects["coord_ra"]), np.asarray(objects["coord_dec"])))
     row = nearest(distance, radius, f"(ra, dec) = ({ra:.6f}, {dec:.6f})", '"')
     return int(objects["objectId"][row])

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -124,7 +125,13 @@ def find_pipeline(name_or_path: str | Path) -> Traversable:
 
 def known_labels() -> tuple[str, ...]:
     """Return the labels of all shipped pipelines, sorted."""
-    return tuple(sorted({label for name in shipped_pipelines() for label in read_definition(name).tasks}))
+    return _labels_of(shipped_pipelines())
+
+
+@cache
+def _labels_of(names: tuple[str, ...]) -> tuple[str, ...]:
+    # A run of many patches asks for each of them, and what is shipped stays as it is.
+    return tuple(sorted({label for name in names for label in read_definition(name).tasks}))
 
 
 def read_definition(name_or_path: str | Path) -> PipelineDefinition:

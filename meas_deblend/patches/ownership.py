@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..products import CatalogLayout, read_table, to_table
+from ..products import CatalogLayout, read_columns, to_table
 from .overlaps import PatchFrame, Sky
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ..products import Frame, PatchEntry
 
 __all__ = ["ownership_of"]
+
+_PLACE = ("deblend_peak_center_y", "deblend_peak_center_x")
 
 
 def ownership_of(root: Path, patches: Sequence[tuple[PatchEntry, Frame]], bands: Sequence[str]) -> Any:
@@ -45,19 +47,19 @@ def ownership_of(root: Path, patches: Sequence[tuple[PatchEntry, Frame]], bands:
         file = root / entry.folder / "objects.parquet"
         if not file.is_file():
             continue
-        objects = read_table(file)
-        y, x = (np.asarray(objects[f"deblend_peak_center_{axis}"], dtype=np.float64) for axis in "yx")
+        objects = read_columns(file, ("objectId", *_PLACE, "merge_peak_sky"))
+        y, x = (np.asarray(objects[name], dtype=np.float64) for name in _PLACE)
         owner, in_tract = sky.owners(index, y, x), sky.owners(index, y, x, entry.tract)
         rows = {
-            "objectId": np.asarray(objects["objectId"]),
-            "tract": np.full(len(objects), entry.tract),
-            "patch": np.full(len(objects), entry.patch, dtype=object),
+            "objectId": objects["objectId"],
+            "tract": np.full(len(y), entry.tract),
+            "patch": np.full(len(y), entry.patch, dtype=object),
             # Of an owner that is not there, only the tract is known.
             "ownerTract": np.where(owner >= 0, tracts[owner], entry.tract),
             "ownerPatch": np.where(owner >= 0, names[owner], "").astype(object),
             "detect_isPatchInner": in_tract == index,
             "detect_isTractInner": (owner < 0) | (tracts[owner] == entry.tract),
-            "detect_isPrimary": (owner == index) & ~np.asarray(objects["merge_peak_sky"], dtype=bool),
+            "detect_isPrimary": (owner == index) & ~objects["merge_peak_sky"],
         }
         parts.append(rows)
     return to_table("ownership", _joined(parts), CatalogLayout(tuple(bands)))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .run_record import RunInput, RunRecord, file_sha256, read_run_record, write_run_record
     from .store import ModelStore, write_models
     from .store_page import store_markdown
-    from .tables import arrow_schema, read_table, to_table, write_table
+    from .tables import arrow_schema, read_columns, read_table, to_table, write_table
 
 __all__ = [
     "FLAVOR_PREFIXES",
@@ -71,6 +71,7 @@ __all__ = [
     "open_models",
     "pack_id",
     "pack_rows",
+    "read_columns",
     "read_manifest",
     "read_manifests",
     "read_patch_index",
@@ -113,6 +114,7 @@ _LAZY = {
     "read_manifests": "quantum",
     "read_patch_index": "patch_index",
     "read_run_record": "run_record",
+    "read_columns": "tables",
     "read_table": "tables",
     "to_table": "tables",
     "write_manifest": "quantum",

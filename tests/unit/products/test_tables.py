@@ -9,7 +9,16 @@ import pytest
 from astropy.table import Table
 
 from meas_deblend.exceptions import InputError, ModelError
-from meas_deblend.products import TABLES, CatalogLayout, check_table, declaration, read_table, to_table, write_table
+from meas_deblend.products import (
+    TABLES,
+    CatalogLayout,
+    check_table,
+    declaration,
+    read_columns,
+    read_table,
+    to_table,
+    write_table,
+)
 
 LAYOUT = CatalogLayout.of_bands(("g", "r"), (27.0, None), (3.0,), "count")
 SAMPLES = Path(__file__).parents[2] / "data"
@@ -50,6 +59,20 @@ def test_tables_can_be_written_again_and_are_the_same_file(tmp_path):
     write_table(tmp_path / "a", "objects", columns_of("objects"), LAYOUT)
     write_table(tmp_path / "b", "objects", read_table(tmp_path / "a"), LAYOUT)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_some_columns_are_read_alone(tmp_path):
+    columns = columns_of("objects")
+    write_table(tmp_path / "t.parquet", "objects", columns, LAYOUT)
+    names = ("objectId", "merge_peak_sky", "coord_ra")
+    found = read_columns(tmp_path / "t.parquet", names)
+    assert tuple(found) == names
+    for name in names:
+        np.testing.assert_array_equal(found[name], read_table(tmp_path / "t.parquet")[name])
+    with pytest.raises(ModelError, match=r"t\.parquet has no column nothing"):
+        read_columns(tmp_path / "t.parquet", ("objectId", "nothing"))
+    with pytest.raises(ModelError, match="there is no table at"):
+        read_columns(tmp_path / "other.parquet", names)
 
 
 def test_tables_go_to_fits_and_ecsv(tmp_path):
