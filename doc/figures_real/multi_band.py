@@ -4,23 +4,15 @@ Run as ``python doc/figures_real/multi_band.py``. The folder with the data is na
 goes to doc/_static/real and is kept under version control, because a build of the documentation has no data.
 """
 
-import os
-import sys
-from pathlib import Path
-
 import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from seven import OUT, SEVEN, read_blend
 
-import meas_deblend as md
 from meas_deblend.image import MultibandExposure
 from meas_deblend.report.rgb import AsinhStretch, to_rgb
 from meas_deblend.scarlet import Blend, FitConfig, deblend_blend
-
-# The sources that catalogs list there, as (y, x).
-SEVEN = [(33, 14), (36, 31), (47, 19), (15, 25), (51, 37), (23, 22), (5, 34)]
-OUT = Path(__file__).resolve().parents[1] / "_static" / "real"
 
 
 def fit(coadds: MultibandExposure, config: FitConfig) -> Blend:
@@ -60,11 +52,7 @@ def draw(coadds: MultibandExposure, blend: Blend, other: Blend) -> Figure:
 def main() -> None:
     """Draw the picture."""
     mpl.use("Agg")
-    data = Path(os.environ.get("MEAS_DEBLEND_DATA", ""))
-    if not (data / "real").is_dir():
-        sys.exit(f"no real data in {str(data)!r}: set MEAS_DEBLEND_DATA to the folder that holds real/")
-    files = {band: data / "real" / "hsc_cosmos_35" / f"{band}.fits" for band in "grizy"}
-    coadds = md.read_coadds(files, survey="hsc")
+    coadds = read_blend()
     figure = draw(coadds, fit(coadds, FitConfig()), fit(coadds, FitConfig.production()))
     figure.savefig(OUT / "multi_band_engine.png", dpi=100)
 

@@ -4,35 +4,31 @@ Run as ``python doc/figures_real/profiles.py``. The folder with the data is name
 to doc/_static/real and is kept under version control, because a build of the documentation has no data.
 """
 
-import os
 import sys
-from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from seven import OUT, SEVEN, read_blend
 
-import meas_deblend as md
 from meas_deblend.apportion import render_templates
 from meas_deblend.chains import load_chain
 from meas_deblend.image import MultibandExposure
 from meas_deblend.report.rgb import AsinhStretch, to_rgb
 
-# The sources that catalogs list there.
-SEVEN = {"x": [14.0, 31.0, 19.0, 25.0, 37.0, 22.0, 34.0], "y": [33.0, 36.0, 47.0, 15.0, 51.0, 23.0, 5.0]}
+CENTERS = np.array(SEVEN, dtype=float)
 NAMES = {"multi_band": "free-form", "joint_profiles": "profiles", "hybrid": "profiles and structure"}
-OUT = Path(__file__).resolve().parents[1] / "_static" / "real"
 
 
 def models_of(coadds: MultibandExposure, name: str) -> np.ndarray:
     """Images (source, band, y, x) of the models that a deblender makes of the seven sources."""
-    made = load_chain(name, survey="hsc")(coadds, SEVEN)
-    out = np.zeros((len(SEVEN["x"]), *coadds.images.shape))
+    made = load_chain(name, survey="hsc")(coadds, {"y": CENTERS[:, 0].tolist(), "x": CENTERS[:, 1].tolist()})
+    out = np.zeros((len(SEVEN), *coadds.images.shape))
     for parent in made.parent_models:
         for source, template in zip(parent.sources, render_templates(parent, coadds.box), strict=True):
             y, x = source.peak.center
-            k = int(np.argmin(np.hypot(np.subtract(SEVEN["y"], y), np.subtract(SEVEN["x"], x))))
+            k = int(np.argmin(np.hypot(*(CENTERS - (y, x)).T)))
             out[k] += template.project(coadds.box).array
     return out
 
@@ -62,7 +58,7 @@ def draw(coadds: MultibandExposure, models: dict[str, np.ndarray]) -> Figure:
         row[3].set(yscale="log", xticks=range(5), xticklabels=coadds.bands, ylabel="flux of the model [counts]")
         row[3].set_ylim(bottom=1)
         row[3].legend(ncols=2, fontsize=7)
-    for k, (y, x) in enumerate(zip(SEVEN["y"], SEVEN["x"], strict=True), start=1):
+    for k, (y, x) in enumerate(SEVEN, start=1):
         axes[0, 0].annotate(str(k), (x, y), (5, 5), textcoords="offset points", color="white", fontsize=9)
     return figure
 
@@ -70,11 +66,7 @@ def draw(coadds: MultibandExposure, models: dict[str, np.ndarray]) -> Figure:
 def main() -> None:
     """Draw the picture."""
     mpl.use("Agg")
-    data = Path(os.environ.get("MEAS_DEBLEND_DATA", ""))
-    if not (data / "real").is_dir():
-        sys.exit(f"no real data in {str(data)!r}: set MEAS_DEBLEND_DATA to the folder that holds real/")
-    files = {band: data / "real" / "hsc_cosmos_35" / f"{band}.fits" for band in "grizy"}
-    coadds = md.read_coadds(files, survey="hsc")
+    coadds = read_blend()
     draw(coadds, {name: models_of(coadds, name) for name in NAMES}).savefig(OUT / "profiles.png", dpi=80)
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .normal import Memory
     from .scene import Data
 
+_ROUGH = 4.0
+
 __all__ = ["log_odds_of_gradients", "with_gradients"]
 
 
@@ -52,7 +54,9 @@ def with_gradients(
     free[odds <= 0, N_PARAMETERS:] = False
     if np.array_equal(free, stage.sources.free):
         return stage
-    return fit_stage(replace(stage, sources=replace(stage.sources, free=free)), data, config, memory)
+    # Shapes are where they belong already: little is to be gained after the first steps.
+    rough = config.model_copy(update={"tolerance": _ROUGH * config.tolerance})
+    return fit_stage(replace(stage, sources=replace(stage.sources, free=free)), data, rough, memory)
 
 
 def log_odds_of_gradients(stage: Stage, data: Data, memory: Memory) -> NDArray[np.float64]:
