@@ -222,10 +222,10 @@ def test_the_clock_ends_a_hung_fit(row, monkeypatch):
     run(row)  # all that is compiled is there
     hanging(monkeypatch)
     start = time.monotonic()
-    model, _ = run(row, cost=FREE, cost_budget=0.2, timeout=5.0)
-    assert 5 < time.monotonic() - start < 20
+    model, _ = run(row, cost=FREE, cost_budget=0.2, timeout=2.5)
+    assert 2.5 < time.monotonic() - start < 20
     assert labels(model) == {("one_component", "timeout")}
-    assert (model.outcome, model.reason, model.message) == ("degraded", "timeout", "it was ended after 5 s")
+    assert (model.outcome, model.reason, model.message) == ("degraded", "timeout", "it was ended after 2.5 s")
 
 
 def test_where_no_clock_can_be_watched_the_parent_says_so(row):
