@@ -121,7 +121,8 @@ def terms_of(size: BlendSize) -> tuple[float, ...]:
 
 def coefficients_of(model: Coefficients) -> tuple[float, ...]:
     """Return the coefficients in the order of their fields."""
-    return tuple(getattr(model, name) for name in Coefficients.model_fields)
+    by_peak = (model.constant, model.peak, model.peak_band, model.pair)
+    return (*by_peak, model.overlap, model.repeat, model.pixel)
 
 
 class RungCost(BaseModel):

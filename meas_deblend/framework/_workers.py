@@ -130,7 +130,9 @@ class Aside:
         if self._thread is None:
             self._enough.clear()
             self._thread = threading.Thread(target=self._go, daemon=True)
-            self._thread.start()
+            # A Ctrl-C in the middle could leave a lock behind that both threads wait for.
+            with _interrupts_held():
+                self._thread.start()
 
     def stop(self) -> None:
         """Wait until the preparation at hand is done, and begin no other; raises what one of them raised."""

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ManyResult", "Running", "run_patches"]
 
+_PATIENCE = 20.0
+"""Seconds for what a worker that is gone has started to come to its end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Running:
@@ -159,6 +162,10 @@ def run_patches(
                 made.append(_settled(done))
                 if tell is not None:
                     tell(made[-1], len(made), len(jobs))
+            for one in made:
+                if not is_worth_keeping(one):
+                    # A cluster's worker that was given up may have had it when its patch was done elsewhere.
+                    forget_progress(folder / one.entry.folder, _PATIENCE)
             return _finished(folder, index, before | {one.entry.name: one for one in made})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -49,14 +50,25 @@ def kept_progress(folder: Path) -> Iterator[Path | None]:
         os.close(descriptor)
 
 
-def forget_progress(folder: Path) -> None:
-    """Remove what is kept of a patch, unless a process is at it."""
-    kept = _beside(folder)
-    if not kept.is_dir():
-        return
-    with kept_progress(folder) as checkpoint:
-        if checkpoint is not None:
-            shutil.rmtree(kept, ignore_errors=True)
+def forget_progress(folder: Path, patience: float = 0.0) -> None:
+    """Remove what is kept of a patch, unless a process is at it.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the patch's products.
+    patience : float
+        Seconds to wait for such a process: one whose worker is gone comes to its end by itself.
+    """
+    kept, until = _beside(folder), time.monotonic() + patience
+    while kept.is_dir():
+        with kept_progress(folder) as checkpoint:
+            if checkpoint is not None:
+                shutil.rmtree(kept, ignore_errors=True)
+                return
+        if time.monotonic() >= until:
+            return
+        time.sleep(0.1)
 
 
 def is_worth_keeping(result: PatchResult) -> bool:

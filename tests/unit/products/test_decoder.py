@@ -165,12 +165,12 @@ def test_streams_are_written_and_read_in_bounded_memory(tmp_path):
         tracemalloc.stop()
         return peak
 
-    paths = {number: tmp_path / str(number) for number in (150, 300)}
+    paths = {number: tmp_path / str(number) for number in (300, 600)}
     written = {n: most(lambda n=n, path=path: write_models(path, stream(n), METADATA)) for n, path in paths.items()}
     read = {n: most(lambda path=path: [None for _ in ModelStore(path).parents()]) for n, path in paths.items()}
     # Parents take some 10 kB each; of those that are gone, only identifiers are held.
     for peaks in (written, read):
-        assert peaks[300] - peaks[150] < 150 * 1000
+        assert peaks[600] - peaks[300] < 300 * 1000
 
 
 def test_the_cache_forgets_the_oldest():
