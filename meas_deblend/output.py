@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .framework import Pipeline
     from .image import MultibandExposure, PlaneSpec
 
-__all__ = ["RunContext", "write_run"]
+__all__ = ["RunContext", "prepare_figures", "write_run"]
 
 _TABLES = (
     *("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation", "merged_peaks"),
@@ -96,6 +96,13 @@ def write_run(result: DeblendResult, coadds: MultibandExposure, folder: Path, co
     record = _record(result, coadds, context, names)
     write_run_record(folder / "run.json", record)
     return record
+
+
+def prepare_figures() -> None:
+    """Load what draws figures: processes that are started later have it, and need not load it each."""
+    from .report.style import new_figure  # noqa: PLC0415 - matplotlib takes its time
+
+    new_figure(1.0, 1.0)
 
 
 _FIGURE = 10.0

@@ -26,7 +26,7 @@ from ..framework import (
     working,
 )
 from ..image import read_coadds
-from ..output import RunContext, write_run
+from ..output import RunContext, prepare_figures, write_run
 from ._coadds import planes_of, read_options_of, sources_of
 from ._settings import checked_layers, say, shown_warnings, start_log
 from ._summary import outcome_lines
@@ -151,8 +151,10 @@ def deblend_and_write(
     start = time.monotonic()
     checkpoint = folder / CHECKPOINT
     checkpoint.mkdir(exist_ok=True)
+    # Matplotlib is loaded once, while others measure, and not by every process that draws.
+    afterwards = Workplace(preparations=iter([prepare_figures] if context.figures else []))
     try:
-        with watching() as observer:
+        with watching() as observer, working(afterwards):
             result = deblend(
                 coadds,
                 context.read_options["survey"],

@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any, ParamSpec, TypeVar
 
 from .._interrupt import raise_interrupt
@@ -21,7 +22,7 @@ from .pipeline import Pipeline
 from .progress import ProgressSink, reporting_to
 from .report import DataId, QuantumReport, RunResult, failure
 from .task import PipelineTask, TaskResult
-from .units import Workplace, working
+from .units import Workplace, surrounding_preparations, working
 
 __all__ = ["SerialExecutor", "preparations", "run_pipeline"]
 
@@ -77,6 +78,7 @@ def run_pipeline(
         Where tasks run that do not wait for each other; one after the other in this thread when it is left out.
     workplace : Workplace, optional
         Processes for the units of each task, and where their results are kept; this process alone when it is left out.
+        Its preparations, and those of the workplace around this call (`working`), come after those of the tasks.
 
     Returns
     -------
@@ -95,7 +97,8 @@ def run_pipeline(
     place = workplace or Workplace()
     if executor is None:
         # Elsewhere there is nothing to prepare, and a generator cannot be sent.
-        place = replace(place, preparations=preparations(pipeline))
+        steps = chain(preparations(pipeline), place.preparations, surrounding_preparations())
+        place = replace(place, preparations=steps)
     running: dict[Future[TaskResult], WiredTask] = {}
     try:
         while run.waiting or running:

@@ -21,7 +21,16 @@ from ._workers import Answer, Crew, Memory, check_jobs
 from .checkpoint import Batches, Checkpoint, Codec
 from .progress import reporter
 
-__all__ = ["Loop", "Resumable", "Workplace", "iterate_units", "map_units", "once", "working"]
+__all__ = [
+    "Loop",
+    "Resumable",
+    "Workplace",
+    "iterate_units",
+    "map_units",
+    "once",
+    "surrounding_preparations",
+    "working",
+]
 
 SharedT = TypeVar("SharedT")
 U = TypeVar("U")
@@ -71,6 +80,11 @@ def working(workplace: Workplace) -> Iterator[None]:
         yield
     finally:
         _workplace.reset(token)
+
+
+def surrounding_preparations() -> Iterator[Callable[[], object]]:
+    """Return the preparations of the workplace that `working` says; those that are taken from it are gone there too."""
+    return _workplace.get().preparations
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..inject import reference_color
 from .style import PALETTE, TEXT_SIZE, dress_axes, new_figure
 
 if TYPE_CHECKING:
@@ -42,6 +41,8 @@ def injection_figure(summary: Mapping[str, Any], title: str = "") -> Figure:
         separation, contrast, contamination. Points lie in the middle of their bins, open bins at their closed end;
         bars are standard errors.
     """
+    from ..inject import reference_color  # noqa: PLC0415 - it loads the simulations, which no other figure needs
+
     band = summary["reference_band"]
     color = reference_color(summary["bands"], band)
     rows: list[tuple[str, tuple[str, ...], float | None]] = [

@@ -36,6 +36,11 @@ def test_doors_are_light(module):
     assert not modules & {"numba", "matplotlib", "pyarrow", "astropy.table"}
 
 
+def test_figures_of_a_run_load_no_simulations():
+    modules, _ = modules_after("import meas_deblend.pictures")
+    assert not modules & {"matplotlib", "meas_deblend.inject", "meas_deblend.simulate", "meas_deblend.evaluate"}
+
+
 def test_importing_everything_warns_of_nothing():
     code = (
         "import meas_deblend as md, meas_deblend.cli, meas_deblend.commands, meas_deblend.report\n"

@@ -1,17 +1,22 @@
 import logging
 import pickle
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from meas_deblend.exceptions import PipelineError
 from meas_deblend.framework import (
+    Loop,
     Outcome,
     SerialExecutor,
+    Workplace,
     build_pipeline,
     load_pipeline,
+    map_units,
     read_definition,
     run_pipeline,
+    working,
 )
 
 HEAD = "description: A chain.\ntasks:\n"
@@ -49,6 +54,28 @@ def test_all_datasets_and_reports_are_there(chain):
     assert detect.peak_memory_mb > 0
     assert detect.error is None
     result.raise_failures()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_a_caller_prepares_comes_after_what_tasks_prepare(chain, toys, monkeypatch, jobs):
+    made = []
+
+    def fit(_, peaks, prior=0.0):
+        return toys.FitOutputs(map_units(_halved_slowly, peaks, prior, loop=Loop(ahead=False)))
+
+    monkeypatch.setattr(toys.FitTask, "run", fit)
+    around = Workplace(preparations=iter([lambda: made.append("around")]))
+    inside = Workplace(jobs, preparations=iter([lambda: made.append("inside")]))
+    with working(around):
+        result = run_pipeline(load_pipeline(chain), {"image": [1.0, 8.0, 6.0]}, workplace=inside)
+    assert result.datasets["models"] == [4.0, 3.0]
+    # One process alone prepares nothing: whoever needs it loads it.
+    assert made == ([] if jobs == 1 else ["inside", "around"])
+
+
+def _halved_slowly(prior, value):
+    time.sleep(0.2)
+    return value / 2 + prior
 
 
 def test_optional_inputs_are_handed_on_when_they_are_given(chain):
