@@ -28,7 +28,7 @@ __all__ = ["PatchModels", "PatchRun"]
 
 _CATALOGS = ("objects", "parents", "ledger", "patch_ledger", "timings", "flux_covariance", "noise_correlation")
 _OF_RUN = ("ownership", "quanta")
-_FLAGS = ("detect_isPatchInner", "detect_isTractInner", "detect_isPrimary")
+_FLAGS = ("detect_isPatchInner", "detect_isTractInner", "detect_isPrimary", "deblend_parentCutAtSeam")
 
 
 class PatchRun:

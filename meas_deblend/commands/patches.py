@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,9 +98,10 @@ def _closing(result: ManyResult, seconds: float) -> list[str]:
         lines.append(f"{name}: not done")
     if len(result.not_done) > 10:
         lines.append(f"… and {len(result.not_done) - 10} more")
-    counts = f"{counted(result.objects, 'object')}, {result.primary} of them primary"
+    counts = f"{counted(result.objects, 'object')}, {result.seams.primary} of them primary"
     patches = counted(len(result.results), "patch", "patches")
     lines.append(f"{counts}, in {patches}; {len(result.failed)} failed; {duration(seconds)}")
+    lines += result.seams.lines()
     if result.failed:
         lines.append("manifest/ and log.txt of a patch say why it failed; mend it, and go on with --rerun")
     return [*lines, f"written to {result.folder}"]
@@ -128,7 +130,8 @@ def status(options: argparse.Namespace) -> int:
             }
             for state in found.states
         ]
-        say(json.dumps({"writer": found.writer, "patches": rows}, indent=1))
+        seams = {} if found.seams is None else asdict(found.seams)
+        say(json.dumps({"writer": found.writer, "patches": rows, "seams": seams}, indent=1))
     else:
         for line in found.lines():
             say(line)

@@ -10,6 +10,7 @@ from .job import PatchJob, PatchResult, RunSettings
 from .many import ManyResult, Running, run_patches
 from .one_patch import deblend_patch
 from .overlaps import PatchFrame, Sky
+from .seams import SeamCount
 from .status import PatchState, RunStatus, outcome_table, read_status
 from .tiling import Tile, tile_grid
 from .where import parse_where
@@ -25,6 +26,7 @@ __all__ = [
     "RunSettings",
     "RunStatus",
     "Running",
+    "SeamCount",
     "Sky",
     "Tile",
     "check_options",

@@ -24,6 +24,7 @@ from .lock import locked
 from .one_patch import bury_patch, deblend_patch, remove_stages, stages_beneath
 from .ownership import ownership_of
 from .progress import forget_progress, is_worth_keeping
+from .seams import OWNERSHIP_FILE, SeamCount, count_seams
 from .status import read_results
 from .where import FIELDS, parse_where
 
@@ -79,15 +80,17 @@ class ManyResult:
         By tract and number; those of earlier starts too.
     not_done : tuple of str
         Names of the patches that were not started, or whose outcome could not be written.
-    objects, primary : int
-        Objects of all patches, and those that are owned.
+    objects : int
+        Objects of all patches.
+    seams : SeamCount
+        How many of them are owned, and how many of these have a parent that is cut at a seam.
     """
 
     folder: Path
     results: tuple[PatchResult, ...]
     not_done: tuple[str, ...]
     objects: int
-    primary: int
+    seams: SeamCount
 
     @property
     def failed(self) -> tuple[PatchResult, ...]:
@@ -215,11 +218,10 @@ def _finished(folder: Path, index: PatchIndex, results: dict[str, PatchResult]) 
     ownership = ownership_of(folder, [(entry, frame) for entry, frame in frames if frame is not None], bands)
     layout = CatalogLayout(bands)
     columns = {name: [getattr(m, name) for one in ordered for m in one.manifests] for name in _quanta_columns()}
-    write_table(folder / "ownership.parquet", "ownership", ownership, layout, versions())
+    write_table(folder / OWNERSHIP_FILE, "ownership", ownership, layout, versions())
     write_table(folder / "quanta.parquet", "quanta", to_table("quanta", columns, layout), layout, versions())
     not_done = [entry.name for entry in index.patches if not (folder / entry.folder / MANIFESTS).is_dir()]
-    primary = int(ownership["detect_isPrimary"].sum())
-    return ManyResult(folder, tuple(ordered), tuple(not_done), len(ownership), primary)
+    return ManyResult(folder, tuple(ordered), tuple(not_done), len(ownership), count_seams(ownership))
 
 
 def _quanta_columns() -> tuple[str, ...]:

@@ -76,12 +76,13 @@ class PatchFrame:
         cosine = np.clip(vectors[1:] @ vectors[0], -1.0, 1.0)
         return vectors[0], float(np.arccos(cosine).max())
 
-    def edges(self) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Positions (y, x) just inside the left, right, lower and upper edge."""
+    def edges(self, beyond: float = 0.0) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Positions (y, x) along the left, right, lower and upper edge, on the outermost pixels or so far beyond."""
         height, width = self.shape
         ys, xs = np.linspace(0, height - 1, _PLACES), np.linspace(0, width - 1, _PLACES)
         whole = np.ones(_PLACES)
-        return [(ys, 0 * whole), (ys, (width - 1) * whole), (0 * whole, xs), ((height - 1) * whole, xs)]
+        low, high = -beyond * whole, beyond * whole
+        return [(ys, low), (ys, width - 1 + high), (low, xs), (height - 1 + high, xs)]
 
     def depths(self, y: NDArray[np.float64], x: NDArray[np.float64], seams: tuple[bool, ...]) -> NDArray[np.float64]:
         """Distances (n,) in pixels to the nearest seam, infinite without one.
@@ -151,12 +152,27 @@ class Sky:
             owner[best < 0] = -1
         return owner
 
-    def _seams_of(self, index: int) -> tuple[bool, ...]:
+    def seams(self, index: int) -> tuple[bool, bool, bool, bool]:
+        """Behind which edges of a patch (left, right, lower, upper) others show more of the sky.
+
+        Those that a given inner region keeps away from count too, whoever lies behind them.
+        """
+        frame = self.frames[index]
+        left, right, lower, upper = self._seams_of(index, beyond=1.0)
+        if frame.inner is None:
+            return left, right, lower, upper
+        (height, width), (x0, x1, y0, y1) = frame.shape, frame.inner
+        return left or x0 > 0, right or x1 < width, lower or y0 > 0, upper or y1 < height
+
+    def _seams_of(self, index: int, beyond: float = 0.0) -> tuple[bool, bool, bool, bool]:
         """Behind which edges (left, right, lower, upper) other patches go on."""
         frame = self.frames[index]
         if frame.wcs is None:
-            return (False,) * 4
-        return tuple(bool(self._covered(index, *edge).mean() >= _COVERED) for edge in frame.edges())
+            return False, False, False, False
+        left, right, lower, upper = (
+            bool(self._covered(index, *edge).mean() >= _COVERED) for edge in frame.edges(beyond)
+        )
+        return left, right, lower, upper
 
     def _covered(self, index: int, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
         sky = pixel_to_sky(self.frames[index].wcs, y, x).icrs

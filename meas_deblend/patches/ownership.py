@@ -8,6 +8,7 @@ import numpy as np
 
 from ..products import CatalogLayout, read_columns, to_table
 from .overlaps import PatchFrame, Sky
+from .seams import cut_at_seams
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,11 +44,11 @@ def ownership_of(root: Path, patches: Sequence[tuple[PatchEntry, Frame]], bands:
     names = np.array([entry.patch for entry, _ in patches] or [""])
     tracts = np.array([entry.tract for entry, _ in patches] or [0])
     parts: list[dict[str, Any]] = []
-    for index, (entry, _) in enumerate(patches):
+    for index, (entry, frame) in enumerate(patches):
         file = root / entry.folder / "objects.parquet"
         if not file.is_file():
             continue
-        objects = read_columns(file, ("objectId", *_PLACE, "merge_peak_sky"))
+        objects = read_columns(file, ("objectId", "parentObjectId", *_PLACE, "merge_peak_sky"))
         y, x = (np.asarray(objects[name], dtype=np.float64) for name in _PLACE)
         owner, in_tract = sky.owners(index, y, x), sky.owners(index, y, x, entry.tract)
         rows = {
@@ -60,6 +61,7 @@ def ownership_of(root: Path, patches: Sequence[tuple[PatchEntry, Frame]], bands:
             "detect_isPatchInner": in_tract == index,
             "detect_isTractInner": (owner < 0) | (tracts[owner] == entry.tract),
             "detect_isPrimary": (owner == index) & ~objects["merge_peak_sky"],
+            "deblend_parentCutAtSeam": cut_at_seams(file.parent, objects, frame.shape, sky.seams(index)),
         }
         parts.append(rows)
     return to_table("ownership", _joined(parts), CatalogLayout(tuple(bands)))
@@ -67,7 +69,7 @@ def ownership_of(root: Path, patches: Sequence[tuple[PatchEntry, Frame]], bands:
 
 def _joined(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     names = ("objectId", "tract", "patch", "ownerTract", "ownerPatch", "detect_isPatchInner", "detect_isTractInner",
-             "detect_isPrimary")  # fmt: skip
+             "detect_isPrimary", "deblend_parentCutAtSeam")  # fmt: skip
     return {name: np.concatenate([part[name] for part in parts]) if parts else [] for name in names}
 
 

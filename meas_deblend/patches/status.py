@@ -12,6 +12,7 @@ from ..products import read_manifests, read_patch_index
 from .job import MANIFESTS, PatchResult
 from .lock import who_locks
 from .one_patch import stages_beneath
+from .seams import OWNERSHIP_FILE, SeamCount, read_seams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,11 +64,14 @@ class RunStatus:
         By tract and number.
     writer : str
         Which process writes to the folder; empty if none does.
+    seams : SeamCount or None
+        How many objects have a parent that is cut at a seam; None until the run is complete.
     """
 
     folder: Path
     states: tuple[PatchState, ...]
     writer: str
+    seams: SeamCount | None = None
 
     def lines(self) -> list[str]:
         """Tell it: a table, and the sums below."""
@@ -79,7 +83,8 @@ class RunStatus:
             lines.append(
                 f"({counted(len(rows) - len(chosen), 'patch', 'patches')} more: ok, waiting, or too many to list)"
             )
-        return [*lines, self.summary(), self._end()]
+        cut = [] if self.seams is None else self.seams.lines()
+        return [*lines, self.summary(), *cut, self._end()]
 
     def summary(self) -> str:
         """Count patches by state, and objects."""
@@ -123,7 +128,11 @@ def read_status(folder: Path) -> RunStatus:
     index = read_patch_index(folder)
     stages = stages_beneath(folder)
     states = tuple(_state(folder, entry, index, stages.get(folder / entry.folder, [])) for entry in index.patches)
-    return RunStatus(folder, states, who_locks(folder))
+    writer = who_locks(folder)
+    # As long as a patch is missing, the table of owners is of an earlier start.
+    complete = not writer and all(state.result is not None for state in states)
+    seams = read_seams(folder) if complete and (folder / OWNERSHIP_FILE).is_file() else None
+    return RunStatus(folder, states, writer, seams)
 
 
 def read_results(folder: Path, index: PatchIndex) -> dict[str, PatchResult]:

@@ -8,7 +8,7 @@ from ._measured_columns import BAND_MEASUREMENTS, OBJECT_MEASUREMENTS
 from ._quality_columns import BLEND_SCORE, CONTAMINATION_COLUMNS, score_columns
 from .columns import Column
 
-__all__ = ["FORCED_COLUMNS", "MODEL_FLAGS", "OBJECT_COLUMNS", "outcome_columns"]
+__all__ = ["FORCED_COLUMNS", "MODEL_FLAGS", "OBJECT_COLUMNS", "on_border", "outcome_columns"]
 
 _NEW = "1.2.0"
 _NEWEST = "1.3.0"
@@ -54,6 +54,18 @@ def outcome_columns(parent: str, blend: str, rung: str) -> tuple[Column, ...]:
             f"What was asked for was tried on {blend} and failed, if only in a band or on a peak.",
             "persist",
         ),
+    )
+
+
+def on_border(parent: str) -> Column:
+    """Column that tells whether a parent, called like this, reaches the border of the image."""
+    return Column(
+        "deblend_parentOnBorder",
+        "bool",
+        "",
+        f"{parent} reaches the outermost rows or columns of the image: what lies beyond of it is not known.",
+        "detect",
+        since=_NEWEST,
     )
 
 
@@ -141,6 +153,7 @@ _OUTCOME = (
         "apportion",
         since=_NEWEST,
     ),
+    on_border("Its parent's footprint"),
     *score_columns("deblend_residualScore", "usable pixels and bands"),
     BLEND_SCORE,
 )

@@ -43,6 +43,15 @@ OWNERSHIP = TableDeclaration(
             "run",
             since=_NEW,
         ),
+        Column(
+            "deblend_parentCutAtSeam",
+            "bool",
+            "",
+            "Its parent reaches a border of its patch behind which another patch goes on: whoever shows more would "
+            "deblend it otherwise.",
+            "run",
+            since=_NEW,
+        ),
     ),
 )
 

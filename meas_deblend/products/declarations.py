@@ -6,7 +6,7 @@ the first pixel being (0, 0). A flag's meaning is what ``True`` says.
 
 from __future__ import annotations
 
-from ._object_columns import FORCED_COLUMNS, OBJECT_COLUMNS, outcome_columns
+from ._object_columns import FORCED_COLUMNS, OBJECT_COLUMNS, on_border, outcome_columns
 from ._run_tables import OWNERSHIP, QUANTA
 from .columns import Column, TableDeclaration
 from .vocabulary import REASON_FLAGS, REASONS
@@ -36,6 +36,7 @@ _PARENTS = TableDeclaration(
         Column(
             "deblend_isolatedParent", "bool", "", "The footprint holds one peak: there was nothing to share.", "detect"
         ),
+        on_border("The footprint"),
         Column(
             "deblend_nBlends",
             "int32",

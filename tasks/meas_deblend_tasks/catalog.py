@@ -77,9 +77,9 @@ def rows_of(table: str, rows: Sequence[Row], layout: CatalogLayout) -> dict[str,
     return {column.name: [row[column.name] for row in rows] for column in declaration(table).unfold(layout)}
 
 
-def parent_row(given: CatalogInputs, bands: Sequence[str]) -> Row:
-    """Row of the parents table; ``bands`` are those of the exposure."""
-    model = given.model
+def parent_row(given: CatalogInputs, exposure: MultibandExposure) -> Row:
+    """Row of the parents table."""
+    model, bands = given.model, exposure.bands
     fits = [blend for blend in model.blends if np.isfinite(blend.log_likelihood)]
     isolated = len(model.footprint.peaks) == 1
     return {
@@ -91,6 +91,7 @@ def parent_row(given: CatalogInputs, bands: Sequence[str]) -> Row:
         "footprintArea": model.footprint.area,
         "deblend_nPeaks": len(model.footprint.peaks),
         "deblend_isolatedParent": isolated,
+        "deblend_parentOnBorder": _on_border(model, exposure),
         "deblend_nBlends": len(model.blends),
         "deblend_nChild": 0 if isolated else len(model.sources),
         "deblend_nComponents": sum(len(source.components) for source in model.sources),
@@ -112,13 +113,13 @@ def object_rows(given: CatalogInputs, exposure: MultibandExposure) -> list[Row]:
     factors = np.array([flux_factor(zeropoint) for zeropoint in exposure.zeropoints])
     blend_of = {source.id: blend for blend in model.blends for source in blend.sources}
     n_bands = {blend.id: _bands_with_model(blend, len(bands)) for blend in model.blends}
-    chi2 = given.quality.chi2
+    chi2, on_border = given.quality.chi2, _on_border(given.model, exposure)
     rows = []
     for n, (source, child) in enumerate(zip(model.sources, given.children, strict=True)):
         blend = blend_of[source.id]
         row = _identity(model, source) | _outcome(model) | _fit(blend, source)
         row |= {"deblend_chi2": chi2.sources[n], "deblend_noModel": not source.components}
-        row["deblend_unrecognisedBlendScore"] = given.blend_scores[n]
+        row |= {"deblend_unrecognisedBlendScore": given.blend_scores[n], "deblend_parentOnBorder": on_border}
         row |= {"deblend_nBands": n_bands[blend.id], **_in_bands(bands, "deblend_chi2", chi2.source_bands[n])}
         row |= _contamination(given.overlaps[n], bands, factors) | _residual(given.quality.scores[n], bands)
         row |= _pixels(child, source, exposure)
@@ -163,6 +164,13 @@ def _identity(model: ParentModel, source: SourceModel) -> Row:
         "deblend_parentNPeaks": n_peaks,
         "deblend_parentNChild": 0 if n_peaks == 1 else n_peaks,
     }
+
+
+def _on_border(model: ParentModel, exposure: MultibandExposure) -> bool:
+    """Whether the footprint of a parent reaches the outermost rows or columns of an image."""
+    box, image = model.footprint.box, exposure.box
+    inside = zip(box.origin, image.origin, box.stop, image.stop, strict=True)
+    return any(first <= low or last >= high for first, low, last, high in inside)
 
 
 def _fit(blend: BlendModel, source: SourceModel) -> Row:

@@ -128,7 +128,7 @@ def measure_parent(work: MeasureWork, place: int) -> MeasuredParent:
     given = CatalogInputs.of(model, measurer, work.footprint_bands.get(model.id, ()))
     columns: dict[str, Mapping[str, Any]] = {
         "objects": object_columns(object_rows(given, coadds), layout, work.elsewhere),
-        "parents": rows_of("parents", [parent_row(given, coadds.bands)], layout),
+        "parents": rows_of("parents", [parent_row(given, coadds)], layout),
         "ledger": ledger_columns(shared.ledger),
         "flux_covariance": covariances,
     }

@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import small_sky
 
@@ -18,7 +19,7 @@ import meas_deblend as md
 from meas_deblend import _atomic
 from meas_deblend.exceptions import InputError, ModelError
 from meas_deblend.framework import layer_from_assignment
-from meas_deblend.patches import Running, RunSettings, one_patch, read_patches, read_status, run_patches
+from meas_deblend.patches import Running, RunSettings, SeamCount, one_patch, read_patches, read_status, run_patches
 from meas_deblend.products import QUANTUM_REASONS, read_manifest, read_patch_index
 from meas_deblend_tasks.apportion import ApportionTask
 
@@ -84,6 +85,45 @@ def test_each_quantum_has_a_manifest(finished):
         assert "parents with" in (finished / patch / "log.txt").read_text()
     # Identifiers are made from the data ID, which is no setting.
     assert {label: len(found) for label, found in hashes.items()} == dict.fromkeys(LABELS, 1)
+
+
+def test_objects_whose_parents_a_seam_cuts_are_told(finished):
+    """Patch 7/0 ends in the four in a row, 7/1 begins in it and in the pair; 8/2 has all, but at the outer border."""
+    run = md.open_run(finished)
+    cut = {name: set() for name in ("0", "1", "2")}
+    for row in run.objects:
+        if row["deblend_parentCutAtSeam"]:
+            cut[row["patch"]].add(int(row["deblend_parentNPeaks"]))
+    assert cut["2"] == set()
+    assert cut["0"]
+    assert cut["1"]
+    on_border = np.asarray(run.objects["deblend_parentOnBorder"])
+    assert on_border[np.asarray(run.objects["deblend_parentCutAtSeam"])].all()
+    # The star's parent ends with the sky: nobody would show more of it.
+    assert on_border[np.asarray(run.objects["patch"]) == "2"].any()
+
+
+def test_the_number_of_primary_objects_that_seams_cut_is_told(coadds, tmp_path):
+    result = run_patches(patches_of(coadds)[:2], tmp_path / "out", QUICK)
+    seams = result.seams
+    assert (seams.primary, seams.cut) == _counted(md.open_run(tmp_path / "out"))
+    assert 0 < seams.cut <= seams.primary
+    (line,) = seams.lines()
+    assert line.startswith(f"{seams.cut} of {seams.primary} primary objects (")
+    assert "cut at a seam (deblend_parentCutAtSeam): patches with a wider overlap show it whole" in line
+    status = read_status(tmp_path / "out")
+    assert status.seams == seams
+    assert status.lines()[-2:] == [line, "complete"]
+    # Two patches that have nothing in common have no seam; one of a run that goes on does not know yet.
+    assert SeamCount(7, 0).lines() == []
+    assert SeamCount(3, 1).lines()[0].startswith("1 of 3 primary objects (33 %) has a parent")
+    shutil.rmtree(tmp_path / "out/7/1")
+    assert read_status(tmp_path / "out").seams is None
+
+
+def _counted(run):
+    primary = run.primary
+    return len(primary), int(primary["deblend_parentCutAtSeam"].sum())
 
 
 def test_the_number_of_processes_changes_no_byte(finished, coadds, tmp_path):

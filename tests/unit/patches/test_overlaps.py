@@ -65,6 +65,19 @@ def test_neighbours_share_their_overlap_in_the_middle():
         assert owner.tolist() == [0] * 90 + [1] * 10
 
 
+def test_seams_are_edges_behind_which_others_show_more():
+    # Left, right, lower, upper.
+    left, right = (PatchFrame(0, k, (60, 100), moved((50.5, 30.5), x0, 0)) for k, x0 in enumerate((0, 80)))
+    sky = Sky([left, right])
+    assert [sky.seams(k) for k in (0, 1)] == [(False, True, False, False), (True, False, False, False)]
+    # Who shows the same sky shows no more, and without coordinates nobody is known to.
+    twins = Sky([left, PatchFrame(0, 1, (60, 100), left.wcs), PatchFrame(0, 2, (60, 100))])
+    assert {twins.seams(k) for k in range(3)} == {(False,) * 4}
+    # An inner region says where others go on.
+    inner = PatchFrame(0, 0, (60, 100), None, (0, 90, 10, 60))
+    assert Sky([inner]).seams(0) == (False, True, True, False)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.floats(-40, 40), st.floats(-40, 40), st.floats(0, 90), st.floats(0.7, 1.4), st.integers(0, 99))
 def test_any_two_grids_agree_on_the_owner(dx, dy, angle, scale, seed):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import small_sky
 
+from meas_deblend.geometry import Box
 from meas_deblend.measure import MeasureConfig
 from meas_deblend.products import FLAVOR_PREFIXES, REASON_FLAGS, REASONS, TABLES, aperture_name, check_table
 
@@ -19,6 +20,7 @@ SKY, SKY_PARENTS = (7, 8), (3, 4)
 
 #: flag: (run, band, rows) that it is made true on, and (run, band, rows) that it is made false on.
 PARENT_FLAGS = {
+    "deblend_parentOnBorder": (("edge", "", (0, 1, 2)), ("default", "", PAIR_PARENT + FOUR_PARENT)),
     "deblend_isolatedParent": (("default", "", ISOLATED), ("default", "", PAIR_PARENT + FOUR_PARENT)),
     "deblend_skipped": (("big", "", FOUR_PARENT), ("big", "", ISOLATED + PAIR_PARENT)),
     "deblend_failed": (("failing", "", (0, 1, 2)), ("default", "", (0, 1, 2))),
@@ -34,6 +36,7 @@ OBJECT_FLAGS = {
     "deblend_failed": (("failing", "", ALL), ("default", "", ALL)),
     "deblend_blendConvergenceFailedFlag": (("short", "", ALL), ("default", "", ALL)),
     "deblend_edgePixels": (("default", "", STAR), ("default", "", PAIR + FOUR)),
+    "deblend_parentOnBorder": (("default", "", STAR), ("default", "", PAIR + FOUR)),
     "deblend_noModel": (("none", "", UNMODELLED), ("default", "", ALL)),
     "deblend_deblendedAsPsf": (("single_band", "", STAR), ("default", "", ALL)),
     "deblend_rampedTemplate": (("tight", "", (1, 4)), ("single_band", "", ALL)),
@@ -155,6 +158,13 @@ def at_edge(child, shape):
     return bool(claimed[[0, -1]].any() or claimed[:, [0, -1]].any())
 
 
+def on_border(footprint, shape):
+    """Whether a footprint has a pixel of the outermost rows and columns."""
+    held = np.zeros(shape, dtype=bool)
+    held[footprint.box.slices_in(Box((0, 0), shape))] = footprint.mask
+    return bool(held[[0, -1]].any() or held[:, [0, -1]].any())
+
+
 def kind(reasoned):
     """Whether what was asked for was tried on a model or a source."""
     return REASONS[reasoned.reason].kind
@@ -167,6 +177,7 @@ SAYS = {
     "deblend_failed": lambda o, _: kind(o.source if o.source.rung else o.model) == "failed",
     "deblend_blendConvergenceFailedFlag": lambda o, _: o.blend.stop_reason not in ("", "converged"),
     "deblend_edgePixels": lambda o, run: at_edge(o.child, run.coadds.box.shape),
+    "deblend_parentOnBorder": lambda o, run: on_border(o.model.footprint, run.coadds.box.shape),
     "deblend_noModel": lambda o, _: not o.source.components,
     "merge_peak_{band}": lambda o, _, band: band in o.source.peak.bands,
     "merge_footprint_{band}": lambda o, run, band: band in run.detections.footprint_bands[o.model.id],
@@ -197,6 +208,18 @@ def test_flag_of_an_object_follows_from_what_it_is_about(runs, flag):
                 assert one.row[flag.replace("{band}", band or "")] == expected, (name, one.source.peak)
                 seen.add(expected)
     assert seen == {True, False}
+
+
+def test_children_of_parents_on_the_border_may_lie_inside(runs):
+    """The parent is cut, so they share with what nobody saw, though none of their own pixels lies at the edge."""
+    objects = runs["edge"].catalogs.objects
+    assert objects["deblend_parentOnBorder"].all()
+    assert not objects["deblend_edgePixels"].all()
+    for run in full_runs(runs).values():
+        objects, parents = run.catalogs.objects, run.catalogs.parents
+        flags = dict(zip(parents["parentObjectId"], parents["deblend_parentOnBorder"], strict=True))
+        own = np.where(objects["parentObjectId"] == 0, objects["objectId"], objects["parentObjectId"])
+        assert [flags[parent] for parent in own] == list(objects["deblend_parentOnBorder"])
 
 
 @pytest.mark.parametrize("flag", PARENT_SAYS)
