@@ -72,11 +72,15 @@ class ProfilePriors(BaseModel):
     )
     size_band: str = Field("i", description="Band of the size–magnitude relation; else the one with most light.")
     zeropoint: float | None = Field(
-        None, description="AB magnitude of one image unit where the image states none; None: size_unknown is used."
+        None,
+        description="AB magnitude of one image unit where the image states none; None: scale_length_unknown is used.",
     )
     pixel_scale: float = Field(0.2, gt=0, le=10.0, description="Arcsec per pixel where the image has no WCS.")
-    size_unknown: float = Field(
-        0.9, ge=-5.0, le=10.0, description="Expected ln(a b / px²) where magnitudes are not known."
+    scale_length_unknown: float = Field(
+        -1.677,
+        ge=-5.0,
+        le=5.0,
+        description="Expected ln of a disc's scale length in arcsec where magnitudes are not known.",
     )
 
 

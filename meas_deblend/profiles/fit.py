@@ -50,8 +50,30 @@ class Stage:
     stop_reason: str = ""
 
 
-def fit_stage(stage: Stage, data: Data, config: ProfileFitConfig, memory: Memory | None = None) -> Stage:
-    """Step until it does not get better; derivatives that are in memory already are used."""
+def fit_stage(
+    stage: Stage,
+    data: Data,
+    config: ProfileFitConfig,
+    memory: Memory | None = None,
+    *,
+    moving: NDArray[np.bool_] | None = None,
+) -> Stage:
+    """Step until it does not get better.
+
+    Parameters
+    ----------
+    stage : Stage
+    data : Data
+    config : ProfileFitConfig
+    memory : Memory, optional
+        Derivatives that are in it already are used; changed in place.
+    moving : bool array (source,), optional
+        Whose shapes are fitted; fluxes of all are.  None: those of all.
+
+    Returns
+    -------
+    Stage
+    """
     damping = 1e-3
     sources, drawn, priors = stage.sources, stage.drawn, stage.priors
     cost = drawn.chi2 + priors.cost(sources.parameters, sources.free)
@@ -60,6 +82,8 @@ def fit_stage(stage: Stage, data: Data, config: ProfileFitConfig, memory: Memory
     while done < config.max_iter:
         done += 1
         equations = with_priors(normal_equations(sources, drawn, data, memory), sources, drawn, data, priors)
+        if moving is not None:
+            equations = _without(equations, np.flatnonzero(~moving[equations.layout.owner]))
         accepted = None
         for _ in range(_TRIES):
             moved = _step(equations, sources, priors, damping)
@@ -102,9 +126,14 @@ def with_priors(
     known = np.where(fixed, 0.0, precision)
     matrix[layout.sky, layout.sky] += np.diag(known)
     right[layout.sky] -= known * drawn.sky
-    for index in layout.sky.start + np.flatnonzero(fixed):
-        matrix[index, :] = matrix[:, index] = 0
-        right[index] = 0
+    return _without(replace(equations, matrix=matrix, right=right), layout.sky.start + np.flatnonzero(fixed))
+
+
+def _without(equations: NormalEquations, places: NDArray[np.int64]) -> NormalEquations:
+    """Leave unknowns where they are."""
+    matrix, right = equations.matrix.copy(), equations.right.copy()
+    matrix[places, :] = matrix[:, places] = 0
+    right[places] = 0
     return replace(equations, matrix=matrix, right=right)
 
 

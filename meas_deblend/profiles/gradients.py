@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from .config import ProfileFitConfig
     from .fit import Stage
     from .normal import Memory
-    from .scene import Data
+    from .scene import Data, Sources
 
 _ROUGH = 4.0
 
-__all__ = ["log_odds_of_gradients", "with_gradients"]
+__all__ = ["beside", "log_odds_of_gradients", "with_gradients"]
 
 
 def with_gradients(
@@ -42,7 +42,7 @@ def with_gradients(
     Returns
     -------
     Stage
-        The same one if no source gets a second spectrum.
+        The same one if no source gets a second spectrum; shapes that share no pixel with one that does stay.
     """
     known = np.flatnonzero(np.isfinite(data.noise))
     able = stage.sources.free[:, BULGE] & (snr > config.gradient_min_snr)
@@ -56,7 +56,16 @@ def with_gradients(
         return stage
     # Shapes are where they belong already: little is to be gained after the first steps.
     rough = config.model_copy(update={"tolerance": _ROUGH * config.tolerance})
-    return fit_stage(replace(stage, sources=replace(stage.sources, free=free)), data, rough, memory)
+    sources = replace(stage.sources, free=free)
+    return fit_stage(replace(stage, sources=sources), data, rough, memory, moving=beside(sources))
+
+
+def beside(sources: Sources) -> NDArray[np.bool_]:
+    """Whether sources have two spectra, or a stamp with a pixel of one that has."""
+    first, last = sources.origins, sources.origins + sources.sizes[:, None]
+    chosen = np.flatnonzero(sources.free[:, N_PARAMETERS:].any(axis=1))
+    shared = (first[:, None] < last[chosen]) & (first[chosen] < last[:, None])
+    return np.asarray((shared[..., 0] & shared[..., 1]).any(axis=1), dtype=bool)
 
 
 def log_odds_of_gradients(stage: Stage, data: Data, memory: Memory) -> NDArray[np.float64]:

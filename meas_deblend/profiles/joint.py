@@ -10,8 +10,8 @@ from .groups import group_sources
 from .merging import merge_sources
 from .outcome import Done, finish
 from .parts import corners_of
-from .planes import BULGE, SIZE
-from .priors import expected_size
+from .planes import BULGE
+from .priors import start_size
 from .stages import fit_group
 from .stamps import SIZES
 from .state import Positions, Shown, check, start, start_of
@@ -105,8 +105,8 @@ def _add_unlisted(scene: Scene) -> bool:
     n = len(found.centers)
     if n == 0:
         return False
-    new = start_of(found.centers, scene.config, len(scene.images))
-    new[:, SIZE] = np.clip(expected_size(found.fluxes, scene.config.priors, scene.calibration), -1.0, 1.5)
+    sizes = start_size(found.fluxes, scene.config.priors, scene.calibration)
+    new = start_of(found.centers, sizes, len(scene.images))
     free = np.zeros(new.shape, dtype=bool)
     free[:, :BULGE] = True
     scene.positions = Positions(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .config import ProfilePriors
 
-__all__ = ["Calibration", "Priors", "expected_size", "shape_priors"]
+__all__ = ["Calibration", "Priors", "expected_size", "shape_priors", "start_size", "unknown_size"]
 
 _FLAT = np.array([np.nan, np.nan, 3.0, 2.0, 2.0, 5.0, 3.0, 1.0])
 _FLAT_GRADIENT = 2.0
@@ -35,7 +35,11 @@ _LIMITS = np.array(
 FLATTEST = 1.8
 """Largest ln(a / b): discs seen edge-on are a sixth as thick as wide (Padilla & Strauss 2008, MNRAS 388, 1321)."""
 
+_HALF_LIGHT = 1.678  # Half-light radius of an exponential profile in units of its scale length.
 _LOG_PER_MAG = -2.5 / np.log(10)
+
+_FIRST = np.array([0.1213, 0.4234])
+"""Smallest and largest half-light radius that a fit starts from, in arcsec: most are faint and small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +120,26 @@ class Priors:
 def expected_size(fluxes: NDArray[np.float64], priors: ProfilePriors, calibration: Calibration) -> NDArray[np.float64]:
     """Return the expected ln(a b / px²) of discs (source,) with those fluxes (source, band)."""
     if calibration.zeropoint is None:
-        return np.full(len(fluxes), priors.size_unknown)
+        return np.full(len(fluxes), unknown_size(priors, calibration))
     flux = np.maximum(fluxes[:, calibration.band], 1e-30)
     # Beyond these magnitudes nobody has measured sizes.
     magnitude = np.clip(calibration.zeropoint + _LOG_PER_MAG * np.log(flux), 16.0, 28.0)
     log_scale = priors.size_at_23 + priors.size_slope * (magnitude - 23)
-    return np.asarray(2 * (log_scale + np.log(1.678 / calibration.pixel_scale)))
+    return np.asarray(2 * (log_scale + np.log(_HALF_LIGHT / calibration.pixel_scale)))
+
+
+def unknown_size(priors: ProfilePriors, calibration: Calibration) -> float:
+    """Return the expected ln(a b / px²) of a disc of unknown magnitude."""
+    return float(2 * (priors.scale_length_unknown + np.log(_HALF_LIGHT / calibration.pixel_scale)))
+
+
+def start_size(fluxes: NDArray[np.float64], priors: ProfilePriors, calibration: Calibration) -> NDArray[np.float64]:
+    """Return ln(a b / px²) of discs (source,) from where their fit starts: the expected ones within limits.
+
+    A bright point would have a long way to go from the size of a bright galaxy.
+    """
+    low, high = 2 * np.log(_FIRST / calibration.pixel_scale)
+    return np.clip(expected_size(fluxes, priors, calibration), low, high)
 
 
 def shape_priors(

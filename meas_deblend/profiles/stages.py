@@ -11,7 +11,7 @@ from .choice import log_odds_of_point
 from .fit import Stage, fit_stage
 from .parts import cut_out, keep, priors_of, put_back, recall, resize, sources_of
 from .planes import BULGE, BULGE_SIZE, INDEX, SIZE
-from .priors import expected_size
+from .priors import expected_size, start_size
 from .scene import solve_fluxes
 
 if TYPE_CHECKING:
@@ -34,9 +34,7 @@ def fit_group(scene: Scene, members: NDArray[np.int64], *, first: bool) -> Stage
     if first:
         part = cut_out(scene, members)
         drawn = solve_fluxes(sources_of(scene, part), part.data)
-        # Most are faint and small; a bright point has a long way from the size of a bright galaxy.
-        expected = expected_size(drawn.fluxes, scene.config.priors, scene.calibration)
-        scene.parameters[members, SIZE] = np.clip(expected, -1.0, 1.5)
+        scene.parameters[members, SIZE] = start_size(drawn.fluxes, scene.config.priors, scene.calibration)
         resize(scene, members, drawn.fluxes)
     else:
         if scene.config.priors.kind == "published" and not scene.extended[members].any():

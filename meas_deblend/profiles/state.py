@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .planes import BULGE, N_PARAMETERS, SIZE
+from .priors import unknown_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,10 +101,10 @@ class Scene:
     kept: tuple[Kept, ...] = ()
 
 
-def start_of(centers: NDArray[np.float64], config: ProfileFitConfig, bands: int) -> NDArray[np.float64]:
-    """Parameters (source, 8 + band) of discs without bulges at centres (source, 2)."""
+def start_of(centers: NDArray[np.float64], size: float | NDArray[np.float64], bands: int) -> NDArray[np.float64]:
+    """Parameters (source, 8 + band) of round discs without bulges at centres (source, 2), with ln(a b / px²)."""
     parameters = np.zeros((len(centers), N_PARAMETERS + bands))
-    parameters[:, :2], parameters[:, SIZE], parameters[:, BULGE] = centers, config.priors.size_unknown, -np.inf
+    parameters[:, :2], parameters[:, SIZE], parameters[:, BULGE] = centers, size, -np.inf
     return parameters
 
 
@@ -141,7 +142,7 @@ def start(
     with np.errstate(divide="ignore"):
         noise = np.array([np.median(w[u]) ** -0.5 if u.any() else np.inf for w, u in zip(weights, used, strict=True)])
     n = len(positions.psfs)
-    parameters = start_of(positions.centers, config, len(images))
+    parameters = start_of(positions.centers, unknown_size(config.priors, calibration), len(images))
     free = np.zeros(parameters.shape, dtype=bool)
     free[:, :BULGE] = True
     return Scene(
