@@ -59,29 +59,51 @@ def fit_weights(
     images, noise, xi = planes
     weights, covariance, reasons, lead = fits
     fitting, losing = limits
-    places = np.arange(len(images))
-    index = places[(reasons == 0) & (lead == places)]
-    reasons[index] = iterate_fits(images, origin, weights, index, fitting)
+    index = _chosen(reasons, lead)
+    found = iterate_fits(images, origin, weights, index, fitting)
+    for k in range(len(index)):
+        reasons[index[k]] = found[k]
     for n in range(len(images)):
         # Images that repeat another one have its solution, and errors of their own.
         if lead[n] != n and reasons[n] == 0:
-            weights[n], reasons[n] = weights[lead[n]], reasons[lead[n]]
-    index = places[reasons == 0]
-    if index.size == 0:
+            reasons[n] = reasons[lead[n]]
+            _copy_row(weights[lead[n]], weights[n])
+    index = _chosen(reasons, np.arange(len(images)))
+    if len(index) == 0:
         return
     loss = _lost(seen, origin, weights, index)
     steps, spread, singular = newton_steps((images, noise, xi), origin, weights, index, 5 if fitting.adapt else 2)
     for k in range(len(index)):
         n = index[k]
-        covariance[n] = spread[k]
+        for i in range(5):
+            _copy_row(spread[k, i], covariance[n, i])
         if _short(steps[k], weights[n]):
-            weights[n] += steps[k]
+            for i in range(5):
+                weights[n, i] += steps[k, i]
         if singular[k]:
             reasons[n] |= fitting.not_converged
         if loss[k, 0] > losing.max_lost:
             reasons[n] |= losing.edge
         if loss[k, 1] > losing.max_lost:
             reasons[n] |= losing.masked
+
+
+@jit
+def _chosen(reasons: IntArray, lead: IntArray) -> IntArray:
+    """Which images have no reason not to be fitted, and lead themselves."""
+    index, used = np.empty(len(reasons), dtype=np.int64), 0
+    for n in range(len(reasons)):
+        if reasons[n] == 0 and lead[n] == n:
+            index[used] = n
+            used += 1
+    return index[:used]
+
+
+@jit
+def _copy_row(source: Float, target: Float) -> None:
+    """Copy a row, without the check of shapes that takes long to compile."""
+    for i in range(len(target)):
+        target[i] = source[i]
 
 
 @jit
@@ -93,8 +115,9 @@ def _lost(seen: tuple[BoolArray, BoolArray], origin: Float, weights: Float, inde
         complete = complete and usable[n].all()
     if not complete:
         sums = weighted_loss(usable, observed, origin, weights[index], index)
-        out[:, 0] = sums[:, 1] / sums[:, 0]
-        out[:, 1] = (sums[:, 2] - sums[:, 1]) / sums[:, 0]
+        for k in range(len(index)):
+            out[k, 0] = sums[k, 1] / sums[k, 0]
+            out[k, 1] = (sums[k, 2] - sums[k, 1]) / sums[k, 0]
     return out
 
 

@@ -3,6 +3,9 @@
 Along a row, w = exp(−½ Δᵀ M⁻¹ Δ) changes from pixel to pixel by a factor that changes by a constant factor itself.
 Rows are followed from their largest weight outwards, so both factors are at most 1 and rounding does not grow; pixels
 whose weight is below e⁻⁴⁰ of the centre's, less than the rounding of the sums, are left out.
+
+A degree that is written as a number is a type of its own to the compiler: ``np.int64`` has one variant serve for all.
+Short rows are copied in loops, as checks of shapes take longer to compile than the rest.
 """
 
 from __future__ import annotations
@@ -51,7 +54,7 @@ def _reach(b: float, c: float, first: float, last: float) -> tuple[int, int, int
 
 
 @jit
-def row_sums(image: Float, origin: Float, weight: Float, degree: int, out: Float) -> None:
+def row_sums(image: Float, origin: Float, weight: Float, degree: int | np.int64, out: Float) -> None:
     """Add Σ w image Δy^i Δx^j, i + j ≤ ``degree`` ≤ 4, to ``out`` (5, 5)."""
     height, width = image.shape
     det = weight[2] * weight[4] - weight[3] ** 2
@@ -139,10 +142,11 @@ def weighted_loss(usable: BoolArray, observed: BoolArray, origin: Float, weights
     ones, unseen = np.ones(observed.shape), np.where(observed, 0.0, 1.0)
     for n in range(len(index)):
         sums = np.zeros((3, 5, 5))
-        row_sums(ones, origin, weights[n], 0, sums[0])
-        row_sums(unseen, origin, weights[n], 0, sums[1])
-        row_sums(np.where(usable[index[n]], 0.0, 1.0), origin, weights[n], 0, sums[2])
-        out[n] = sums[:, 0, 0]
+        row_sums(ones, origin, weights[n], np.int64(0), sums[0])
+        row_sums(unseen, origin, weights[n], np.int64(0), sums[1])
+        row_sums(np.where(usable[index[n]], 0.0, 1.0), origin, weights[n], np.int64(0), sums[2])
+        for k in range(3):
+            out[n, k] = sums[k, 0, 0]
     return out
 
 
@@ -194,7 +198,7 @@ def _step(image: Float, origin: Float, weight: Float, limits: FitLimits) -> tupl
     and M becomes (⟨ΔΔᵀ⟩⁻¹ − M⁻¹)⁻¹. Where that is far from M, it becomes 2 ⟨ΔΔᵀ⟩ instead, which is slow but safe.
     """
     sums = np.zeros((5, 5))
-    row_sums(image, origin, weight, 2, sums)
+    row_sums(image, origin, weight, np.int64(2), sums)
     flux = sums[0, 0]
     if not flux > 0:
         return limits.no_flux, 0.0

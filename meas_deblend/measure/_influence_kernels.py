@@ -47,7 +47,7 @@ def moment_influence(images: Float, origin: Float, bands: tuple[Float, Float], p
         if share[band] == 0:
             continue
         weight = weights[band]
-        _gram(images[band], origin, weight, 4, data)
+        _gram(images[band], origin, weight, np.int64(4), data)
         _polynomials(weight, q, s)
         for i in range(5):
             for j in range(5):
@@ -55,7 +55,8 @@ def moment_influence(images: Float, origin: Float, bands: tuple[Float, Float], p
             jacobian[i, i] -= data[0, 0] * (1.0 if i < 2 else 0.5)
         if not _inverted(jacobian, inverse):
             return False
-        coefficient[:] = 0.0
+        for m in range(6):
+            coefficient[m] = 0.0
         for j in range(5):
             # Iyx stands for two elements of M.
             slope = precision[0] * inverse[2, j] / 2 + precision[1] * inverse[3, j] + precision[2] * inverse[4, j] / 2

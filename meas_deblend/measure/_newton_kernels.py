@@ -73,7 +73,8 @@ def newton_steps(
         weight = weights[k]
         _gram(images[k], origin, weight, degree, data)
         # The square of a Gaussian is one of half the variance.
-        squared[:2], squared[2:] = weight[:2], weight[2:] / 2
+        for i in range(5):
+            squared[i] = weight[i] if i < 2 else weight[i] / 2
         _gram(noise[k], origin, squared, degree, spread)
         if xi.shape[1] > 1:
             # Of a centroid alone only the terms of y and x are asked for.
@@ -97,7 +98,7 @@ def newton_steps(
 
 
 @jit
-def _gram(image: Float, origin: Float, weight: Float, degree: int, out: Float) -> None:
+def _gram(image: Float, origin: Float, weight: Float, degree: int | np.int64, out: Float) -> None:
     """Σ w D m_i m_j of the six monomials (6, 6); those of a higher degree are 0."""
     sums = np.zeros((5, 5))
     row_sums(image, origin, weight, degree, sums)
@@ -142,8 +143,9 @@ def _polynomials(weight: Float, q: Float, s: Float) -> None:
     ∂ ln w/∂centre = u and ∂ ln w/∂M = ½ u uᵀ with u = M⁻¹ Δ; Iyx stands for two elements of M.
     """
     yy, yx, xx = weight[2], weight[3], weight[4]
-    q[:], s[:] = 0.0, 0.0
     for i in range(5):
+        for m in range(6):
+            q[i, m], s[i, m] = 0.0, 0.0
         q[i, i + 1] = 1.0
     q[2, 0], q[3, 0], q[4, 0] = -yy / 2, -yx / 2, -xx / 2
     det = yy * xx - yx**2
@@ -156,12 +158,23 @@ def _polynomials(weight: Float, q: Float, s: Float) -> None:
 
 
 @jit
+def _condition(matrix: Float, inverse: Float) -> float:
+    """Product of the Frobenius norms: at least the condition number, at most as many times it as there are rows."""
+    direct, inverted = 0.0, 0.0
+    for i in range(len(matrix)):
+        for j in range(len(matrix)):
+            direct += matrix[i, j] * matrix[i, j]
+            inverted += inverse[i, j] * inverse[i, j]
+    return float(np.sqrt(direct * inverted))
+
+
+@jit
 def _inverted(matrix: Float, inverse: Float) -> bool:
     """Invert a matrix by elimination with pivots; whether that can be trusted."""
     size, left = len(matrix), matrix.copy()
-    inverse[:] = 0.0
     for i in range(size):
-        inverse[i, i] = 1.0
+        for j in range(size):
+            inverse[i, j] = 1.0 if i == j else 0.0
     for k in range(size):
         best = k
         for i in range(k + 1, size):
@@ -183,8 +196,7 @@ def _inverted(matrix: Float, inverse: Float) -> bool:
                 for j in range(size):
                     left[i, j] -= factor * left[k, j]
                     inverse[i, j] -= factor * inverse[k, j]
-    # Frobenius norms: an upper bound of the condition number, at most as many times as large as there are rows.
-    return bool(np.sqrt((matrix**2).sum() * (inverse**2).sum()) < _LARGEST_CONDITION)
+    return bool(_condition(matrix, inverse) < _LARGEST_CONDITION)
 
 
 @jit
@@ -209,7 +221,8 @@ def _correlated(noise: Float, origin: Float, weight: Float, xi: Float, span: tup
     for m in range(first, stop):
         for row in range(y1 - y0):
             # The lag 0 is in the spread already; those of one half plane stand for both.
-            along[:] = -maps[m - first, row]
+            for column in range(x1 - x0):
+                along[column] = -maps[m - first, row, column]
             add_lagged(maps[m - first], xi, row, 0, along)
             for other in range(first, stop):
                 total = 0.0

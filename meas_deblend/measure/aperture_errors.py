@@ -124,7 +124,7 @@ def aperture_error_terms(
         own = max(float(np.vdot(seen, smooth)), 0.0)
         edge = measured.ellipse.scaled(scale)
         for terms, part in zip(out, near, strict=True):
-            light = ring_light(part.flux, offset, (edge.a, edge.b, edge.theta), _RING)
+            light = ring_light(np.ascontiguousarray(part.flux), offset, (edge.a, edge.b, edge.theta), _RING)
             slope = light / (2 * math.log(_RING[1] / _RING[0]))
             terms[k] = 2 * slope * mixed + slope**2 * own
     return out
@@ -163,7 +163,9 @@ def _influences(window: Window, measured: MeasuredAperture) -> tuple[Float, Floa
         centers = np.tile(measured.center, (len(moments), 1)) if about is None else about
         weights = np.concatenate([centers, moments], axis=1)
         origin = np.array(window.box.origin, dtype=np.float64)
-        if not moment_influence(window.flux, origin, (weights, share), measured.area.slopes, by_moments):
+        # Windows are views of various kinds, and each kind would be compiled for.
+        flux = np.ascontiguousarray(window.flux)
+        if not moment_influence(flux, origin, (weights, share), measured.area.slopes, by_moments):
             by_moments[:] = 0.0
     if not kron.flag:
         shape = ellipse.a, ellipse.b, ellipse.theta, REACH

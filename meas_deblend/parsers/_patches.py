@@ -12,7 +12,7 @@ __all__ = ["add_many", "add_status", "add_tile"]
 
 TILE_EXAMPLES = """\
 examples:
-  meas-deblend tile --coadd g=g.fits r=r.fits i=i.fits --size 4000 --overlap 200 --out tiles/
+  meas-deblend tile --coadd g=g.fits r=r.fits i=i.fits --size 4000 --out tiles/
   meas-deblend run --inputs tiles/patches.csv --out out/ -j 8
 """
 
@@ -56,8 +56,9 @@ def add_tile(commands: Commands) -> None:
                       "run; not compressed with gzip")  # fmt: skip
     tile.add_argument("--size", type=int, default=4000, metavar="PIXELS",
                       help="largest side of a patch, overlaps included (default: 4000)")  # fmt: skip
-    tile.add_argument("--overlap", type=int, default=200, metavar="PIXELS",
-                      help="what neighbours share; wider than the largest blend (default: 200)")  # fmt: skip
+    tile.add_argument("--overlap", type=int, default=400, metavar="PIXELS",
+                      help="what neighbours share; as wide as the largest blends, and below half the size "
+                      "(default: 400)")  # fmt: skip
     tile.add_argument("--tract", type=int, default=0, metavar="N", help="tract of all patches (default: 0)")
     tile.add_argument("--survey", default="generic", help="conventions of a survey, by name or as a folder (default: "
                       "generic)")  # fmt: skip

@@ -49,13 +49,14 @@ class Cut:
     size : int
         Largest side of a tile, pixels.
     overlap : int
-        Pixels that neighbours share.
+        Pixels that neighbours share. Parents are whole that reach no farther than half of it past the border of what a
+        patch owns: by default 200 pixels, about 50 FWHM of the seeing on ground-based coadds.
     tract : int
         Of all tiles.
     """
 
     size: int = 4000
-    overlap: int = 200
+    overlap: int = 400
     tract: int = 0
 
 

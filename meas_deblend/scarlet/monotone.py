@@ -19,6 +19,7 @@ from .config import MonotoneKind
 __all__ = ["find_peak", "monotone_weights", "monotonic", "monotonic_mask"]
 
 Number = np.floating[Any]
+Whole = int | np.int64
 
 
 @lru_cache(maxsize=8)
@@ -102,7 +103,7 @@ def weights_for(image: FloatArray, kind: MonotoneKind = "angle") -> FloatArray:
 
 
 @jit
-def find_peak(image: FloatArray, center: tuple[int, int], radius: int) -> tuple[int, int]:
+def find_peak(image: FloatArray, center: tuple[int, int], radius: Whole) -> tuple[Whole, Whole]:
     """First brightest pixel, in raster order, within ``radius`` rows and columns of ``center``."""
     ny, nx = image.shape
     peak_y, peak_x = center
@@ -116,7 +117,7 @@ def find_peak(image: FloatArray, center: tuple[int, int], radius: int) -> tuple[
 
 @jit
 def monotonic_inplace(
-    image: FloatArray, center: tuple[int, int], weights: FloatArray, fit_radius: int, edge_damping: bool
+    image: FloatArray, center: tuple[int, int], weights: FloatArray, fit_radius: Whole, edge_damping: bool | np.bool_
 ) -> None:
     """`monotonic`, in place, sweeping square rings: a closer neighbour never lies on a larger ring.
 
@@ -125,27 +126,28 @@ def monotonic_inplace(
     """
     ny, nx = image.shape
     cy, cx = find_peak(image, center, fit_radius)
-    flat, peak = image.ravel(), cy * nx + cx
+    # A step that is written as a number is a type of its own to the compiler: this one is not.
+    flat, peak, one = image.ravel(), cy * nx + cx, np.int64(1)
     whole = min(cy, ny - 1 - cy, cx, nx - 1 - cx)
     for u in range(1, whole + 1):
         _lower_ring(flat, peak, nx, weights[u], u)
     for u in range(whole + 1, max(cy, ny - 1 - cy, cx, nx - 1 - cx) + 1):
         room = (cy, ny - 1 - cy)
         if u <= cx:
-            _lower_side(flat, peak - u, (-1, nx), room, weights[u], u - 1, edge_damping)
+            _lower_side(flat, peak - u, (-one, nx), room, weights[u], u - 1, edge_damping)
         if u <= nx - 1 - cx:
-            _lower_side(flat, peak + u, (1, nx), room, weights[u], u - 1, edge_damping)
+            _lower_side(flat, peak + u, (one, nx), room, weights[u], u - 1, edge_damping)
         # Corners belong to the rows above and below the peak, and read the columns' ends.
         room = (cx, nx - 1 - cx)
         if u <= cy:
-            _lower_side(flat, peak - u * nx, (-nx, 1), room, weights[u], u, edge_damping)
+            _lower_side(flat, peak - u * nx, (-nx, one), room, weights[u], u, edge_damping)
         if u <= ny - 1 - cy:
-            _lower_side(flat, peak + u * nx, (nx, 1), room, weights[u], u, edge_damping)
+            _lower_side(flat, peak + u * nx, (nx, one), room, weights[u], u, edge_damping)
 
 
 @jit
 def _lower(  # noqa: PLR0917 -- compiled, and called for every pixel
-    image: FloatArray, pixel: int, out: int, along: int, weights: FloatArray, before: Number
+    image: FloatArray, pixel: Whole, out: Whole, along: Whole, weights: FloatArray, before: Number
 ) -> Number:
     """Lower one pixel, whose four neighbours exist, and return its value.
 
@@ -164,21 +166,21 @@ def _lower(  # noqa: PLR0917 -- compiled, and called for every pixel
 def _lower_ring(image: FloatArray, peak: int, nx: int, weights: FloatArray, u: int) -> None:
     """Lower a ring that lies inside the image: its eight half sides side by side, which keeps the processor busy."""
     top, bottom, left, right = peak - u * nx, peak + u * nx, peak - u, peak + u
-    middle, zero = weights[0], image.dtype.type(0)
-    a = b = _lower(image, top, -nx, 1, middle, zero)
-    c = d = _lower(image, bottom, nx, 1, middle, zero)
-    e = f = _lower(image, left, -1, nx, middle, zero)
-    g = h = _lower(image, right, 1, nx, middle, zero)
+    middle, zero, one = weights[0], image.dtype.type(0), np.int64(1)
+    a = b = _lower(image, top, -nx, one, middle, zero)
+    c = d = _lower(image, bottom, nx, one, middle, zero)
+    e = f = _lower(image, left, -one, nx, middle, zero)
+    g = h = _lower(image, right, one, nx, middle, zero)
     for v in range(1, u):
         w, down = weights[v], v * nx
-        a = _lower(image, top - v, -nx, -1, w, a)
-        b = _lower(image, top + v, -nx, 1, w, b)
-        c = _lower(image, bottom - v, nx, -1, w, c)
-        d = _lower(image, bottom + v, nx, 1, w, d)
-        e = _lower(image, left - down, -1, -nx, w, e)
-        f = _lower(image, left + down, -1, nx, w, f)
-        g = _lower(image, right - down, 1, -nx, w, g)
-        h = _lower(image, right + down, 1, nx, w, h)
+        a = _lower(image, top - v, -nx, -one, w, a)
+        b = _lower(image, top + v, -nx, one, w, b)
+        c = _lower(image, bottom - v, nx, -one, w, c)
+        d = _lower(image, bottom + v, nx, one, w, d)
+        e = _lower(image, left - down, -one, -nx, w, e)
+        f = _lower(image, left + down, -one, nx, w, f)
+        g = _lower(image, right - down, one, -nx, w, g)
+        h = _lower(image, right + down, one, nx, w, h)
     # The corners: their weights are symmetric, and the missing neighbour has none.
     w = weights[u]
     for corner, out, along in ((top - u, -nx, -1), (top + u, -nx, 1), (bottom - u, nx, -1), (bottom + u, nx, 1)):
@@ -189,12 +191,12 @@ def _lower_ring(image: FloatArray, peak: int, nx: int, weights: FloatArray, u: i
 @jit
 def _lower_side(  # noqa: PLR0917 -- compiled
     image: FloatArray,
-    middle: int,
-    steps: tuple[int, int],
-    rooms: tuple[int, int],
+    middle: Whole,
+    steps: tuple[Whole, Whole],
+    rooms: tuple[Whole, Whole],
     weights: FloatArray,
     last: int,
-    edge_damping: bool,
+    edge_damping: bool | np.bool_,
 ) -> None:
     """Lower one side of a ring, out to ``last`` pixels from its ``middle``, as far as there is ``room`` either way.
 

@@ -90,7 +90,7 @@ def step_components(
         morph = values.reshape((h, w))
         peak = (centers[k, 0] - boxes[k, 0], centers[k, 1] - boxes[k, 1])
         if switches[MONOTONIC]:
-            monotonic_inplace(morph, peak, weights, 1, switches[EDGE_DAMPING])
+            monotonic_inplace(morph, peak, weights, np.int64(1), switches[EDGE_DAMPING])
         if switches[SYMMETRIC]:
             symmetrize(morph, peak, switches[MEAN])
         scale = trim(morph, peak, _level(spectra[0, k], noise[1]))

@@ -133,7 +133,7 @@ def advance(
         morph = new[part].reshape((box[2], box[3]))
         peak = (centers[k, 0] - boxes[k, 0], centers[k, 1] - boxes[k, 1])
         if switches[0]:
-            monotonic_inplace(morph, peak, weights, 1, False)
+            monotonic_inplace(morph, peak, weights, np.int64(1), np.bool_(False))
         if switches[1]:
             symmetrize(morph, peak, switches[2])
         scale = trim(morph, peak, 0.0)
