@@ -56,9 +56,9 @@ def add_tile(commands: Commands) -> None:
                       "run; not compressed with gzip")  # fmt: skip
     tile.add_argument("--size", type=int, default=4000, metavar="PIXELS",
                       help="largest side of a patch, overlaps included (default: 4000)")  # fmt: skip
-    tile.add_argument("--overlap", type=int, default=400, metavar="PIXELS",
+    tile.add_argument("--overlap", type=int, metavar="PIXELS",
                       help="what neighbours share; as wide as the largest blends, and below half the size "
-                      "(default: 400)")  # fmt: skip
+                      "(default: 400, or a quarter of a smaller size)")  # fmt: skip
     tile.add_argument("--tract", type=int, default=0, metavar="N", help="tract of all patches (default: 0)")
     tile.add_argument("--survey", default="generic", help="conventions of a survey, by name or as a folder (default: "
                       "generic)")  # fmt: skip

@@ -40,6 +40,10 @@ _STORED = re.compile(r"BSCALE|BZERO|BLANK|CHECKSUM|DATASUM|SIMPLE|XTENSION|BITPI
 _TABULATED = re.compile(r"(CPDIS|CQDIS|D2IMDIS)\d")
 
 
+_OVERLAP = 400
+"""Few parents of deep ground-based images reach farther than half of it past a border."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cut:
     """How an image is cut.
@@ -48,16 +52,22 @@ class Cut:
     ----------
     size : int
         Largest side of a tile, pixels.
-    overlap : int
-        Pixels that neighbours share. Parents are whole that reach no farther than half of it past the border of what a
-        patch owns: by default 200 pixels, about 50 FWHM of the seeing on ground-based coadds.
+    overlap : int or None
+        Pixels that neighbours share; None: 400, or a quarter of a smaller tile. Parents are whole that reach no farther
+        than half of it past the border of what a patch owns: 200 pixels, about 50 FWHM of the seeing on ground-based
+        coadds.
     tract : int
         Of all tiles.
     """
 
     size: int = 4000
-    overlap: int = 400
+    overlap: int | None = None
     tract: int = 0
+
+    @property
+    def shared(self) -> int:
+        """Pixels that neighbours share, given or not."""
+        return min(_OVERLAP, self.size // 4) if self.overlap is None else self.overlap
 
 
 def cut_tiles(bands: Mapping[str, PlaneSpec], survey: Survey, folder: Path, cut: Cut) -> tuple[tuple[Tile, ...], Path]:
@@ -94,7 +104,7 @@ def cut_tiles(bands: Mapping[str, PlaneSpec], survey: Survey, folder: Path, cut:
     if len(set(shapes.values())) > 1:
         listing = ", ".join(f"{band} {x} × {y}" for band, (y, x) in shapes.items())
         raise InputError(f"the images must have one shape, but they have {listing} pixels")
-    tiles = tile_grid(shape, cut.size, cut.overlap)
+    tiles = tile_grid(shape, cut.size, cut.shared)
     _check_room(folder, [path for spec in bands.values() for path in _files(spec)], tiles, shape)
     rows = []
     for tile in tiles:

@@ -46,6 +46,11 @@ def test_tiles_are_parts_of_the_mosaic(tmp_path):
         np.testing.assert_array_equal(part.psfs[0].image(3, 3).stamp, whole.psfs[0].image(3, 3).stamp)
 
 
+@pytest.mark.parametrize(("size", "overlap", "shared"), [(4000, None, 400), (800, None, 200), (800, 30, 30)])
+def test_small_tiles_share_a_quarter_of_themselves(size, overlap, shared):
+    assert Cut(size, overlap).shared == shared
+
+
 @pytest.mark.filterwarnings("ignore::meas_deblend.exceptions.InputWarning")  # of a noise that is made up
 def test_planes_in_files_of_their_own_and_numbers(tmp_path):
     exposure = small_sky.exposure()
