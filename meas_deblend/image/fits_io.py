@@ -118,7 +118,10 @@ class FitsFile:
             data = data[0]
         # float64 above float32's range becomes infinite, that is, not usable; no warning is needed on top.
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.array(data, dtype=data.dtype.newbyteorder("=") if dtype is None else dtype)
+            copy = np.array(data, dtype=data.dtype.newbyteorder("=") if dtype is None else dtype)
+        # HDUs refer to each other in circles: what they hold would stay until the garbage is collected.
+        del hdu.data
+        return copy
 
 
 def split_selector(text: str | Path) -> tuple[Path, str | None]:
