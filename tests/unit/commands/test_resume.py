@@ -18,7 +18,10 @@ SETTINGS = ("--no-figures", "-c", "multi_band:fit.max_iter=20")
 NOT_COMPARED = ("run.json", "timings.parquet")
 # Every result goes to a file of its own at once.
 SCRIPT = """
+import signal
 import sys
+# Whoever started the tests in the background may have left it to be ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from meas_deblend.framework import checkpoint
 checkpoint._EVERY_SECONDS = 0.0
 from meas_deblend.cli import main

@@ -264,8 +264,11 @@ def test_values_on_demand():
 
 
 WORKING = """
-import os, sys, time
+import os, signal, sys, time
 from meas_deblend.framework import Workplace, map_units, working
+
+# Whoever started the tests in the background may have left it to be ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def work(_, unit):
     os.write(1, f"{os.getpid()}\\n".encode())  # at once: two processes write here
