@@ -60,7 +60,11 @@ def _is_current(script: Path) -> bool:
     stamp = GENERATED / f"{script.stem}.stamp"
     if not stamp.is_file():
         return False
-    before = json.loads(stamp.read_text())
+    try:
+        before = json.loads(stamp.read_text())
+    except json.JSONDecodeError:
+        # Written by an earlier state of this extension.
+        return False
     return bool(before == _state([ROOT / name for name in before["files"]]))
 
 
