@@ -6,16 +6,17 @@ import logging
 import sys
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..exceptions import InputError
 from ..framework import Layer, layer_from_assignment, layer_from_dict, layer_from_file, load_pipeline
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
-    from pathlib import Path
 
-__all__ = ["checked_layers", "layers_of", "say", "shown_warnings", "start_log"]
+__all__ = ["check_free", "checked_layers", "layers_of", "say", "shown_warnings", "start_log"]
 
 
 def layers_of(options: argparse.Namespace) -> list[Layer]:
@@ -69,6 +70,18 @@ def shown_warnings() -> Iterator[None]:
         warnings.simplefilter("always")
         warnings.showwarning = _show
         yield
+
+
+def check_free(path: str | Path, *, overwrite: bool) -> None:
+    """Refuse to write where a file is already, before there is work that would be lost.
+
+    Raises
+    ------
+    InputError
+        If there is one, and ``--overwrite`` is not given.
+    """
+    if Path(path).exists() and not overwrite:
+        raise InputError(f"{path} is there already; give another file, or --overwrite")
 
 
 def say(text: str) -> None:

@@ -14,9 +14,9 @@ from .._atomic import atomic_write
 from .._phrases import counted
 from ..deblenders import MultiBandOptions
 from ..deblenders.calibration import BLENDS, fit_costs, measure_costs
-from ..exceptions import ConfigError, InputError
+from ..exceptions import ConfigError
 from ..framework import load_pipeline
-from ._settings import layers_of, say, start_log
+from ._settings import check_free, layers_of, say, start_log
 
 if TYPE_CHECKING:
     import argparse
@@ -46,8 +46,8 @@ def calibrate(options: argparse.Namespace) -> int:
     ConfigError
         If the pipeline has no step with a cost model.
     """
-    if options.out is not None and Path(options.out).exists() and not options.overwrite:
-        raise InputError(f"{options.out} is there already; give another file, or --overwrite")
+    if options.out is not None:
+        check_free(options.out, overwrite=options.overwrite)
     start_log()
     label, chosen = _step(options)
     model = fit_costs(measure_costs(chosen, BLENDS, _show), chosen.cost)

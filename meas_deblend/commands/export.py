@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .._phrases import counted
 from ..access import open_run
 from ..exceptions import InputError
-from ._settings import say
+from ._settings import check_free, say
 
 if TYPE_CHECKING:
     import argparse
@@ -33,8 +33,7 @@ def export(options: argparse.Namespace) -> int:
         FITS cannot hold so many.
     """
     file = Path(options.fits)
-    if file.exists() and not options.overwrite:
-        raise InputError(f"{file} is there already; give another file, or --overwrite")
+    check_free(file, overwrite=options.overwrite)
     if not file.parent.is_dir():
         raise InputError(f"--fits: there is no folder {file.parent} to write {file.name} to")
     run = open_run(options.folder)

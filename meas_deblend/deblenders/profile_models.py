@@ -79,7 +79,7 @@ def models_of(
                 outcome="ok" if modelled else "failed",
                 reason="" if modelled else "fit_failed",
                 message="" if modelled else "no source of the parent has any light",
-                warnings=one.psfs.warnings + _unlisted(one, fit, options.structure, box),
+                warnings=one.psfs.warnings + _unlisted(one, fit, parts, box),
                 kernel_floor=one.kernels.floor,
             )
         )
@@ -107,10 +107,10 @@ def _flags(k: int, fit: ProfileFit, parts: Mapping[int, tuple[FittedProfile, ...
     return frozenset(name for name, true in said.items() if true)
 
 
-def _unlisted(one: Ready, fit: ProfileFit, structure: float | None, box: Box) -> tuple[str, ...]:
+def _unlisted(one: Ready, fit: ProfileFit, parts: Mapping[int, tuple[FittedProfile, ...]], box: Box) -> tuple[str, ...]:
     """Say where the residual demanded sources that nobody listed; their light is shared out with the data."""
     footprint, out = one.parent.footprint, []
-    owned = {id(part) for parts in _parts(fit, structure).values() for part in parts}
+    owned = {id(part) for own in parts.values() for part in own}
     for source in (source for source in fit.added if id(source) not in owned):
         y, x = (float(c + o) for c, o in zip(source.center, box.origin, strict=True))
         pixel = Box((int(np.floor(y + 0.5)), int(np.floor(x + 0.5))), (1, 1))

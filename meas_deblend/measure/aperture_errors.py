@@ -26,7 +26,7 @@ changes nothing, and c is the light in a ring about its edge over the ring's cha
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -106,7 +106,7 @@ def aperture_error_terms(
     """
     from ._influence_kernels import ring_light  # noqa: PLC0415 - loads the compiler
 
-    near = [cropped(window, _around(measured, config)) for window in windows]
+    near = [_contiguous(cropped(window, _around(measured, config))) for window in windows]
     inside = areas[(slice(None), *near[0].box.slices_in(windows[0].box))]
     sigma, offset = np.sqrt(near[0].noise), _offset(near[0], measured)
     by_moments, by_radius = _influences(near[0], measured)
@@ -124,10 +124,15 @@ def aperture_error_terms(
         own = max(float(np.vdot(seen, smooth)), 0.0)
         edge = measured.ellipse.scaled(scale)
         for terms, part in zip(out, near, strict=True):
-            light = ring_light(np.ascontiguousarray(part.flux), offset, (edge.a, edge.b, edge.theta), _RING)
+            light = ring_light(part.flux, offset, (edge.a, edge.b, edge.theta), _RING)
             slope = light / (2 * math.log(_RING[1] / _RING[0]))
             terms[k] = 2 * slope * mixed + slope**2 * own
     return out
+
+
+def _contiguous(window: Window) -> Window:
+    """Return a window with its flux in one piece: windows are views of various kinds, each compiled for."""
+    return replace(window, flux=np.ascontiguousarray(window.flux))
 
 
 def _deciding(kron: KronRadius, config: MeasureConfig) -> tuple[float, float, float]:
@@ -163,9 +168,7 @@ def _influences(window: Window, measured: MeasuredAperture) -> tuple[Float, Floa
         centers = np.tile(measured.center, (len(moments), 1)) if about is None else about
         weights = np.concatenate([centers, moments], axis=1)
         origin = np.array(window.box.origin, dtype=np.float64)
-        # Windows are views of various kinds, and each kind would be compiled for.
-        flux = np.ascontiguousarray(window.flux)
-        if not moment_influence(flux, origin, (weights, share), measured.area.slopes, by_moments):
+        if not moment_influence(window.flux, origin, (weights, share), measured.area.slopes, by_moments):
             by_moments[:] = 0.0
     if not kron.flag:
         shape = ellipse.a, ellipse.b, ellipse.theta, REACH

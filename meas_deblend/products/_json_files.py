@@ -12,7 +12,7 @@ from .versions import check_version
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["read_json_file"]
+__all__ = ["parse_json_file", "read_json_file"]
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -37,6 +37,17 @@ def read_json_file(path: Path, model: type[M], layout: tuple[str, str], without:
     """
     if not path.is_file():
         raise ModelError(f"there is no {path.name} in {path.parent}: {without}")
+    return parse_json_file(path, model, layout)
+
+
+def parse_json_file(path: Path, model: type[M], layout: tuple[str, str]) -> M:
+    """Read a file that is there; parameters as in `read_json_file`.
+
+    Raises
+    ------
+    ModelError
+        If it is of a newer version, or lacks or garbles something; the message names it.
+    """
     kind, version = layout
     text = path.read_bytes()
     try:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from .._atomic import atomic_write
 from ..exceptions import ModelError
-from .versions import check_version
+from ._json_files import parse_json_file
 
 __all__ = ["QUANTUM_REASONS", "Frame", "QuantumManifest", "read_manifest", "read_manifests", "write_manifest"]
 
@@ -91,22 +91,10 @@ def read_manifest(path: Path) -> QuantumManifest:
     """
     if not path.is_file():
         raise ModelError(f"there is no manifest {path}")
-    text = path.read_bytes()
-    try:
-        about = _Header.model_validate_json(text)
-        check_version({"type": about.type, "version": about.version}, _TYPE, (_VERSION,), str(path))
-        return QuantumManifest.model_validate_json(text)
-    except ValidationError as error:
-        where = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
-        raise ModelError(f"{path} is damaged: {where}") from error
+    return parse_json_file(path, QuantumManifest, (_TYPE, _VERSION))
 
 
 def read_manifests(folder: Path, labels: tuple[str, ...]) -> tuple[QuantumManifest, ...]:
     """Read the manifests that are there, in the order of the labels."""
     paths = (Path(folder) / f"{label}.json" for label in labels)
     return tuple(read_manifest(path) for path in paths if path.is_file())
-
-
-class _Header(BaseModel):
-    type: str
-    version: str

@@ -163,3 +163,7 @@ class ProfileFitConfig(BaseModel):
         4, ge=1, le=50, description="How often groups are fitted after the first time where a larger one was cut."
     )
     group_size: int = Field(40, ge=1, le=500, description="Most sources that are fitted together.")
+
+    def roughly(self) -> ProfileFitConfig:
+        """Return the same of a fit that may end earlier: a start for another, or one that has little left to do."""
+        return self.model_copy(update={"tolerance": 4 * self.tolerance})

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from .normal import Memory
     from .scene import Data, Sources
 
-_ROUGH = 4.0
-
 __all__ = ["beside", "log_odds_of_gradients", "with_gradients"]
 
 
@@ -55,9 +53,8 @@ def with_gradients(
     if np.array_equal(free, stage.sources.free):
         return stage
     # Shapes are where they belong already: little is to be gained after the first steps.
-    rough = config.model_copy(update={"tolerance": _ROUGH * config.tolerance})
     sources = replace(stage.sources, free=free)
-    return fit_stage(replace(stage, sources=sources), data, rough, memory, moving=beside(sources))
+    return fit_stage(replace(stage, sources=sources), data, config.roughly(), memory, moving=beside(sources))
 
 
 def beside(sources: Sources) -> NDArray[np.bool_]:

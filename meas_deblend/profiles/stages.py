@@ -24,8 +24,6 @@ __all__ = ["fit_group"]
 
 _BRIGHTER = 5.0  # Ratio of signal-to-noise ratios above which a neighbour's structure may be taken for a source's.
 
-_ROUGH = 4.0  # By how much earlier the fit in some of the bands ends: it is a start for that in all of them.
-
 _SMALL = 0.0  # ln(a b) of discs that may be points: within a PSF of 3 px and more they are hardly resolved.
 
 
@@ -65,8 +63,8 @@ def _fit_shapes(scene: Scene, part: Part, share: float) -> Stage:
     count = 1 + int(np.searchsorted(np.cumsum(signal[order]), share * signal.sum()))
     bands = tuple(sorted(int(band) for band in order[:count]))
     few, data = sources.in_bands(bands), part.data.select(bands)
-    rough = scene.config.model_copy(update={"tolerance": _ROUGH * scene.config.tolerance})
-    stage = fit_stage(Stage(few, solve_fluxes(few, data), priors), data, rough)
+    # It is a start for the fit in all bands.
+    stage = fit_stage(Stage(few, solve_fluxes(few, data), priors), data, scene.config.roughly())
     fitted = sources.moved(stage.sources.parameters)
     return replace(stage, sources=fitted, drawn=solve_fluxes(fitted, part.data, (sources, drawn)))
 
