@@ -152,7 +152,7 @@ def _residual(field: BandField, model: Plane, residual: Plane) -> float:
     loss = 0.0
     for tile, here in field.seen_tiles():
         stencils, around = field.on(tile)
-        (seen,) = stencils.sums(padded(model, around), [0])
+        seen = stencils.sums(padded(model, around), 0)
         part = residual[here]
         np.subtract(field.pixels.image[here], seen[: tile.shape[0], : tile.shape[1]], out=part)
         np.copyto(part, 0, where=field.unusable[here])
@@ -166,7 +166,7 @@ def _update(field: BandField, residual: Plane, models: tuple[Plane, Plane], beta
     scale = np.float32(1 / field.gain**2)
     for tile, here in field.tiles():
         stencils, around = field.on(tile)
-        (gradient,) = stencils.sums(padded(residual, around), [1])
+        gradient = stencils.sums(padded(residual, around), 1)
         start, old = ahead[here], model[here]
         new = gradient[: tile.shape[0], : tile.shape[1]] * scale
         new += start

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .dilation import dilate_disc
-from .stencils import Stencils
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,54 +15,62 @@ if TYPE_CHECKING:
     from ..geometry import BoolArray, FloatArray, IntArray
     from .tiling import TilePixels
 
-__all__ = ["ContrastStencils", "contrast_at", "contrast_reach", "local_contrast"]
+__all__ = ["Disc", "contrast_at", "contrast_reach", "local_contrast"]
 
 MIN_COVERAGE = 0.6
 """Share of Σ P² within the disc that must be usable: at the rim of a masked core a one-sided fit takes the star's own
 slope for a source, while a bad column through the centre still leaves 70 to 80 %."""
 LEAST_RADIUS = 1.5
 """Pixels: the eight neighbours of a pixel lie within."""
-RANGE = 1e8
-"""Variances of a tile that exceed the smallest by more are kept out of the transforms: of the sixteen digits of double
-precision, eight are left for the others."""
-CHUNK = 1 << 16
-"""Values gathered at a time: few enough to stay in the cache of the processor."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ContrastStencils:
-    """Stencils of the fit in a disc, for tiles of one shape.
+class Disc:
+    """A disc around a pixel, and the PSF on it.
 
     Parameters
     ----------
-    kernel : array (y, x)
-        The PSF, on odd sides.
-    radius : float
-        Of the disc, pixels; at least the eight neighbours of a pixel belong to it.
-    stencils : Stencils
-        Of the numerator of the amplitude, and its square.
+    psf : float64 array (n, n)
+        On an odd square as wide as the disc; 0 outside of it, 1 at its maximum.
+    half : int array (n,)
+        Half width of the disc on each row of it.
     """
 
-    kernel: FloatArray
-    radius: float
-    stencils: Stencils
+    psf: NDArray[np.float64]
+    half: IntArray
 
     @classmethod
-    def of(cls, kernel: FloatArray, radius: float, inner: tuple[int, int]) -> ContrastStencils:
-        """Make them for tiles of ``inner`` pixels (y, x), margins not counted."""
-        disc, psf = _on_disc(kernel, radius)
-        stencil = (disc.sum() * psf - psf.sum()) * disc
-        return cls(kernel, radius, Stencils.of([stencil, stencil**2], inner))
+    def of(cls, kernel: FloatArray, radius: float) -> Disc:
+        """Cut a PSF (y, x) on odd sides to a radius in pixels; the eight neighbours of a pixel always belong to it."""
+        reach, n = max(radius, LEAST_RADIUS), contrast_reach(radius)
+        dy, dx = np.mgrid[-n : n + 1, -n : n + 1]
+        members = dy**2 + dx**2 <= reach**2
+        psf = np.zeros(members.shape)
+        sides = min(n, kernel.shape[0] // 2), min(n, kernel.shape[1] // 2)
+        inner = tuple(slice(n - h, n + h + 1) for h in sides)
+        outer = tuple(slice(s // 2 - h, s // 2 + h + 1) for s, h in zip(kernel.shape, sides, strict=True))
+        psf[inner] = kernel[outer]
+        psf *= members / psf.max()
+        return cls(psf, np.count_nonzero(members, axis=1) // 2)
 
-    def fit(self, kernel: FloatArray, inner: tuple[int, int]) -> bool:
-        """Whether they are those of a kernel for tiles of ``inner`` pixels."""
-        (ry, rx), (ny, nx) = self.stencils.reach, self.stencils.shape
-        return self.kernel is kernel and (ny - 2 * ry, nx - 2 * rx) == inner
+    @property
+    def reach(self) -> int:
+        """Pixels by which it extends around its middle."""
+        return len(self.half) // 2
+
+    @property
+    def area(self) -> int:
+        """Number of its pixels."""
+        return int(np.sum(2 * self.half + 1))
+
+    def stencil(self) -> NDArray[np.float64]:
+        """Numerator (n, n) of the amplitude of a point source over a constant, where all pixels are usable."""
+        across = np.abs(np.arange(len(self.half)) - self.reach)
+        members = across <= self.half[:, None]
+        return np.where(members, self.area * self.psf - self.psf.sum(), 0.0)
 
 
-def local_contrast(
-    pixels: TilePixels, made: ContrastStencils, where: BoolArray
-) -> tuple[NDArray[np.float32], BoolArray]:
+def local_contrast(pixels: TilePixels, disc: Disc, where: BoolArray) -> tuple[NDArray[np.float32], BoolArray]:
     """Significance of a point source over a constant background, both fitted within a disc around a pixel.
 
     For the model ``a P + b`` with equal weights on the usable pixels of the disc, the least-squares amplitude is
@@ -77,9 +84,9 @@ def local_contrast(
     Parameters
     ----------
     pixels : TilePixels
-        Of a tile with a margin of `contrast_reach`; ``variance`` is what the noise is taken to be, image units².
-    made : ContrastStencils
-        For tiles of the shape of ``where``.
+        Of a tile with a margin of `contrast_reach` or more, equal on all sides; ``variance`` is what the noise is taken
+        to be, image units².
+    disc : Disc
     where : bool array (y, x)
         Pixels of the tile, without its margin, to look at.
 
@@ -90,21 +97,28 @@ def local_contrast(
     seen : bool array (y, x)
         Where enough of the disc is usable, within ``where``.
     """
-    reach = contrast_reach(made.radius)
-    # Beside a value that exceeds all others by this the transform would lose them in its rounding.
-    clear = pixels.usable & (pixels.variance <= RANGE * np.min(pixels.variance, where=pixels.usable, initial=np.inf))
-    inner = (slice(reach, -reach), slice(reach, -reach))
-    whole = where & ~dilate_disc(~clear, int(np.ceil(made.radius)))[inner]
-    significance = np.zeros(where.shape, dtype=np.float32)
-    seen = np.zeros(where.shape, dtype=bool)
-    if whole.any():
-        (amplitude,) = made.stencils.sums(np.where(clear, pixels.image, 0.0), [0])
-        (scatter2,) = made.stencils.sums(np.where(clear, pixels.variance, 0.0), [1])
-        seen |= whole & (scatter2 > 0)
-        significance[seen] = amplitude[seen] / np.sqrt(scatter2[seen])
-    y, x = np.nonzero(where & ~whole)
-    significance[y, x], seen[y, x] = contrast_at(pixels, made.kernel, made.radius, (y, x))
-    return significance, seen
+    from ._disc_kernels import RUN, stencil_significance  # noqa: PLC0415 - loads the compiler
+
+    wide, beyond = where, max(RUN - where.shape[1], 0)
+    if beyond:
+        pixels, wide = pixels.padded(beyond), np.pad(where, ((0, 0), (0, beyond)))
+    pixels = _with_margin(pixels, wide.shape, disc.reach)
+    # One pixel more than a whole number of them: no disc of a radius in between is left out.
+    blocked = dilate_disc(~pixels.usable, disc.reach + 1)[disc.reach : -disc.reach, disc.reach : -disc.reach]
+    significance = np.zeros(wide.shape, dtype=np.float32)
+    seen = np.zeros(wide.shape, dtype=bool)
+    planes = (pixels.image, pixels.variance)
+    stencil_significance(planes, disc.stencil(), disc.half, wide & ~blocked, (significance, seen))
+    y, x = np.nonzero(wide & blocked)
+    significance[y, x], seen[y, x] = contrast_at(pixels, disc, (y, x))
+    across = where.shape[1]
+    return significance[:, :across], seen[:, :across]
+
+
+def _with_margin(pixels: TilePixels, shape: tuple[int, ...], margin: int) -> TilePixels:
+    """Cut a tile whose margin is wider down to ``shape`` (y, x) and a margin."""
+    surplus = (pixels.usable.shape[0] - shape[0]) // 2 - margin
+    return pixels.cut(surplus) if surplus else pixels
 
 
 def contrast_reach(radius: float) -> int:
@@ -113,51 +127,22 @@ def contrast_reach(radius: float) -> int:
 
 
 def contrast_at(
-    pixels: TilePixels, kernel: FloatArray, radius: float, where: tuple[IntArray, IntArray]
+    pixels: TilePixels, disc: Disc, where: tuple[IntArray, IntArray]
 ) -> tuple[NDArray[np.float32], BoolArray]:
-    """`local_contrast` at the pixels (y, x) of a tile without its margin, one by one: two arrays (n,)."""
-    disc, psf = _on_disc(kernel, radius)
-    reach = disc.shape[0] // 2
-    width = pixels.image.shape[1]
-    dy, dx = np.nonzero(disc)
-    taps = (dy - reach) * width + (dx - reach)
-    base = (where[0] + reach) * width + (where[1] + reach)
-    value, enough = np.zeros(base.size, dtype=np.float32), np.zeros(base.size, dtype=bool)
-    planes = (pixels.usable.astype(np.float64), pixels.image, pixels.variance)
-    step = max(CHUNK // taps.size, 1)
-    for start in range(0, base.size, step):
-        part = slice(start, start + step)
-        index = base[part, None] + taps
-        m, d, v = (np.take(plane, index) for plane in planes)
-        value[part], enough[part] = _fit(m, d, v, psf[dy, dx])
-    return value, enough
+    """`local_contrast` at the pixels (y, x) of a tile with a margin of the disc's reach, one by one: two arrays (n,).
 
+    Pixels are counted without the margin.
+    """
+    from ._disc_kernels import moments_at  # noqa: PLC0415 - loads the compiler
 
-def _fit(usable: FloatArray, data: FloatArray, variance: FloatArray, psf: FloatArray) -> tuple[FloatArray, BoolArray]:
-    """Fit `local_contrast`'s model to the rows of three arrays (n, taps); ``psf`` (taps,) is on the same taps."""
-    powers = np.stack([np.ones_like(psf), psf, psf**2], axis=1)
-    number, first, second = (usable @ powers).T
-    total, shaped = (data @ powers[:, :2]).T
-    noise = (variance @ powers).T
+    moments = moments_at((pixels.image, pixels.variance), pixels.usable, disc.psf, disc.half, where)
+    number, first, second, total, shaped, *noise = moments.T
+    least = np.sum(disc.psf**2)
     # By the Cauchy–Schwarz inequality the determinant is 0 only where the usable pixels all have one value of P.
-    whole = psf.size * np.sum(psf**2) - psf.sum() ** 2
-    seen = (second > MIN_COVERAGE * np.sum(psf**2)) & (number * second - first**2 > 0.1 * whole)
+    whole = disc.area * least - disc.psf.sum() ** 2
+    seen = (second > MIN_COVERAGE * least) & (number * second - first**2 > 0.1 * whole)
     # Numerators only: the determinant is common to the amplitude and to its standard deviation.
     amplitude = number * shaped - first * total
     scatter2 = number**2 * noise[2] - 2 * number * first * noise[1] + first**2 * noise[0]
     seen &= scatter2 > 0
     return np.where(seen, amplitude / np.sqrt(np.where(seen, scatter2, 1.0)), 0.0), seen
-
-
-def _on_disc(kernel: FloatArray, radius: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the disc (0 or 1) and the PSF on it, scaled to a maximum of 1, both on one odd stamp (h, w)."""
-    reach, n = max(radius, LEAST_RADIUS), contrast_reach(radius)
-    dy, dx = np.mgrid[-n : n + 1, -n : n + 1]
-    disc = (dy**2 + dx**2 <= reach**2).astype(np.float64)
-    psf = np.zeros_like(disc)
-    half = min(n, kernel.shape[0] // 2), min(n, kernel.shape[1] // 2)
-    inner = tuple(slice(n - h, n + h + 1) for h in half)
-    outer = tuple(slice(s // 2 - h, s // 2 + h + 1) for s, h in zip(kernel.shape, half, strict=True))
-    psf[inner] = kernel[outer]
-    psf *= disc / psf.max()
-    return disc, psf

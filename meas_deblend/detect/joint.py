@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import reduce
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +12,7 @@ from scipy import ndimage
 from .._each import in_turn
 from ..geometry import Box
 from .dilation import dilate_disc
-from .filtered_contrast import contrast_noise, contrast_on, stencils_on
+from .filtered_contrast import contrast_noise, contrasts_on
 from .noise import combined_significance, gaussian_deviation
 from .peaks import find_peaks, prominent_peaks, thin_peaks
 from .significance import EIGHT
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from .._each import Each
     from ..geometry import BoolArray, Peak
     from .config import DetectConfig
-    from .contrast import ContrastStencils
     from .filtering import FilteredBand
 
 __all__ = ["band_peaks", "joint_peaks"]
@@ -106,7 +103,7 @@ def _peaks_of_squares(squares: NDArray[np.float32], nearby: BoolArray, bands: in
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Tiles:
-    """Where the contrast of all bands together is computed: on all tiles for one scale, then for the next.
+    """Where the contrast of all bands together is computed.
 
     Parameters
     ----------
@@ -116,10 +113,8 @@ class _Tiles:
         Pixels that are looked at.
     tiles : tuple of Box
         Those that have such pixels.
-    noise : array (scale, band)
+    noise : array (band, scale)
         Units of the contrasts.
-    stencils : dict
-        By scale and band, those of the tile before: each process keeps its own.
     """
 
     bands: Sequence[FilteredBand]
@@ -127,7 +122,6 @@ class _Tiles:
     where: BoolArray
     tiles: tuple[Box, ...]
     noise: NDArray[np.float64]
-    stencils: dict[tuple[int, int], ContrastStencils] = field(default_factory=dict)
 
 
 def _contrasts(
@@ -144,49 +138,43 @@ def _contrasts(
     place of what ``contrast`` held.
     """
     frame = Box((0, 0), bands[0].pixels.shape)
-    scales = len(config.peak_scales)
-    noise = list(each(_contrast_noise, range(scales * len(bands)), (bands, config)))
+    noise = np.array(list(each(_contrast_noise, range(len(bands)), (bands, config))))
     inside = tuple(tile for tile in tiles(frame.shape, config.tile_size) if where[tile.slices_in(frame)].any())
-    shared = _Tiles(bands, config, where, inside, np.reshape(noise, (scales, len(bands))))
-    found = iter(each(_contrast_on_tile, range(scales * len(inside)), shared))
-    for _ in range(scales):
+    found = list(each(_contrast_on_tile, range(len(inside)), _Tiles(bands, config, where, inside, noise)))
+    for scale in range(len(config.peak_scales)):
         certain = np.zeros(frame.shape, dtype=bool)
         contrast[:] = 0
-        for tile, (values, sure) in zip(inside, islice(found, len(inside)), strict=True):
+        for tile, by_scale in zip(inside, found, strict=True):
             here = tile.slices_in(frame)
-            contrast[here], certain[here] = values, sure
+            wanted = where[here]
+            contrast[here][wanted], certain[here][wanted] = by_scale[scale]
         yield contrast, certain
-    # Whatever does several at a time comes to its end.
-    deque(found, maxlen=0)
 
 
-def _contrast_noise(shared: tuple[Sequence[FilteredBand], DetectConfig], place: int) -> float:
+def _contrast_noise(shared: tuple[Sequence[FilteredBand], DetectConfig], k: int) -> list[float]:
     bands, config = shared
-    scale, k = divmod(place, len(bands))
-    return contrast_noise(bands[k], config.peak_scales[scale], config)
+    return contrast_noise(bands[k], config)
 
 
-def _contrast_on_tile(shared: _Tiles, place: int) -> tuple[NDArray[np.float32], BoolArray]:
-    """Contrast on a tile, and where it can be trusted."""
-    scale, number = divmod(place, len(shared.tiles))
+def _contrast_on_tile(shared: _Tiles, number: int) -> list[tuple[NDArray[np.float32], BoolArray]]:
+    """Contrast on the pixels (n,) of a tile that are looked at, and where it can be trusted, by scale."""
     tile = shared.tiles[number]
     wide = tile.grow(RIM)
     wanted = padded(shared.where, wide)
-    planes = []
-    if (scale, 0) not in shared.stencils:
-        # Those of another scale are done with.
-        shared.stencils.clear()
-    for k, (band, ratio) in enumerate(zip(shared.bands, shared.noise[scale], strict=True)):
-        before = shared.stencils.get((scale, k))
-        made = stencils_on(band.pixels, tile, shared.config.peak_scales[scale], wide.shape, before)
-        shared.stencils[scale, k] = made
-        significance, seen = contrast_on(band.pixels, made, (wide, wanted), shared.config)
-        planes.append((significance / np.float32(ratio), seen))
-    sure: BoolArray = np.logical_or.reduce([seen for _, seen in planes])
-    for _, seen in planes:
-        sure &= ~seen | ~dilate_disc(wanted & ~seen, RIM)
     inner = tile.slices_in(wide)
-    return combined_significance(planes, wide.shape)[inner].astype(np.float32), sure[inner]
+    here = wanted[inner]
+    planes: list[list[tuple[NDArray[np.float32], BoolArray]]] = [[] for _ in shared.config.peak_scales]
+    sure = [np.zeros(here.shape, dtype=bool) for _ in planes]
+    rims = [np.zeros(here.shape, dtype=bool) for _ in planes]
+    for band, ratios in zip(shared.bands, shared.noise, strict=True):
+        for scale, (significance, seen) in enumerate(contrasts_on(band.pixels, tile, (wide, wanted), shared.config)):
+            planes[scale].append((significance[inner][here] / np.float32(ratios[scale]), seen[inner][here]))
+            sure[scale] |= seen[inner]
+            rims[scale] |= seen[inner] & dilate_disc(wanted & ~seen, RIM)[inner]
+    return [
+        (combined_significance(own, (int(np.count_nonzero(here)),)).astype(np.float32), (found & ~rim)[here])
+        for own, found, rim in zip(planes, sure, rims, strict=True)
+    ]
 
 
 def band_peaks(peaks: Sequence[Peak], band: FilteredBand) -> tuple[Peak, ...]:

@@ -45,7 +45,7 @@ def noise_ratio(values: FloatArray, independent: float) -> float:
     return ratio if ratio > 1 + 2 * 1.37 / np.sqrt(independent) else 1.0
 
 
-def combined_significance(planes: Iterable[tuple[FloatArray, BoolArray]], shape: tuple[int, int]) -> FloatArray:
+def combined_significance(planes: Iterable[tuple[FloatArray, BoolArray]], shape: tuple[int, ...]) -> FloatArray:
     """Significance of the detections of several bands together, whatever the colour.
 
     The sum over bands of the squares of positive significances follows, where there is only noise, a mixture of χ²
@@ -57,13 +57,13 @@ def combined_significance(planes: Iterable[tuple[FloatArray, BoolArray]], shape:
     Parameters
     ----------
     planes : iterable of (significance, seen)
-        Per band an array (y, x) in σ, and where it is known.
+        Per band an array (…) in σ, and where it is known.
     shape : tuple of int
         Of the arrays.
 
     Returns
     -------
-    float64 array (y, x)
+    float64 array (…)
         0 where nothing is positive or no band is known.  With one band, its significance itself.
     """
     total, count = np.zeros(shape), np.zeros(shape, dtype=np.uint8)

@@ -11,7 +11,7 @@ from ..exceptions import InputError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from ..geometry import FloatArray
+    from ..geometry import BoolArray, FloatArray
     from .config import DetectConfig
     from .stencils import Stencils
     from .tiling import TilePixels
@@ -109,15 +109,17 @@ def matched_filter(pixels: TilePixels, stencils: Stencils, depth: float, min_cov
         return np.full(pixels.usable[inner].shape, np.nan, dtype=np.float32)
     weights = np.zeros(pixels.image.shape)
     np.divide(depth, pixels.variance, out=weights, where=pixels.usable)
-    (noise2,) = stencils.sums(weights, [1])
+    noise2 = stencils.sums(weights, 1)
     weights *= pixels.image
-    (signal,) = stencils.sums(weights, [0])
+    signal = stencils.sums(weights, 0)
     # The transform of a square stencil at frequency 0 is its sum.
     power = float(stencils.transforms[1, 0, 0].real)
-    seen = noise2 > 1e-12 * power
-    if not pixels.usable.all():
-        (coverage,) = stencils.sums(pixels.usable.astype(np.float64), [1])
-        seen &= coverage >= min_coverage * power
+    seen: BoolArray = noise2 > 1e-12 * power
+    # Weights are at most 1: where those of the noise suffice, so does the coverage.
+    doubtful = seen & (noise2 < 1.01 * min_coverage * power)
+    if doubtful.any() and not pixels.usable.all():
+        coverage = stencils.sums(pixels.usable.astype(np.float64), 1, doubtful)
+        seen &= ~doubtful | (coverage >= min_coverage * power)
     significance = np.full(signal.shape, np.nan, dtype=np.float32)
     significance[seen] = signal[seen] / np.sqrt(depth * noise2[seen])
     return significance

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-__all__ = ["TilePixels", "padded", "row_strips", "tiles"]
+__all__ = ["TilePixels", "blocks", "padded", "row_strips", "tiles"]
 
 STRIP = 1 << 18
 """Pixels of a strip of rows: a megabyte or two per array."""
@@ -40,12 +40,27 @@ class TilePixels:
     variance: NDArray[np.float64]
     usable: BoolArray
 
+    def cut(self, width: int) -> TilePixels:
+        """Copy without the ``width`` outermost pixels on each side."""
+        inner = (slice(width, -width),) * 2
+        return TilePixels(self.image[inner].copy(), self.variance[inner].copy(), self.usable[inner].copy())
+
+    def padded(self, columns: int) -> TilePixels:
+        """Copy with ``columns`` more that are not usable behind the last one."""
+        more = ((0, 0), (0, columns))
+        return TilePixels(np.pad(self.image, more), np.pad(self.variance, more), np.pad(self.usable, more))
+
 
 def tiles(shape: tuple[int, int], side: int) -> Iterator[Box]:
     """Boxes of at most ``side`` × ``side`` pixels that cover a frame of ``shape`` (y, x) once, in raster order."""
-    for y in range(0, shape[0], side):
-        for x in range(0, shape[1], side):
-            yield Box.from_bounds(y, min(y + side, shape[0]), x, min(x + side, shape[1]))
+    return blocks(Box((0, 0), shape), (side, side))
+
+
+def blocks(box: Box, sides: tuple[int, int]) -> Iterator[Box]:
+    """Boxes of at most ``sides`` (y, x) pixels that cover a box once, in raster order."""
+    for y in range(box.origin[0], box.stop[0], sides[0]):
+        for x in range(box.origin[1], box.stop[1], sides[1]):
+            yield Box.from_bounds(y, min(y + sides[0], box.stop[0]), x, min(x + sides[1], box.stop[1]))
 
 
 def row_strips(shape: tuple[int, int]) -> Iterator[slice]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage, special
 
 from meas_deblend.detect import DetectConfig, detect_band, detect_bands, merge_detections
-from meas_deblend.detect.contrast import ContrastStencils, contrast_reach, local_contrast
+from meas_deblend.detect.contrast import Disc, contrast_reach, local_contrast
 from meas_deblend.detect.noise import combined_significance, gaussian_deviation, noise_ratio
 from meas_deblend.detect.peaks import find_peaks, prominent_peaks
 from meas_deblend.detect.significance import gaussian_kernel
@@ -33,8 +33,7 @@ def contrast(image, variance, usable, radius=0.9 * FWHM, where=None):
     where = np.ones(image.shape, dtype=bool) if where is None else where
     box = Box((0, 0), image.shape).grow(contrast_reach(radius))
     planes = (np.where(usable, image, 0), np.where(usable, variance, 0), usable)
-    made = ContrastStencils.of(PSF, radius, where.shape)
-    return local_contrast(TilePixels(*(padded(plane, box) for plane in planes)), made, where)
+    return local_contrast(TilePixels(*(padded(plane, box) for plane in planes)), Disc.of(PSF, radius), where)
 
 
 class FixedPsf:
