@@ -16,7 +16,8 @@ _LONG = ("unit/commands", "regression", "definitions", "unit/evaluate", "unit/sc
 
 
 def pytest_configure(config):
-    """Share what is compiled between the processes of this session."""
+    """Share what is compiled between the processes of this session, and those that it starts."""
+    os.environ.setdefault("MEAS_DEBLEND_COMPILE_HERE", "1")
     if hasattr(config, "workerinput"):
         # The processes' folders lie beside each other.
         sharing.compile_once(Path(config.option.basetemp).parent / "compiling")

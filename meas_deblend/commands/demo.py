@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._atomic import atomic_write
+from ..compiling import compile_apart
 from ..framework import prepare_output
 from ..image import PlaneSpec, read_coadds, write_coadd
 from ..output import RunContext
@@ -38,6 +39,7 @@ def demo(options: argparse.Namespace) -> int:
     start_log()
     layers = checked_layers(options, _SURVEY)
     folder = prepare_output(options.out, options.overwrite)
+    compile_apart()
     say(f"simulating a sky (seed {options.seed})")
     sky = simulate_sky(SkyConfig(seed=options.seed))
     planes = write_sky(sky, folder / "sky")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._phrases import counted, duration
+from ..compiling import compile_apart
 from ..exceptions import InputError
 from ..framework import Outcome, prepare_output
 from ..image import load_survey
@@ -68,6 +69,7 @@ def _run(options: argparse.Namespace) -> ManyResult:
     settings = RunSettings(options.pipeline, layers, read_options, command, figures=not options.no_figures)
     condition = (options.where or "reason != 'ok'") if options.rerun else None
     running = Running(options.jobs, options.executor, options.resume, condition, options.fail_fast, options.overwrite)
+    compile_apart()
     say(f"{counted(len(patches), 'patch', 'patches')}, {counted(sum(len(p.bands) for p in patches), 'coadd')}")
     try:
         return run_patches(patches, Path(options.out), settings, running, _tell)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..api import deblend
+from ..compiling import compile_apart
 from ..detect import Selection, parse_bbox
 from ..edit_file import read_edits
 from ..exceptions import InputError, PipelineError
@@ -74,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
         prepare = resume_output if options.resume else prepare_output
         if not options.overwrite:
             prepare(options.out)  # a folder in use is told before the coadds are read
+        compile_apart()
         with working(Workplace(options.jobs, preparations=_preparations(options, layers))):
             coadds = read_coadds(planes, **read_options, each=partial(map_units, loop=Loop(ahead=False)))
         selection.check_box(coadds.box)

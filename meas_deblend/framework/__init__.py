@@ -6,6 +6,7 @@ numerics by name: it loads the classes that a definition names.
 """
 
 from .._registry import Registry
+from .apart import call_apart, can_call_apart
 from .checkpoint import Checkpoint, Codec
 from .classes import load_task_class, tuning_fields
 from .config import Config, RegistryChoice
@@ -84,6 +85,8 @@ __all__ = [
     "Workplace",
     "atomic_write",
     "build_pipeline",
+    "call_apart",
+    "can_call_apart",
     "dump_yaml",
     "find_pipeline",
     "history_rows",

@@ -17,8 +17,9 @@ def add_warmup(commands: Commands) -> None:
     warmup = commands.add_parser(
         "warmup",
         help="compile the inner loops ahead of the first run",
-        description="Compile the inner loops of the multi-band engine and keep them on disk, so that the first run "
-        "does not wait for the compiler: some seconds the first time, a fraction of one after that.",
+        description="Compile the inner loops and keep them on disk, so that the first run does not wait for the "
+        "compiler: one to two minutes the first time, some seconds after that. What runs call is compiled in a process "
+        "of its own, as the first run does by itself where this has not been done.",
     )
     warmup.set_defaults(function="warmup")
 

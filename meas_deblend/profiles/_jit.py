@@ -20,4 +20,9 @@ def jit(function: Callable[P, R]) -> Callable[P, R]:
 
     Floating-point rules are IEEE's, so that results do not depend on the machine's vector width.
     """
-    return cast("Callable[P, R]", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    try:
+        compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    except RuntimeError:
+        # There is no folder that can be written: then each process compiles for itself.
+        compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    return cast("Callable[P, R]", compiled)

@@ -19,4 +19,9 @@ def jit(function: Callable[P, R]) -> Callable[P, R]:
     Floating-point rules are IEEE's (no fast-math), so that NaN tests hold and results do not depend on the machine's
     vector width; divisions by zero give infinities, as numpy's do.
     """
-    return cast("Callable[P, R]", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    try:
+        compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    except RuntimeError:
+        # There is no folder that can be written: then each process compiles for itself.
+        compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    return cast("Callable[P, R]", compiled)

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .config import FitConfig
 from .deblend import deblend_blend
 from .kernels import model_psf
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 __all__ = ["warmup"]
 
 
-def warmup() -> None:
-    """Compile every inner loop of `deblend_blend` for float32 and float64, and keep the machine code on disk.
+def warmup(precisions: Sequence[str] = ("float32", "float64")) -> None:
+    """Compile every inner loop of `deblend_blend`, and keep the machine code on disk.
 
     It takes some seconds the first time, and a fraction of one when everything is there already. Two small blends are
     fitted, with what the options choose between: preconditioned steps, optimizers, errors of the fluxes.
+
+    Parameters
+    ----------
+    precisions : sequence of str
+        Types of the images that it is compiled for; coadds are float32.
     """
-    dtypes: tuple[np.dtype[np.floating], ...] = (np.dtype(np.float32), np.dtype(np.float64))
-    for dtype in dtypes:
+    for precision in precisions:
+        dtype: np.dtype[np.floating] = np.dtype(precision)
         psfs = np.stack([model_psf(sigma, 15) for sigma in (1.3, 1.6)]).astype(dtype)
         images = np.zeros((2, 24, 26), dtype=dtype)
         centers = ((8, 9), (15, 17))

@@ -104,7 +104,9 @@ def point_source_snr(images: FloatArray, variance: FloatArray, psfs: FloatArray,
     h, w = psfs.shape[-2:]
     stamp = Box((center[0] - h // 2, center[1] - w // 2), (h, w))
     here, there = stamp.overlap_slices(Box((0, 0), (images.shape[1], images.shape[2])))
-    signal, power = matched_sums(images[:, *there], variance[:, *there], psfs[:, *here])
+    # Copies, so that there is one compiled loop for stamps that reach over the edge and those that do not.
+    cut = (images[:, *there], variance[:, *there], psfs[:, *here])
+    signal, power = matched_sums(*map(np.ascontiguousarray, cut))
     return signal / math.sqrt(power) if power > 0 else 0.0
 
 
