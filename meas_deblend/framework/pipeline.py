@@ -133,7 +133,8 @@ def build_pipeline(
         )
     for layer in layers:
         check_labels(layer, labels)
-    low = [] if survey is None else [survey_layer(survey, labels, (*labels, *known_labels()))]
+    known = tuple(dict.fromkeys((*labels, *known_labels())))
+    low = [] if survey is None else [survey_layer(survey, labels, known)]
     order = [*low, definition.layer(), *layers]
     tasks = [
         wire(cls, resolve_config(label, cls.ConfigClass, order, cls.connections.names))
