@@ -154,7 +154,17 @@ class ProfileFitConfig(BaseModel):
     )
     peak_center_width: float = Field(0.3, gt=0, le=10.0, description="The same of detected peaks.")
     stamp_threshold: float = Field(
-        0.02, gt=0, le=1.0, description="Models are followed to where they are below this fraction of the noise."
+        0.02,
+        gt=0,
+        le=1.0,
+        description="While shapes are fitted, models are followed to where they are below this fraction of the noise.",
+    )
+    reach_threshold: float = Field(
+        0.005,
+        gt=0,
+        le=1.0,
+        description="The same when they are done: their last fluxes, and what is drawn of them.  Light that is cut off "
+        "would go to the neighbours.",
     )
     group_radius: float = Field(
         60.0, gt=0, le=500.0, description="Sources closer than this are fitted together [px], directly or in a chain."

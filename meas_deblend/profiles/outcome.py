@@ -10,7 +10,7 @@ import numpy as np
 from .fit import Stage, inverse_of, with_priors
 from .gradients import with_gradients
 from .normal import normal_equations
-from .parts import cut_out, priors_of, put_back, recall, resize, sources_of
+from .parts import corners_of, cut_out, priors_of, put_back, recall, sources_of, widen
 from .scene import solve_fluxes
 from .values import FittedProfile, ProfileFit
 
@@ -92,17 +92,22 @@ def finish(scene: Scene, done: Done, listed: int) -> ProfileFit:
 
 
 def _finish_group(scene: Scene, members: NDArray[np.int64], listed: int) -> _Group:
-    resize(scene, members, scene.shown.fluxes[members])
+    fitted = scene.sizes[members]
+    widen(scene, members)
+    # What is bright is followed further while its colours are fitted, too.
+    fitted = np.where(scene.snr[members] > scene.config.gradient_min_snr, scene.sizes[members], fitted)
     part = cut_out(scene, members)
-    sources = sources_of(scene, part)
+    sources = sources_of(scene, part, fitted)
     priors = priors_of(scene, part, scene.shown.fluxes[members])
     known, memory = recall(scene, part, sources)
     stage = Stage(sources, solve_fluxes(sources, part.data, known=known), priors)
     stage = with_gradients(stage, part.data, scene.snr[members], scene.config, memory)
-    sources = stage.sources
-    drawn = solve_fluxes(sources, part.data, (sources, stage.drawn), nonnegative=True)
-    stage = replace(stage, drawn=drawn)
-    fluxes, shapes = _covariances(stage, part.data, memory)
+    # The last fluxes are those of models that are followed further than shapes need it.
+    sizes = scene.sizes[members]
+    sources = replace(stage.sources, sizes=sizes, origins=corners_of(stage.sources.parameters, sizes))
+    drawn = solve_fluxes(sources, part.data, nonnegative=True)
+    known_fluxes = replace(stage.drawn, fluxes=drawn.fluxes, sky=drawn.sky)
+    fluxes, shapes = _covariances(replace(stage, drawn=known_fluxes), part.data, memory)
     own = np.flatnonzero(members < listed)
     owners: dict[int, tuple[int, float]] = {}
     for i in np.flatnonzero(members >= listed).tolist():
@@ -110,7 +115,7 @@ def _finish_group(scene: Scene, members: NDArray[np.int64], listed: int) -> _Gro
         rival = int(own[np.argmax(bright[own])]) if len(own) else -1
         if rival >= 0 and bright[rival] > 0:
             owners[int(members[i])] = int(members[rival]), bright[rival] / max(float(bright[i]), 1e-30)
-    put_back(scene, stage, part)
+    put_back(scene, replace(stage, sources=sources, drawn=drawn), part)
     scene.free[members] = sources.free
     return _Group(fluxes[:, own[:, None], own], shapes, drawn.sky, owners, stage.iterations)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _MOST_KEPT = 1 << 26  # Bytes: as much as a few groups need.
 
-__all__ = ["Part", "corners_of", "cut_out", "keep", "priors_of", "put_back", "recall", "resize", "sources_of"]
+__all__ = ["Part", "corners_of", "cut_out", "keep", "priors_of", "put_back", "recall", "resize", "sources_of", "widen"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,13 +88,14 @@ def _shown_unit(scene: Scene, k: int) -> tuple[tuple[int, int], NDArray[np.float
     return (y, x), draw(shown.parameters[k], (y, x), int(shown.sizes[k]), scene.positions.psfs[k], IMAGE)[:, 0]
 
 
-def sources_of(scene: Scene, part: Part) -> Sources:
-    """Return the group's sources in the coordinates of its pixels."""
+def sources_of(scene: Scene, part: Part, sizes: NDArray[np.int64] | None = None) -> Sources:
+    """Return the group's sources in the coordinates of its pixels, on the scene's stamps or on such of these sides."""
     m = part.members
+    sizes = scene.sizes[m] if sizes is None else sizes
     parameters = scene.parameters[m].copy()
     parameters[:, :2] -= part.corner
     psfs = tuple(scene.positions.psfs[k] for k in m)
-    return Sources(parameters, scene.free[m], corners_of(parameters, scene.sizes[m]), scene.sizes[m], psfs)
+    return Sources(parameters, scene.free[m], corners_of(parameters, sizes), sizes, psfs)
 
 
 def priors_of(scene: Scene, part: Part, fluxes: NDArray[np.float64]) -> Priors:
@@ -143,11 +144,21 @@ def keep(scene: Scene, part: Part, stage: Stage, memory: Memory) -> None:
 
 
 def resize(scene: Scene, members: NDArray[np.int64], fluxes: NDArray[np.float64]) -> None:
-    """Choose stamps for sources with these fluxes (source, band)."""
+    """Choose stamps on which sources with these fluxes (source, band) are fitted."""
+    scene.sizes[members] = _sizes(scene, members, fluxes, scene.config.stamp_threshold)
+
+
+def widen(scene: Scene, members: NDArray[np.int64]) -> None:
+    """Choose stamps on which the fitted sources are kept."""
+    sizes = _sizes(scene, members, scene.shown.fluxes[members], scene.config.reach_threshold)
+    scene.sizes[members] = np.maximum(scene.sizes[members], sizes)
+
+
+def _sizes(
+    scene: Scene, members: NDArray[np.int64], fluxes: NDArray[np.float64], threshold: float
+) -> NDArray[np.int64]:
     psfs = tuple(scene.positions.psfs[k] for k in members)
-    scene.sizes[members] = stamp_sizes(
-        scene.parameters[members], fluxes, scene.noise, psfs, scene.config.stamp_threshold
-    )
+    return stamp_sizes(scene.parameters[members], fluxes, scene.noise, psfs, threshold)
 
 
 def put_back(scene: Scene, stage: Stage, part: Part) -> Stage:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SIZES", "PsfTransforms", "draw", "draw_stamps"]
 
-SIZES = (32, 40, 48, 64, 80, 96, 128, 160, 192, 256)
+SIZES = (24, 28, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256)
 """Sides of stamps in pixels: lengths that transform fast."""
 
 _LOG_4 = float(np.log(4.0))
