@@ -48,45 +48,41 @@ def seen_from_both_sides(
     tuple of Image
         At least 0 where they have changed; templates without a neighbour are those that were given.
     """
+    from ._turn_kernels import add_positive  # noqa: PLC0415 - loads the compiler
+
     if len(templates) < 2 or all(center is None for center in centers):
         return tuple(templates)
     extent = templates[0].box
     for template in templates:
         extent |= template.box
-    total = np.zeros((len(templates[0].array), *extent.shape))
     # Sums near the largest float may overflow: their shares are 0 then.
-    with np.errstate(over="ignore"):
-        for template in templates:
-            total[(slice(None), *template.box.slices_in(extent))] += _positive(template.array)
-        light = Image(total, extent)
-        return tuple(
-            template if center is None or template.box.is_empty else _completed(template, center, light, frame)
-            for template, center in zip(templates, centers, strict=True)
-        )
+    total = np.zeros((len(templates[0].array), *extent.shape))
+    for template in templates:
+        (y, x), (y0, x0) = template.box.origin, extent.origin
+        if not template.box.is_empty:
+            add_positive(np.ascontiguousarray(template.array), y - y0, x - x0, total)
+    light = Image(total, extent)
+    return tuple(
+        template if center is None or template.box.is_empty else _completed(template, center, light, frame)
+        for template, center in zip(templates, centers, strict=True)
+    )
 
 
 def _completed(template: Image, center: tuple[float, float], light: Image, frame: Box) -> Image:
     """Return T' of one template; ``light`` is the sum of all."""
+    from ._turn_kernels import add_positive, completed  # noqa: PLC0415 - loads the compiler
+
     box = (template.box | _turned_box(template.box, center)) & frame
-    own, total = _positive(template.project(box).array), light.project(box).array
-    if not (total > own).any():
-        return template
-    share = np.divide(own, total, out=np.zeros_like(own), where=total > 0)
-    # Both in one array, so that they are turned together.
-    here = np.concatenate([share, own])
-    there = _turned(Image(here, box), center, box)
-    bands = len(own)
-    weight = (1 - here[:bands]) * there[:bands]
-    norm = here[:bands] + weight
-    mean = np.divide(here[:bands] * here[bands:] + weight * there[bands:], norm, out=here[bands:], where=weight > 0)
-    return Image(mean, box)
-
-
-def _positive(array: NDArray[np.floating]) -> Float:
-    """Copy in float64, 0 where it is not finite or below 0."""
-    values = array.astype(np.float64)
-    values[~(np.isfinite(values) & (values > 0))] = 0.0
-    return values
+    inner = template.box & box
+    own = np.zeros((len(template.array), *box.shape))
+    (y, x), (y0, x0) = inner.origin, box.origin
+    part = template.array[(slice(None), *inner.slices_in(template.box))]
+    add_positive(np.ascontiguousarray(part), y - y0, x - x0, own)
+    (y, x), first = light.box.origin, _turned_box(box, center).origin
+    between = [2 * c - float(np.floor(2 * c)) for c in center]
+    parts = (1 - between[0], between[0]), (1 - between[1], between[1])
+    turn = first[0] - y0, first[1] - x0, *parts
+    return Image(own, box) if completed(own, (np.asarray(light.array), y - y0, x - x0), turn) else template
 
 
 def _turned_box(box: Box, center: tuple[float, float]) -> Box:
@@ -96,18 +92,3 @@ def _turned_box(box: Box, center: tuple[float, float]) -> Box:
     # Between pixels it touches one more.
     shape = [size + (d > np.floor(d)) for d, size in zip(doubled, box.shape, strict=True)]
     return Box((first[0], first[1]), (int(shape[0]), int(shape[1])))
-
-
-def _turned(image: Image, center: tuple[float, float], box: Box) -> Float:
-    """Half turn about a position between pixels, interpolated linearly along each axis, on ``box``; 0 beyond."""
-    origin = _turned_box(image.box, center).origin
-    parts = [((0, 1 - f), (1, f)) for f in (2 * c - np.floor(2 * c) for c in center)]
-    flipped = image.array[:, ::-1, ::-1]
-    out = np.zeros((len(flipped), *box.shape))
-    for dy, wy in parts[0]:
-        for dx, wx in parts[1]:
-            if wy * wx > 0:
-                moved = Box((origin[0] + dy, origin[1] + dx), image.box.shape)
-                here, there = moved.overlap_slices(box)
-                out[(slice(None), *there)] += wy * wx * flipped[(slice(None), *here)]
-    return out

@@ -16,12 +16,13 @@ from .readers import read_coadds
 from .source_list import SourceList, pixel_positions, read_sources
 from .survey import HduNames, SanityLimits, Survey, load_survey
 from .tables import table_columns
-from .wcs import grid_offset, pixel_scale_of, pixel_to_sky, sky_to_pixel, wcs_from_header
+from .wcs import CelestialGrid, grid_offset, pixel_scale_of, pixel_to_sky, sky_to_pixel, wcs_from_header
 
 __all__ = [
     "FWHM_PER_SIGMA",
     "MODEL_PSF_SIGMA",
     "BandSource",
+    "CelestialGrid",
     "GaussianPsf",
     "GridPsf",
     "HduNames",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from ..exceptions import InputError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["grid_offset", "pixel_scale_of", "pixel_to_sky", "sky_to_pixel", "wcs_from_header"]
+__all__ = ["CelestialGrid", "grid_offset", "pixel_scale_of", "pixel_to_sky", "sky_to_pixel", "wcs_from_header"]
 
 
 def wcs_from_header(header: Any, hdus: Any = None, label: str = "image") -> Any | None:
@@ -82,16 +84,70 @@ def sky_to_pixel(
     return np.asarray(y, dtype=np.float64), np.asarray(x, dtype=np.float64)
 
 
+@dataclass(frozen=True)
+class CelestialGrid:
+    """Pixel grid on the sky that is used many times: what `sky_to_pixel` derives from the WCS in each call is kept.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS
+        World coordinates of the image.
+    """
+
+    wcs: Any
+
+    @cached_property
+    def celestial(self) -> Any:
+        """WCS with longitude first and latitude second, and nothing else."""
+        from astropy.wcs import WCSSUB_LATITUDE, WCSSUB_LONGITUDE  # noqa: PLC0415 - slow to load
+
+        return self.wcs.sub([WCSSUB_LONGITUDE, WCSSUB_LATITUDE])
+
+    @cached_property
+    def frame(self) -> Any:
+        """Frame of longitudes and latitudes (astropy)."""
+        from astropy.wcs.utils import wcs_to_celestial_frame  # noqa: PLC0415 - slow to load
+
+        return wcs_to_celestial_frame(self.celestial)
+
+    def pixels_on(
+        self, other: CelestialGrid, y: ArrayLike, x: ArrayLike
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Pixel positions ``(y, x)``, 0-based, on another grid of pixel positions (n,) on this one."""
+        there_x, there_y = other.celestial.all_world2pix(*self._angles(y, x, other.frame), 0)
+        return there_y, there_x
+
+    def directions(self, y: ArrayLike, x: ArrayLike) -> NDArray[np.float64]:
+        """Return unit vectors (n, 3) in the ICRS of pixel positions (n,)."""
+        from astropy.coordinates import ICRS  # noqa: PLC0415 - slow to load
+
+        lon, lat = np.radians(self._angles(y, x, ICRS()))
+        return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+
+    def scale(self, shape: tuple[int, int]) -> float:
+        """Arcseconds per pixel at the middle of an image, see `pixel_scale_of`."""
+        y, x = (shape[0] - 1) / 2, (shape[1] - 1) / 2
+        here, above, beside = self.directions([y, y + 1, y], [x, x, x + 1])
+        area = np.linalg.norm(np.cross(above - here, beside - here))
+        return float(np.degrees(np.sqrt(area)) * 3600)
+
+    def _angles(self, y: ArrayLike, x: ArrayLike, frame: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Longitudes and latitudes (n,) in degrees, in a frame."""
+        lon, lat = self.celestial.all_pix2world(np.asarray(x, float), np.asarray(y, float), 0)
+        if self.frame.is_equivalent_frame(frame):
+            return lon, lat
+        from astropy.coordinates import SkyCoord  # noqa: PLC0415 - slow to load
+
+        sky = SkyCoord(lon, lat, unit="deg", frame=self.frame).transform_to(frame).spherical
+        return sky.lon.deg, sky.lat.deg
+
+
 def pixel_scale_of(wcs: Any, shape: tuple[int, int]) -> float:
     """Arcseconds per pixel at the middle of an image of ``shape`` (y, x): root of the pixel's area, with distortion.
 
     Measured between neighbouring pixels, because the reference pixel of a detector may lie thousands of pixels away.
     """
-    y, x = (shape[0] - 1) / 2, (shape[1] - 1) / 2
-    sky = pixel_to_sky(wcs, [y, y + 1, y], [x, x, x + 1])
-    sides = sky[0].spherical_offsets_to(sky[1:])
-    lon, lat = (side.arcsec for side in sides)
-    return float(np.sqrt(abs(lon[0] * lat[1] - lon[1] * lat[0])))
+    return CelestialGrid(wcs).scale(shape)
 
 
 def grid_offset(first: Any, second: Any, shape: tuple[int, int]) -> float:

@@ -88,6 +88,8 @@ def add_shared_sums(
 ) -> None:
     """Add the sums of `add_positive_sums` for weights that are products, as `spread_weights` writes them.
 
+    Rows are added up column by column, and the columns at the end: neighbouring pixels do not wait for each other.
+
     Parameters
     ----------
     values : float array (B, h, w)
@@ -95,63 +97,86 @@ def add_shared_sums(
     corner, origin : tuple of int
         First row and column ``(y, x)`` of the values, and of the rest.
     measured : tuple of float64 array
-        Two images (2, B, H, W), weights that bands share (H, W, S), and weights of each band (2, B, H, W).
+        Two images (2, B, H, W), weights that bands share (S, H, W), and weights of each band (2, B, H, W).
     out : float64 array (B, 2 (S + 2))
         Is added to: all weights times the first image, then all times the second.
     """
     images, areas, own = measured
-    shared, count = areas.shape[2], areas.shape[2] + len(own)
+    shared, count = len(areas), len(areas) + len(own)
     down, right = corner[0] - origin[0], corner[1] - origin[1]
-    first_y, stop_y = max(0, -down), min(values.shape[1], areas.shape[0] - down)
-    first_x, stop_x = max(0, -right), min(values.shape[2], areas.shape[1] - right)
-    sums = np.zeros((2, count))
+    first_y, stop_y = max(0, -down), min(values.shape[1], areas.shape[1] - down)
+    first_x, stop_x = max(0, -right), min(values.shape[2], areas.shape[2] - right)
+    if first_y >= stop_y or first_x >= stop_x:
+        return
+    there = slice(first_x + right, stop_x + right)
+    scaled, sums = np.zeros(stop_x - first_x), np.zeros((2, count, stop_x - first_x))
     for band in range(values.shape[0]):
         sums[:] = 0.0
         for y in range(first_y, stop_y):
-            for x in range(first_x, stop_x):
-                value = np.float64(values[band, y, x])
-                if 0.0 < value < np.inf:
-                    area = areas[y + down, x + right]
-                    for part in range(2):
-                        scaled = value * images[part, band, y + down, x + right]
-                        # An aperture without a size is NaN, also where there is nothing.
-                        if scaled != 0.0:
-                            for k in range(shared):
-                                sums[part, k] += scaled * area[k]
-                            for k in range(len(own)):
-                                sums[part, shared + k] += scaled * own[k, band, y + down, x + right]
-        out[band] += sums.ravel()
+            row = values[band, y, first_x:stop_x]
+            for part in range(2):
+                if not _positive_product(row, images[part, band, y + down, there], scaled):
+                    continue
+                for k in range(shared):
+                    _add_product(scaled, areas[k, y + down, there], sums[part, k])
+                for k in range(len(own)):
+                    _add_product(scaled, own[k, band, y + down, there], sums[part, shared + k])
+        for part in range(2):
+            for k in range(count):
+                out[band, part * count + k] += sums[part, k].sum()
+
+
+@jit
+def _positive_product(values: NDArray[np.floating], factors: Float, out: Float) -> bool:
+    """Write max(v, 0) f, 0 where v is not finite; whether anything is left."""
+    found = False
+    for x in range(out.size):
+        value = np.float64(values[x])
+        out[x] = value * factors[x] if 0.0 < value < np.inf else 0.0
+        found |= out[x] != 0.0
+    return found
+
+
+@jit
+def _add_product(first: Float, second: Float, out: Float) -> None:
+    """Add the products of two rows."""
+    for x in range(out.size):
+        out[x] += first[x] * second[x]
 
 
 @jit
 def add_products(
     first: tuple[NDArray[np.floating], tuple[int, int]],
     second: tuple[NDArray[np.floating], tuple[int, int]],
-    noise: tuple[NDArray[np.floating], tuple[int, int]],
+    noise: tuple[Float, tuple[int, int]],
     out: Float,
 ) -> None:
-    """Add Σ max(v, 0) max(u, 0) / σ² over the pixels that all have in common, where σ > 0.
+    """Add Σ max(v, 0) max(u, 0) / V over the pixels that all have in common.
 
     Parameters
     ----------
     first, second : tuple
         v (B, h, w) and u (B, m, n), with first row and column ``(y, x)``; what is not finite counts as 0.
     noise : tuple
-        σ (B, H, W), on pixels that hold all of v and u, and its first row and column.
+        1 / V (B, H, W), on pixels that hold all of v and u, 0 where there is none, and its first row and column.
     out : float64 array (B,)
         Is added to.
     """
-    (values, corner), (others, other), (sigma, origin) = first, second, noise
+    (values, corner), (others, other), (precision, origin) = first, second, noise
     down, right = corner[0] - other[0], corner[1] - other[1]
     below, beside = corner[0] - origin[0], corner[1] - origin[1]
     first_y, stop_y = max(0, -down), min(values.shape[1], others.shape[1] - down)
     first_x, stop_x = max(0, -right), min(values.shape[2], others.shape[2] - right)
+    if first_y >= stop_y or first_x >= stop_x:
+        return
+    sums, scaled, second_scaled = np.zeros((3, stop_x - first_x))
     for band in range(values.shape[0]):
-        total = 0.0
+        sums[:] = 0.0
         for y in range(first_y, stop_y):
-            for x in range(first_x, stop_x):
-                value, again = np.float64(values[band, y, x]), np.float64(others[band, y + down, x + right])
-                root = sigma[band, y + below, x + beside]
-                if 0.0 < value < np.inf and 0.0 < again < np.inf and root > 0:
-                    total += (value / root) * (again / root)
-        out[band] += total
+            along = precision[band, y + below, first_x + beside : stop_x + beside]
+            if _positive_product(values[band, y, first_x:stop_x], along, scaled):
+                ones = others[band, y + down, first_x + right : stop_x + right]
+                if _positive_product(ones, scaled, second_scaled):
+                    for x in range(sums.size):
+                        sums[x] += second_scaled[x]
+        out[band] += sums.sum()

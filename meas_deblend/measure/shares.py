@@ -169,8 +169,7 @@ def _white_sums(
     part = weights.cropped(there)
     sigma = np.where(own.share[here] > 0, np.sqrt(window.noise[(slice(None), *there)]), 0.0)
     images = np.stack([errors.over_sigma(sigma, inner), errors.over_total(own.flux[here], inner)])
-    areas = np.ascontiguousarray(np.moveaxis(part.apertures.areas, 0, -1))
-    planes = images, areas, np.ascontiguousarray(part.own)
+    planes = images, np.ascontiguousarray(part.apertures.areas), np.ascontiguousarray(part.own)
     out = np.zeros((len(near), len(sigma), 2 * len(weights.corrections)))
     for total, k in zip(out, near, strict=True):
         template = errors.templates[k]
@@ -238,7 +237,9 @@ def _white_gram(known: TemplateErrors) -> Float:
     """G (B, n, n)."""
     from ._pair_kernels import add_products  # noqa: PLC0415 - loads the compiler
 
-    templates, noise = known.templates, (known.sigma.array, known.sigma.box.origin)
+    sigma, templates = known.sigma.array, known.templates
+    precision = np.divide(1.0, sigma**2, out=np.zeros(sigma.shape), where=sigma > 0)
+    noise = precision, known.sigma.box.origin
     bounds, count = box_bounds([template.box for template in templates]), len(templates)
     out = np.zeros((count, count, len(known.total)))
     for m, one in enumerate(templates):

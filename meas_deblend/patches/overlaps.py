@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..image import pixel_scale_of, pixel_to_sky, sky_to_pixel
+from ..image import CelestialGrid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["PatchFrame", "Sky"]
+
+_Edges = tuple[bool, bool, bool, bool]
 
 _PLACES = 33
 """An edge is looked at in so many places."""
@@ -62,17 +64,21 @@ class PatchFrame:
         return np.asarray(inside)
 
     @cached_property
-    def scale(self) -> float:
-        """Arcseconds per pixel."""
-        return pixel_scale_of(self.wcs, self.shape)
+    def grid(self) -> CelestialGrid | None:
+        """Its pixels on the sky; None without world coordinates."""
+        return None if self.wcs is None else CelestialGrid(self.wcs)
 
     @cached_property
-    def circle(self) -> tuple[NDArray[np.float64], float]:
-        """Unit vector (3,) of the middle, and the radius in radians of a circle that holds all corners."""
+    def scale(self) -> float:
+        """Arcseconds per pixel; 1 without world coordinates."""
+        return 1.0 if self.grid is None else self.grid.scale(self.shape)
+
+    def circle(self, grid: CelestialGrid) -> tuple[NDArray[np.float64], float]:
+        """Return the unit vector (3,) of the middle, and the radius in radians of a circle that holds all corners."""
         height, width = self.shape
         y = np.array([(height - 1) / 2, -0.5, -0.5, height - 0.5, height - 0.5])
         x = np.array([(width - 1) / 2, -0.5, width - 0.5, -0.5, width - 0.5])
-        vectors = pixel_to_sky(self.wcs, y, x).icrs.cartesian.xyz.value.T
+        vectors = grid.directions(y, x)
         cosine = np.clip(vectors[1:] @ vectors[0], -1.0, 1.0)
         return vectors[0], float(np.arccos(cosine).max())
 
@@ -84,7 +90,7 @@ class PatchFrame:
         low, high = -beyond * whole, beyond * whole
         return [(ys, low), (ys, width - 1 + high), (low, xs), (height - 1 + high, xs)]
 
-    def depths(self, y: NDArray[np.float64], x: NDArray[np.float64], seams: tuple[bool, ...]) -> NDArray[np.float64]:
+    def depths(self, y: NDArray[np.float64], x: NDArray[np.float64], seams: _Edges) -> NDArray[np.float64]:
         """Distances (n,) in pixels to the nearest seam, infinite without one.
 
         With a given inner region: infinite inside it, and behind its border the negative distance to it.
@@ -113,7 +119,8 @@ class Sky:
     def __init__(self, frames: Sequence[PatchFrame]) -> None:
         self.frames = tuple(frames)
         self._near = _neighbours(self.frames)
-        self._seams = [self._seams_of(index) for index in range(len(self.frames))]
+        both = [self._seams_of(index) for index in range(len(self.frames))]
+        self._seams, self._beyond = [at for at, _ in both], [beyond for _, beyond in both]
 
     def owners(
         self, index: int, y: NDArray[np.float64], x: NDArray[np.float64], tract: int | None = None
@@ -138,13 +145,12 @@ class Sky:
         best = np.full(np.shape(y), -np.inf)
         owner = np.full(np.shape(y), -1, dtype=np.int64)
         own = self.frames[index]
-        sky = None if own.wcs is None or not len(y) else pixel_to_sky(own.wcs, y, x).icrs
         for other in sorted({index, *self._near[index]}):
             frame = self.frames[other]
             if tract is not None and frame.tract != tract:
                 continue
-            at_y, at_x = (y, x) if other == index or sky is None else sky_to_pixel(frame.wcs, sky.ra.deg, sky.dec.deg)
-            depth = frame.depths(at_y, at_x, self._seams[other]) * (1.0 if frame.wcs is None else frame.scale)
+            at_y, at_x = self._pixels_on(other, index, y, x)
+            depth = frame.depths(at_y, at_x, self._seams[other]) * frame.scale
             better = frame.contains(at_y, at_x) & (depth > best + _EQUAL)
             best[better], owner[better] = depth[better], other
         if own.wcs is None and own.inner is not None:
@@ -152,48 +158,59 @@ class Sky:
             owner[best < 0] = -1
         return owner
 
-    def seams(self, index: int) -> tuple[bool, bool, bool, bool]:
+    def in_one_tract(self, index: int) -> bool:
+        """Whether all patches near a patch are of its own tract: then it makes no difference to ask for that."""
+        tracts = {self.frames[other].tract for other in self._near[index]}
+        return tracts <= {self.frames[index].tract}
+
+    def seams(self, index: int) -> _Edges:
         """Behind which edges of a patch (left, right, lower, upper) others show more of the sky.
 
         Those that a given inner region keeps away from count too, whoever lies behind them.
         """
         frame = self.frames[index]
-        left, right, lower, upper = self._seams_of(index, beyond=1.0)
+        left, right, lower, upper = self._beyond[index]
         if frame.inner is None:
             return left, right, lower, upper
         (height, width), (x0, x1, y0, y1) = frame.shape, frame.inner
         return left or x0 > 0, right or x1 < width, lower or y0 > 0, upper or y1 < height
 
-    def _seams_of(self, index: int, beyond: float = 0.0) -> tuple[bool, bool, bool, bool]:
-        """Behind which edges (left, right, lower, upper) other patches go on."""
+    def _seams_of(self, index: int) -> tuple[_Edges, _Edges]:
+        """Which edges (left, right, lower, upper) other patches show, and behind which of them they go on."""
         frame = self.frames[index]
-        if frame.wcs is None:
-            return False, False, False, False
-        left, right, lower, upper = (
-            bool(self._covered(index, *edge).mean() >= _COVERED) for edge in frame.edges(beyond)
-        )
-        return left, right, lower, upper
-
-    def _covered(self, index: int, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
-        sky = pixel_to_sky(self.frames[index].wcs, y, x).icrs
+        if not self._near[index]:
+            return (False,) * 4, (False,) * 4
+        # All of them at once: what a conversion costs hardly depends on the number of positions.
+        lines = [*frame.edges(), *frame.edges(beyond=1.0)]
+        y, x = (np.concatenate(axis) for axis in zip(*lines, strict=True))
         covered = np.zeros(len(y), dtype=bool)
         for other in self._near[index]:
-            frame = self.frames[other]
-            covered |= frame.contains(*sky_to_pixel(frame.wcs, sky.ra.deg, sky.dec.deg))
-        return covered
+            covered |= self.frames[other].contains(*self._pixels_on(other, index, y, x))
+        left, right, lower, upper, *beyond = (covered.reshape(-1, _PLACES).mean(axis=1) >= _COVERED).tolist()
+        return (left, right, lower, upper), tuple(beyond)
+
+    def _pixels_on(
+        self, other: int, index: int, y: NDArray[np.float64], x: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Pixels on another patch of pixels (n,) of a patch."""
+        here, there = self.frames[index].grid, self.frames[other].grid
+        if other == index or here is None or there is None or not len(y):
+            return y, x
+        return here.pixels_on(there, y, x)
 
 
 def _neighbours(frames: Sequence[PatchFrame]) -> list[list[int]]:
     """Per patch, those whose circles overlap its own."""
-    placed = [index for index, frame in enumerate(frames) if frame.wcs is not None]
+    placed = {index: frame.circle(frame.grid) for index, frame in enumerate(frames) if frame.grid is not None}
     near: list[list[int]] = [[] for _ in frames]
     if not placed:
         return near
-    middles = np.stack([frames[index].circle[0] for index in placed])
-    radii = np.array([frames[index].circle[1] for index in placed])
-    for k, index in enumerate(placed):
+    indices = list(placed)
+    middles = np.stack([middle for middle, _ in placed.values()])
+    radii = np.array([radius for _, radius in placed.values()])
+    for k, index in enumerate(indices):
         distances = 2 * np.arcsin(np.clip(np.linalg.norm(middles - middles[k], axis=1) / 2, 0.0, 1.0))
         # Chords between corners and middles are rounded; a few of them are a thousandth of an arcsecond at most.
         close = np.flatnonzero(distances < radii + radii[k] + 1e-8)
-        near[index] = [placed[j] for j in close if j != k]
+        near[index] = [indices[j] for j in close if j != k]
     return near

@@ -50,7 +50,8 @@ def ownership_of(root: Path, patches: Sequence[tuple[PatchEntry, Frame]], bands:
             continue
         objects = read_columns(file, ("objectId", "parentObjectId", *_PLACE, "merge_peak_sky"))
         y, x = (np.asarray(objects[name], dtype=np.float64) for name in _PLACE)
-        owner, in_tract = sky.owners(index, y, x), sky.owners(index, y, x, entry.tract)
+        owner = sky.owners(index, y, x)
+        in_tract = owner if sky.in_one_tract(index) else sky.owners(index, y, x, entry.tract)
         rows = {
             "objectId": objects["objectId"],
             "tract": np.full(len(y), entry.tract),

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meas_deblend.exceptions import InputError
-from meas_deblend.image import grid_offset, pixel_scale_of, pixel_to_sky, sky_to_pixel, wcs_from_header
+from meas_deblend.image import (
+    CelestialGrid,
+    grid_offset,
+    pixel_scale_of,
+    pixel_to_sky,
+    sky_to_pixel,
+    wcs_from_header,
+)
 
 SHAPE = (60, 50)
 
@@ -47,6 +54,21 @@ def test_offsets_are_measured_on_the_sky_whatever_the_frame(wcs):
     other.wcs.radesys = "FK5"
     # FK5 at J2000 and ICRS differ by 0.02 arcsec.
     assert grid_offset(wcs(), other, SHAPE) < 0.2
+
+
+@pytest.mark.parametrize(("here", "there"), [("ICRS", "ICRS"), ("FK5", "FK5"), ("ICRS", "FK5"), ("FK4", "ICRS")])
+def test_a_grid_that_is_kept_goes_the_way_over_the_sky(wcs, here, there):
+    first, second = wcs(), wcs(crpix=(20.3, 27.6))
+    first.wcs.radesys, second.wcs.radesys = here, there
+    # Of FK4, far enough to the north and east that its equinox brings positions to where the second grid is.
+    first.wcs.crval = (149.3646, 2.2407) if here == "FK4" else first.wcs.crval
+    y, x = np.array([0.0, 10.0, 59.0]), np.array([-3.0, 24.0, 49.0])
+    grid = CelestialGrid(first)
+    sky = pixel_to_sky(first, y, x).icrs
+    # Where frames are equal, astropy goes to the ICRS and back: 1e-7 pixels.
+    expected = sky_to_pixel(second, sky.ra.deg, sky.dec.deg)
+    np.testing.assert_allclose(grid.pixels_on(CelestialGrid(second), y, x), expected, atol=1e-6)
+    np.testing.assert_allclose(grid.directions(y, x), sky.cartesian.xyz.value.T, atol=1e-14)
 
 
 def test_a_header_without_coordinates_has_no_wcs():

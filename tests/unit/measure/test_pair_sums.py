@@ -37,8 +37,7 @@ def test_sums_under_products_are_those_under_the_products_written_out():
         spread_weights(areas, own, image, written, 5 * part)
     expected, found = np.zeros((2, 2, 10))
     add_positive_sums(values, (-4, 3), written, (1, 2), expected)
-    measured = images, np.ascontiguousarray(np.moveaxis(areas, 0, -1)), own
-    add_shared_sums(values, (-4, 3), measured, (1, 2), found)
+    add_shared_sums(values, (-4, 3), (images, areas, own), (1, 2), found)
     assert np.isnan(found[:, 1]).all()
     assert np.isfinite(found[:, 6]).all()
     # Products of three numbers in another order.
@@ -48,15 +47,14 @@ def test_sums_under_products_are_those_under_the_products_written_out():
 def test_products_of_two_images_over_the_noise():
     rng = np.random.default_rng(7)
     one, two = (Image(rng.normal(size=(2, *shape)), Box(*place)) for shape, place in _PLACED)
-    sigma = Image(rng.uniform(0.5, 2, (2, 20, 20)), Box((-5, -5), (20, 20)))
-    sigma.array[0, :9] = 0
+    precision = Image(rng.uniform(0.5, 2, (2, 20, 20)), Box((-5, -5), (20, 20)))
+    precision.array[0, :9] = 0
     one.array[1, 4, 4] = np.nan
     found = np.zeros(2)
-    add_products(*((i.array, i.box.origin) for i in (one, two)), (sigma.array, sigma.box.origin), found)
+    add_products(*((i.array, i.box.origin) for i in (one, two, precision)), found)
     values, others = (np.nan_to_num(np.maximum(i.array, 0)) for i in (one, two))
-    weight = np.divide(1.0, sigma.array**2, out=np.zeros((2, 20, 20)), where=sigma.array > 0)
-    placed = [Image(v, i.box).project(sigma.box).array for v, i in ((values, one), (others, two))]
-    np.testing.assert_allclose(found, (placed[0] * placed[1] * weight).sum(axis=(1, 2)), rtol=1e-13)
+    placed = [Image(v, i.box).project(precision.box).array for v, i in ((values, one), (others, two))]
+    np.testing.assert_allclose(found, (placed[0] * placed[1] * precision.array).sum(axis=(1, 2)), rtol=1e-13)
 
 
 def test_boxes_that_overlap_are_found():
