@@ -1,6 +1,7 @@
 """Fixtures that all tests share."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,16 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # what there is, while the others go through what needs no compiler; what takes long comes before what does not.
 _FIRST = ("unit/tasks/test_columns_and_settings_are_used.py",)
 _PLAIN = ("ci", "framework", "geometry", "image", "lsst", "report", "simulate", "detect", "sdss")
-_LONG = ("unit/commands", "regression", "definitions", "unit/evaluate", "unit/scarlet")
+_LONG = ("scenarios", "regression", "definitions", "unit/evaluate", "unit/scarlet")
 
 
 def pytest_configure(config):
     """Share what is compiled between the processes of this session, and those that it starts."""
     os.environ.setdefault("MEAS_DEBLEND_COMPILE_HERE", "1")
+    # What is compiled of loops is kept beside the sources; without their bytecode each process would translate all
+    # sources and tests again, which takes as long as many a test.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if hasattr(config, "workerinput"):
         # The processes' folders lie beside each other.
         sharing.compile_once(Path(config.option.basetemp).parent / "compiling")
@@ -43,3 +48,23 @@ def data_dir() -> Path:
     if not path.is_dir():
         pytest.skip(f"no survey data at {path}: set MEAS_DEBLEND_DATA to run this test")
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _written_is_enough():
+    """Wait for no disk: what is written is there for every process at once, unless the power fails during a test.
+
+    A whole run writes dozens of files, and waits for the disk as long as it computes. That it does is tested with the
+    function that writes.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory):
+    """FITS coadds of the small sky by band, written once for all processes; nobody writes to them."""
+    import small_sky  # noqa: PLC0415 - loads the library, which the process that only hands out tests does not need
+
+    return sharing.made_once(tmp_path_factory, "sky", lambda: small_sky.write_coadds(tmp_path_factory.mktemp("sky")))

@@ -83,7 +83,8 @@ def _made():
     def made(task, what, exposure=coadds, found=detections, **options):
         return finish(exposure, found, task.run(exposure, what).parent_models, **options)
 
-    yield "default", made(MultiBandTask(), split)
+    default = made(MultiBandTask(), split)
+    yield "default", default
     yield "limits", made(MultiBandTask(MultiBandConfig(limits=BlendLimits(max_number_of_peaks=3))), detections.parents)
     yield "short", made(MultiBandTask(MultiBandConfig(fit=FitConfig(max_iter=1))), split)
     seeded = MultiBandConfig(init="single_band", fit=FitConfig(max_iter=1))
@@ -148,8 +149,12 @@ def _made():
     yield "blind", made(NoDeblendingTask(), detections, blind)
     # Positions of another catalog, on an object and far from all.
     places = SourceList(np.array([57.3, 70.0]), np.array([37.6, 80.0]), ("near", "far"))
-    for name, exposure in (("forced", coadds), ("forced, damaged", damaged), ("forced, blind", blind)):
-        whole = made(MultiBandTask(), split, exposure)
+    for name, whole in (
+        ("forced", default),
+        ("forced, damaged", made(MultiBandTask(), split, damaged)),
+        ("forced, blind", made(MultiBandTask(), split, blind)),
+    ):
+        exposure = whole.coadds
         tables = MeasureTask().measure_at(exposure, whole.parent_models, whole.children, places)
         yield name, replace(whole, catalogs=SimpleNamespace(**tables))
     yield "profiles", made(JointProfilesTask(), detections)
@@ -223,7 +228,8 @@ def _noting(model, read):
     plain = model.__getattribute__
 
     def look_up(self, name):
-        if name in fields:
+        # Where a setting has been noted, nobody looks again: they are read in loops.
+        if name in fields and (model, name) not in read:
             caller = sys._getframe(1).f_globals.get("__name__", "")
             if caller.startswith("meas_deblend") and not caller.startswith("meas_deblend.framework"):
                 read.add((model, name))

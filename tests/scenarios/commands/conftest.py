@@ -1,14 +1,9 @@
-"""The small sky as files, and a complete run on them."""
+"""Runs of the command line on the small sky."""
 
 import pytest
 import small_sky
 from command_line import call, coadd_arguments
-
-
-@pytest.fixture(scope="session")
-def files(tmp_path_factory):
-    """FITS coadds by band; nobody writes to them."""
-    return small_sky.write_coadds(tmp_path_factory.mktemp("sky"))
+from sharing import made_once
 
 
 @pytest.fixture(scope="session")
@@ -20,9 +15,13 @@ def empty_files(tmp_path_factory):
 @pytest.fixture(scope="session")
 def finished(files, tmp_path_factory):
     """Folder of a run with figures; nobody writes to it."""
-    out = tmp_path_factory.mktemp("run") / "out"
-    assert call("run", *coadd_arguments(files), "--out", out, "-c", "multi_band:fit.max_iter=20") == 0
-    return out
+
+    def make():
+        out = tmp_path_factory.mktemp("run") / "out"
+        assert call("run", *coadd_arguments(files), "--out", out, "-c", "multi_band:fit.max_iter=20") == 0
+        return out
+
+    return made_once(tmp_path_factory, "finished", make)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A run's folder, opened again."""
 
+import shutil
 from datetime import UTC, datetime
 
 import numpy as np
@@ -59,19 +60,29 @@ def write_objects(folder, exposure, sky=True):
         write_table(folder / f"{name}.parquet", name, one, layout)
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """A folder as a run leaves it, and the coadds beside it."""
-    paths = {band: tmp_path / f"{band}.fits" for band in BANDS}
+@pytest.fixture(scope="module")
+def products(tmp_path_factory):
+    """Folder with ``out`` as a run leaves it, but for its record, and the coadds beside it; nobody writes to it."""
+    folder = tmp_path_factory.mktemp("products")
+    paths = {band: folder / f"{band}.fits" for band in BANDS}
     for k, path in enumerate(paths.values()):
         write_fits(path, k)
     exposure = read_coadds(paths, **OPTIONS)
-    out = tmp_path / "out"
+    out = folder / "out"
     parents = [make_parent(1, [(25, 35), (20, 45)]), make_parent(2, [(22, 30)])]
     Models.from_parents(parents, StoreMetadata.from_exposure(exposure)).write(out / "models.parquet")
     write_objects(out, exposure)
     (out / "config").mkdir()
     (out / "config" / "multi_band.yaml").write_text("fit:\n  max_iter: 300\n")
+    return folder
+
+
+@pytest.fixture
+def folder(products, tmp_path):
+    """A folder as a run leaves it, and the coadds beside it."""
+    shutil.copytree(products, tmp_path, dirs_exist_ok=True)
+    paths = {band: tmp_path / f"{band}.fits" for band in BANDS}
+    out = tmp_path / "out"
     inputs = tuple(RunInput(band=band, path=str(path), sha256=file_sha256(path)) for band, path in paths.items())
     record = RunRecord(
         created=datetime(2024, 5, 6, tzinfo=UTC),

@@ -1,4 +1,5 @@
 import pytest
+from depth import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -55,7 +56,7 @@ def test_dump_reads_back_as_the_same_config(toys, write, comments):
     assert ("#" in text) is comments
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(15))
 @given(
     threshold=st.floats(min_value=0, exclude_min=True, allow_nan=False),
     name=st.none() | st.text(max_size=8),

@@ -1,9 +1,11 @@
 """Files appear whole or not at all."""
 
 import stat
+from pathlib import Path
 
 import pytest
 
+from meas_deblend import _atomic
 from meas_deblend._atomic import atomic_write
 
 
@@ -14,6 +16,19 @@ def test_a_file_takes_its_name_when_it_is_complete(tmp_path):
         assert not path.exists()
     assert path.read_bytes() == b"one"
     assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+def test_content_is_on_the_disk_before_the_file_takes_its_name(tmp_path, monkeypatch):
+    path, synced = tmp_path / "file", []
+
+    def sync(descriptor):
+        written = Path(f"/proc/self/fd/{descriptor}").readlink()
+        synced.append((written.parent, written.read_bytes(), path.exists()))
+
+    monkeypatch.setattr(_atomic.os, "fsync", sync)
+    with atomic_write(path, "wb") as stream:
+        stream.write(b"one")
+    assert synced == [(tmp_path, b"one", False)]
 
 
 def test_text_is_utf_8_with_plain_line_ends(tmp_path):

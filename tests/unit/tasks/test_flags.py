@@ -198,11 +198,17 @@ def full_runs(runs):
     return {name: run for name, run in runs.items() if hasattr(run.catalogs, "objects")}
 
 
+@pytest.fixture(scope="module")
+def objects(runs):
+    """All objects of each run by its name: rows of tables take their time."""
+    return {name: tuple(per_object(run)) for name, run in full_runs(runs).items()}
+
+
 @pytest.mark.parametrize("flag", SAYS)
-def test_flag_of_an_object_follows_from_what_it_is_about(runs, flag):
+def test_flag_of_an_object_follows_from_what_it_is_about(runs, objects, flag):
     seen = set()
     for name, run in full_runs(runs).items():
-        for one in per_object(run):
+        for one in objects[name]:
             for band in small_sky.BANDS if "{band}" in flag else (None,):
                 expected = SAYS[flag](one, run) if band is None else SAYS[flag](one, run, band)
                 assert one.row[flag.replace("{band}", band or "")] == expected, (name, one.source.peak)
