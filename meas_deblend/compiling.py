@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import platform
 import sys
@@ -94,6 +95,8 @@ def is_compiled() -> bool:
 
 def _compile() -> list[str]:
     """Compile, and return the files by which compiled loops are found again."""
+    # What the small field is like interests nobody.
+    logging.getLogger("meas_deblend").setLevel(logging.CRITICAL)
     compile_chain()
     folders = set()
     for name, module in list(sys.modules.items()):

@@ -92,8 +92,8 @@ def _turns_again(centers: NDArray[np.float64], config: ProfileFitConfig) -> int:
 class Coefficients(BaseModel):
     """Coefficients of what a blend takes, each of something that is counted in it (`BlendSize`).
 
-    ``constant + (peak + peak_band · bands + pair · peaks) · peaks + overlap · bands · overlaps + repeat · repeats +
-    pixel · bands · area``.
+    ``constant + (peak + peak_band · bands + pair · peaks) · peaks + (overlap · overlaps + repeat · repeats +
+    pixel · area) · bands``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -105,7 +105,7 @@ class Coefficients(BaseModel):
     overlap: float = Field(
         0.0, ge=0, description="Per band and pair of peaks next to each other: what their profiles share."
     )
-    repeat: float = Field(0.0, ge=0, description="Per such pair and time that it is fitted again, in turns.")
+    repeat: float = Field(0.0, ge=0, description="Per band, such pair and time that it is fitted again, in turns.")
     pixel: float = Field(0.0, ge=0, description="Per pixel of the bounding box and band.")
 
     def of(self, size: BlendSize) -> float:
@@ -116,7 +116,7 @@ class Coefficients(BaseModel):
 def terms_of(size: BlendSize) -> tuple[float, ...]:
     """Return what the coefficients are multiplied with, in the order of their fields."""
     peaks, bands = size.peaks, size.bands
-    return (1, peaks, peaks * bands, peaks**2, size.overlaps * bands, size.repeats, bands * size.area)
+    return (1, peaks, peaks * bands, peaks**2, size.overlaps * bands, size.repeats * bands, bands * size.area)
 
 
 def coefficients_of(model: Coefficients) -> tuple[float, ...]:

@@ -171,7 +171,7 @@ def solve_fluxes(
         for k in np.flatnonzero(~moved):
             units[k][:] = before[1].units[k]
     flux_equations(pool, (starts, sources.sizes, sources.origins, moved), (data.images, data.weights), equations)
-    solution = solve_bands(*equations, data.sky_precision, nonnegative)
+    solution = solve_bands(*equations, data.sky_precision.astype(np.float64), nonnegative)
     fluxes, sky = solution[:, :n].T.copy(), solution[:, n].copy()
     residual = residual_of(sources, units, fluxes, sky, data)
     finite = np.isfinite(data.sky_precision)

@@ -72,16 +72,17 @@ def _normal_equations(
 ) -> tuple[FloatArray, FloatArray]:
     """Matrices (band, source, source) and right-hand sides (band, source), in double precision."""
     n, bands = len(rendered), len(images)
-    gram, moment = np.zeros((bands, n, n)), np.zeros((bands, n))
+    # Bands last while they are filled: what the compiled loops write to is then alike for one source and for several.
+    gram, moment = np.zeros((n, n, bands)), np.zeros((n, bands))
     corners = np.array([(*box.origin, *box.stop) for box, _ in rendered], dtype=np.int64)
     for k, (_, cube) in enumerate(rendered):
         weighted = np.empty(cube.shape, dtype=np.float64)
-        weigh(cube, corners[k], weights, images, weighted, moment[:, k])
+        weigh(cube, corners[k], weights, images, weighted, moment[k])
         first, stop = np.maximum(corners[k, :2], corners[: k + 1, :2]), np.minimum(corners[k, 2:], corners[: k + 1, 2:])
         for j in np.flatnonzero((first < stop).all(axis=1)).tolist():
-            add_products(weighted, corners[k], rendered[j][1], corners[j], gram[:, k, j])
-            gram[:, j, k] = gram[:, k, j]
-    return gram, moment
+            add_products(weighted, corners[k], rendered[j][1], corners[j], gram[k, j])
+            gram[j, k] = gram[k, j]
+    return np.ascontiguousarray(gram.transpose(2, 0, 1)), np.ascontiguousarray(moment.T)
 
 
 @jit

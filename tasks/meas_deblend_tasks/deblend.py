@@ -74,8 +74,8 @@ class DeblendOutputs(TaskOutputs):
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """Parents by outcome, and sources."""
-        outcomes = Counter(model.outcome for model in self.parent_models)
+        """Parents by outcome, those that were not to be deblended apart, and sources."""
+        outcomes = Counter(m.reason if m.reason == "not_selected" else m.outcome for m in self.parent_models)
         return {**outcomes, "sources": sum(len(model.sources) for model in self.parent_models)}
 
 

@@ -50,7 +50,7 @@ class HybridTask(PipelineTask[HybridConfig]):
 
 
 def _outputs(models: tuple[ParentModel, ...], log: logging.Logger) -> DeblendOutputs:
-    failed = sum(model.outcome == "failed" for model in models)
+    failed = sum(model.outcome == "failed" and model.reason != "not_selected" for model in models)
     if failed:
         log.warning("%d of %d parents have no profiles", failed, len(models))
     return DeblendOutputs(with_unique_ids(models))

@@ -63,6 +63,8 @@ def test_others_keep_their_rows_and_say_why(whole, alone):
     assert list(alone.parents["parentObjectId"]) == list(whole.parents["parentObjectId"])
     assert list(alone.parents["deblend_reason"]) == ["not_selected", "not_selected", ""]
     assert list(alone.parents["deblend_skipped"]) == [True, True, False]
+    counts = next(report.counts for report in alone.reports if report.label == "multi_band")
+    assert counts == {"not_selected": 2, "ok": 1, "sources": sum(small_sky.PEAKS)}
     assert list(alone.objects["objectId"]) == list(whole.objects["objectId"])
     left_out = alone.objects["deblend_reason"] == "not_selected"
     assert left_out.sum() == sum(small_sky.PEAKS[:2])

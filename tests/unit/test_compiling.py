@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import logging
 import os
 import signal
 from types import SimpleNamespace
@@ -131,6 +132,8 @@ def test_loops_that_cannot_be_kept_are_compiled_all_the_same(monkeypatch, packag
 
 
 def test_what_is_found_again_is_listed(monkeypatch):
+    # It is another process that goes quiet.
+    monkeypatch.setattr(logging.getLogger("meas_deblend"), "level", logging.NOTSET)
     monkeypatch.setattr(compiling, "compile_chain", lambda: importlib.import_module("meas_deblend.scarlet.monotone"))
     files = compiling._compile()
     assert json.dumps(files)

@@ -19,7 +19,7 @@ TRUE = RungCost(
 
 def test_the_formula_by_hand():
     cost = CostModel(full_multi_band=TRUE).predict("full_multi_band", BlendSize(10, 1000, 5, 12, 30))
-    of_sources = (0.02 + 5 * 0.003 + 10 * 1e-4) * 10 + 5 * 5e-4 * 12 + 7e-3 * 30
+    of_sources = (0.02 + 5 * 0.003 + 10 * 1e-4) * 10 + 5 * 5e-4 * 12 + 5 * 7e-3 * 30
     assert cost.seconds == pytest.approx(0.1 + of_sources + 5 * 2e-6 * 1000)
     assert cost.memory == pytest.approx(1e6 + (2e5 + 5 * 3e4 + 10 * 500) * 10 + 5 * 900 * 12 + 5 * 80 * 1000)
 
