@@ -88,8 +88,3 @@ def test_the_command_takes_a_file(files, written, tmp_path, capsys):
     assert (tmp_path / "out" / "run.json").is_file()
     assert call(*arguments, "--overwrite", "--edits", written("drop_peak: [99]")) == 2
     assert "line 1: there is no object 99; there are 7 from 1 to " in capsys.readouterr().err
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    return small_sky.write_coadds(tmp_path_factory.mktemp("sky"))

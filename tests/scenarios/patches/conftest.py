@@ -1,13 +1,14 @@
-"""Patches of the small sky on disk, written once."""
+"""Patches of the small sky on disk, and a run on them, written once for all processes."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import small_sky
+from sharing import made_once
 
 from meas_deblend.image import write_coadd
-from meas_deblend.patches import RunSettings
+from meas_deblend.patches import RunSettings, read_patches, run_patches
 
 #: Everything but what says when, where and how long.
 NOT_COMPARED = {"run.json", "timings.parquet", "quanta.parquet", "patches.json", "run.lock", "log.txt"}
@@ -43,9 +44,30 @@ def part(exposure, columns):
 @pytest.fixture(scope="session")
 def coadds(tmp_path_factory, mosaic):
     """Folder with ``7/PATCH/BAND.fits``: those of the mosaic, and the whole sky as patch 2 of tract 8."""
-    folder = tmp_path_factory.mktemp("coadds")
-    for name, exposure in (*((f"7/{patch}", one) for patch, one in mosaic.items()), ("8/2", small_sky.exposure())):
-        (folder / name).mkdir(parents=True)
-        for band in exposure.bands:
-            write_coadd(folder / name / f"{band}.fits", exposure, band)
-    return folder
+
+    def make():
+        folder = tmp_path_factory.mktemp("coadds")
+        for name, exposure in (*((f"7/{patch}", one) for patch, one in mosaic.items()), ("8/2", small_sky.exposure())):
+            (folder / name).mkdir(parents=True)
+            for band in exposure.bands:
+                write_coadd(folder / name / f"{band}.fits", exposure, band)
+        return folder
+
+    return made_once(tmp_path_factory, "patches", make)
+
+
+def patches_of(folder):
+    """Patches of a folder as that of the coadds."""
+    return read_patches(f"{folder}/{{tract}}/{{patch}}/{{band}}.fits")
+
+
+@pytest.fixture(scope="session")
+def finished(coadds, tmp_path_factory):
+    """Folder of a run on all patches in one process; nobody writes to it."""
+
+    def make():
+        folder = tmp_path_factory.mktemp("run") / "out"
+        run_patches(patches_of(coadds), folder, QUICK)
+        return folder
+
+    return made_once(tmp_path_factory, "patches_run", make)

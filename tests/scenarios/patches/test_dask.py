@@ -8,9 +8,9 @@ import time
 import pytest
 
 from meas_deblend.exceptions import InputError
-from meas_deblend.patches import Running, read_patches, run_patches
+from meas_deblend.patches import Running, run_patches
 
-from .conftest import QUICK, products
+from .conftest import QUICK, patches_of, products
 
 distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install 'meas_deblend[dask]'")
 
@@ -32,10 +32,9 @@ def cluster():
         yield found
 
 
-def test_a_cluster_with_a_killed_worker_gives_the_same_products(cluster, coadds, tmp_path):
+def test_a_cluster_with_a_killed_worker_gives_the_same_products(cluster, coadds, finished, tmp_path):
     address = cluster.scheduler_address.removeprefix("tcp://")
-    patches = read_patches(f"{coadds}/{{tract}}/{{patch}}/{{band}}.fits")
-    run_patches(patches, tmp_path / "serial", QUICK)
+    patches = patches_of(coadds)
     before = {worker.pid for worker in cluster.workers.values()}
     killed = []
 
@@ -48,7 +47,7 @@ def test_a_cluster_with_a_killed_worker_gives_the_same_products(cluster, coadds,
     result = run_patches(patches, tmp_path / "out", QUICK, Running(executor=f"dask://{address}"), kill_one)
     assert killed[0] in before
     assert {one.entry.name: str(one.outcome) for one in result.results} == {"7/0": "ok", "7/1": "ok", "8/2": "ok"}
-    assert products(tmp_path / "out") == products(tmp_path / "serial")
+    assert products(tmp_path / "out") == products(finished)
     assert not [path for path in (tmp_path / "out").rglob("*") if path.name.endswith(".tmp")]
     hosts = {manifest.process for one in result.results for manifest in one.manifests}
     assert os.getpid() not in hosts
@@ -66,7 +65,7 @@ def _busy(cluster, folder):
 
 def test_where_nobody_answers_is_told(coadds, tmp_path, monkeypatch):
     monkeypatch.setattr("meas_deblend.patches.executors._PATIENCE", "1s")
-    patches = read_patches(f"{coadds}/{{tract}}/{{patch}}/{{band}}.fits")
+    patches = patches_of(coadds)
     with pytest.raises(InputError, match=r"no Dask scheduler answers at 127\.0\.0\.1:9"):
         run_patches(patches, tmp_path / "out", QUICK, Running(executor="dask://127.0.0.1:9"))
     assert not (tmp_path / "out").exists()

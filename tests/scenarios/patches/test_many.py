@@ -19,29 +19,17 @@ import meas_deblend as md
 from meas_deblend import _atomic
 from meas_deblend.exceptions import InputError, ModelError
 from meas_deblend.framework import layer_from_assignment
-from meas_deblend.patches import Running, RunSettings, SeamCount, one_patch, read_patches, read_status, run_patches
+from meas_deblend.patches import Running, RunSettings, SeamCount, one_patch, read_status, run_patches
 from meas_deblend.products import QUANTUM_REASONS, read_manifest, read_patch_index
 from meas_deblend_tasks.apportion import ApportionTask
 
-from .conftest import QUICK, products
+from .conftest import QUICK, patches_of, products
 
 LABELS = ("read", "detect", "none", "apportion", "persist", "measure", "write")
 
 
-def patches_of(folder):
-    return read_patches(f"{folder}/{{tract}}/{{patch}}/{{band}}.fits")
-
-
 def by_name(result):
     return {one.entry.name: one for one in result.results}
-
-
-@pytest.fixture(scope="module")
-def finished(coadds, tmp_path_factory):
-    """Folder of a run on all patches in this process."""
-    folder = tmp_path_factory.mktemp("run") / "out"
-    run_patches(patches_of(coadds), folder, QUICK)
-    return folder
 
 
 @pytest.fixture

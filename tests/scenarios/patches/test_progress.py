@@ -14,7 +14,7 @@ from meas_deblend.products import read_patch_index
 from meas_deblend_tasks import loops
 from meas_deblend_tasks.apportion import ApportionTask
 
-from .conftest import products
+from .conftest import patches_of, products
 
 SETTING = "multi_band:fit.max_iter=20"
 SETTINGS = RunSettings(layers=(layer_from_assignment(SETTING),))
@@ -38,7 +38,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def one_patch_of(coadds):
-    return [one for one in read_patches(f"{coadds}/{{tract}}/{{patch}}/{{band}}.fits") if one.tract == 8]
+    return [one for one in patches_of(coadds) if one.tract == 8]
 
 
 @pytest.fixture(scope="module")

@@ -1,78 +1,25 @@
-"""Small fields with truth, drawn here: Gaussian galaxies in three bands."""
+"""Small fields with truth on disk."""
 
-from pathlib import Path
-
-import numpy as np
 import pytest
+import small_fields
 
 from meas_deblend.evaluate import open_fields
-
-BANDS = ("g", "r", "i")
-FWHM = (4.0, 3.8, 3.6)
-SKY = (100.0, 400.0, 900.0)
-SHAPE = (91, 91)
-
-
-def gaussian(y, x, flux, fwhm, size=0.0, shape=SHAPE):
-    """Round Gaussian of a flux; ``size`` is the half-light radius before the PSF."""
-    yy, xx = np.indices(shape)
-    sigma = np.hypot(fwhm / 2.3548, size / 1.1774)
-    return flux * np.exp(-0.5 * ((yy - y) ** 2 + (xx - x) ** 2) / sigma**2) / (2 * np.pi * sigma**2)
-
-
-def field_arrays(sources, seed=0, noise=1.0):
-    """Content of a field's file; sources are (y, x, flux, half-light radius)."""
-    colours = (0.6, 1.0, 1.4)
-    truth = np.array(
-        [
-            [gaussian(y, x, flux * c, w, size) for c, w in zip(colours, FWHM, strict=True)]
-            for y, x, flux, size in sources
-        ]
-    )
-    rng = np.random.default_rng(seed)
-    sky = np.array(SKY)[:, None, None]
-    image = truth.sum(axis=0) + noise * rng.normal(size=truth.shape[1:]) * np.sqrt(sky)
-    n = len(sources)
-    size = np.array([s[3] for s in sources], dtype=float)
-    return {
-        "image": image.astype(np.float32),
-        "truth": truth.astype(np.float32),
-        "y": np.array([s[0] for s in sources], dtype=float),
-        "x": np.array([s[1] for s in sources], dtype=float),
-        "a": size,
-        "b": size,
-        "theta": np.zeros(n),
-        "r_band_snr": np.array([s[2] for s in sources]) / 100.0,
-        **{f"{band}_ab": np.full(n, 22.0) for band in BANDS},
-    }
-
-
-SOURCES = (
-    [(40.0, 40.2, 40_000.0, 2.0), (42.3, 50.0, 20_000.0, 1.5), (70.1, 20.0, 15_000.0, 1.0), (20.0, 68.4, 9_000.0, 2.0)],
-    [(45.0, 45.0, 50_000.0, 3.0), (50.0, 39.0, 10_000.0, 1.0), (25.0, 70.0, 12_000.0, 2.0)],
-)
 
 
 @pytest.fixture(scope="session")
 def make_folder(tmp_path_factory):
     """Write fields to a folder: ``make_folder([arrays, …])`` returns it."""
 
-    def make(fields, name="small") -> Path:
-        folder = tmp_path_factory.mktemp("fields") / name
-        folder.mkdir()
-        psf = np.stack([gaussian(30, 30, 1.0, w, shape=(61, 61)) for w in FWHM])
-        np.savez(folder.parent / "psf.npz", psf=psf, fwhm_pix=FWHM, sky=SKY, bands=BANDS, zeropoint=(28.0, 28.0, 28.0))
-        for k, arrays in enumerate(fields):
-            np.savez(folder / f"field_{k:03d}.npz", **arrays)
-        return folder
+    def make(fields, name="small"):
+        return small_fields.write_fields(tmp_path_factory.mktemp("fields") / name, fields)
 
     return make
 
 
 @pytest.fixture(scope="session")
-def folder(make_folder):
+def folder(tmp_path_factory):
     """Two fields."""
-    return make_folder([field_arrays(sources, seed=k) for k, sources in enumerate(SOURCES)])
+    return small_fields.write_two(tmp_path_factory.mktemp("fields") / "small")
 
 
 @pytest.fixture(scope="session")
@@ -84,4 +31,4 @@ def field(folder):
 @pytest.fixture(scope="session")
 def arrays_of():
     """Function that makes the content of a field's file."""
-    return field_arrays
+    return small_fields.field_arrays

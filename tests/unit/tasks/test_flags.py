@@ -105,7 +105,7 @@ def test_every_flag_has_a_sky_that_sets_it_and_one_that_does_not():
     forced = {key for key in declared if key[0] == "forced"}
     # What a forced position has, an object has too.
     assert {flag for _, flag in forced} <= {flag for table, flag in declared if table == "objects"}
-    # Both values of who owns an object are tested with many patches, in tests/unit/access/test_patch_run.py.
+    # Both values of who owns an object are tested with many patches, in tests/scenarios/access/test_patch_run.py.
     owned = {key for key in declared if key[0] == "ownership"}
     assert declared - forced - owned == set(REGISTRY)
 
