@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-__all__ = ["add_positive_sums", "add_products", "add_shared_sums", "spread_weights"]
+__all__ = ["add_positive_sums", "add_products", "scaled_images", "spread_weights"]
 
 
 @jit
@@ -79,69 +79,41 @@ def spread_weights(areas: Float, own: Float, images: Float, out: Float, first: i
 
 
 @jit
-def add_shared_sums(
-    values: NDArray[np.floating],
-    corner: tuple[int, int],
-    measured: tuple[Float, Float, Float],
-    origin: tuple[int, int],
-    out: Float,
+def scaled_images(
+    values: NDArray[np.floating], corner: tuple[int, int], images: Float, origin: tuple[int, int], out: Float
 ) -> None:
-    """Add the sums of `add_positive_sums` for weights that are products, as `spread_weights` writes them.
-
-    Rows are added up column by column, and the columns at the end: neighbouring pixels do not wait for each other.
+    """Write max(v, 0) times two images; values that are not finite count as 0.
 
     Parameters
     ----------
     values : float array (B, h, w)
         v.
     corner, origin : tuple of int
-        First row and column ``(y, x)`` of the values, and of the rest.
-    measured : tuple of float64 array
-        Two images (2, B, H, W), weights that bands share (S, H, W), and weights of each band (2, B, H, W).
-    out : float64 array (B, 2 (S + 2))
-        Is added to: all weights times the first image, then all times the second.
+        First row and column ``(y, x)`` of the values, and of the images.
+    images : float64 array (2, B, H, W)
+    out : float64 array (2, B, H, W)
+        Overwritten.
     """
-    images, areas, own = measured
-    shared, count = len(areas), len(areas) + len(own)
     down, right = corner[0] - origin[0], corner[1] - origin[1]
-    first_y, stop_y = max(0, -down), min(values.shape[1], areas.shape[1] - down)
-    first_x, stop_x = max(0, -right), min(values.shape[2], areas.shape[2] - right)
-    if first_y >= stop_y or first_x >= stop_x:
+    first_y, stop_y = max(0, down), min(values.shape[1] + down, images.shape[2])
+    first_x, stop_x = max(0, right), min(values.shape[2] + right, images.shape[3])
+    out[:] = 0.0
+    if first_x >= stop_x:
         return
-    there = slice(first_x + right, stop_x + right)
-    scaled, sums = np.zeros(stop_x - first_x), np.zeros((2, count, stop_x - first_x))
-    for band in range(values.shape[0]):
-        sums[:] = 0.0
-        for y in range(first_y, stop_y):
-            row = values[band, y, first_x:stop_x]
-            for part in range(2):
-                if not _positive_product(row, images[part, band, y + down, there], scaled):
-                    continue
-                for k in range(shared):
-                    _add_product(scaled, areas[k, y + down, there], sums[part, k])
-                for k in range(len(own)):
-                    _add_product(scaled, own[k, band, y + down, there], sums[part, shared + k])
-        for part in range(2):
-            for k in range(count):
-                out[band, part * count + k] += sums[part, k].sum()
+    for part in range(2):
+        for band in range(values.shape[0]):
+            for y in range(first_y, stop_y):
+                row = values[band, y - down, first_x - right : stop_x - right]
+                _positive_product(row, images[part, band, y, first_x:stop_x], out[part, band, y, first_x:stop_x])
 
 
 @jit
-def _positive_product(values: NDArray[np.floating], factors: Float, out: Float) -> bool:
-    """Write max(v, 0) f, 0 where v is not finite; whether anything is left."""
-    found = False
+def _positive_product(values: NDArray[np.floating], factors: Float, out: Float) -> None:
+    # All is read before it is decided, so that several pixels can go at once.
     for x in range(out.size):
-        value = np.float64(values[x])
-        out[x] = value * factors[x] if 0.0 < value < np.inf else 0.0
-        found |= out[x] != 0.0
-    return found
-
-
-@jit
-def _add_product(first: Float, second: Float, out: Float) -> None:
-    """Add the products of two rows."""
-    for x in range(out.size):
-        out[x] += first[x] * second[x]
+        value, factor = np.float64(values[x]), factors[x]
+        product = value * factor
+        out[x] = product if (value > 0.0) & (value < np.inf) else 0.0
 
 
 @jit
@@ -152,6 +124,8 @@ def add_products(
     out: Float,
 ) -> None:
     """Add Σ max(v, 0) max(u, 0) / V over the pixels that all have in common.
+
+    Rows are added up column by column, and the columns at the end: neighbouring pixels do not wait for each other.
 
     Parameters
     ----------
@@ -169,14 +143,21 @@ def add_products(
     first_x, stop_x = max(0, -right), min(values.shape[2], others.shape[2] - right)
     if first_y >= stop_y or first_x >= stop_x:
         return
-    sums, scaled, second_scaled = np.zeros((3, stop_x - first_x))
+    sums = np.zeros(stop_x - first_x)
     for band in range(values.shape[0]):
         sums[:] = 0.0
         for y in range(first_y, stop_y):
-            along = precision[band, y + below, first_x + beside : stop_x + beside]
-            if _positive_product(values[band, y, first_x:stop_x], along, scaled):
-                ones = others[band, y + down, first_x + right : stop_x + right]
-                if _positive_product(ones, scaled, second_scaled):
-                    for x in range(sums.size):
-                        sums[x] += second_scaled[x]
+            row = values[band, y, first_x:stop_x]
+            again = others[band, y + down, first_x + right : stop_x + right]
+            _add_positive_products(row, again, precision[band, y + below, first_x + beside : stop_x + beside], sums)
         out[band] += sums.sum()
+
+
+@jit
+def _add_positive_products(
+    values: NDArray[np.floating], others: NDArray[np.floating], factors: Float, out: Float
+) -> None:
+    for x in range(out.size):
+        value, other, factor = np.float64(values[x]), np.float64(others[x]), factors[x]
+        product = value * other * factor
+        out[x] += product if (value > 0.0) & (other > 0.0) & (value < np.inf) & (other < np.inf) else 0.0

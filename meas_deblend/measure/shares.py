@@ -162,19 +162,24 @@ def _white_sums(
     measured: tuple[Child, Window, Photometry], inner: Box, errors: TemplateErrors, near: Sequence[int]
 ) -> Float:
     """Form the sums (m, B, 2 F) of what `_planes` gives for white noise, without the planes."""
-    from ._pair_kernels import add_shared_sums  # noqa: PLC0415 - loads the compiler
+    from ._pair_kernels import scaled_images  # noqa: PLC0415 - loads the compiler
 
     own, window, weights = measured
     here, there = (slice(None), *inner.slices_in(own.box)), inner.slices_in(window.box)
-    part = weights.cropped(there)
+    part, bands, count = weights.cropped(there), len(window.flux), len(weights.corrections)
     sigma = np.where(own.share[here] > 0, np.sqrt(window.noise[(slice(None), *there)]), 0.0)
     images = np.stack([errors.over_sigma(sigma, inner), errors.over_total(own.flux[here], inner)])
-    planes = images, np.ascontiguousarray(part.apertures.areas), np.ascontiguousarray(part.own)
-    out = np.zeros((len(near), len(sigma), 2 * len(weights.corrections)))
+    # As matrices: apertures (S, pixels), weights of each band (B, pixels, 2), and images, one for each template.
+    areas = part.apertures.areas.reshape(-1, inner.area)
+    each = np.moveaxis(part.own, 0, 1).reshape(bands, 2, inner.area).swapaxes(1, 2)
+    scaled, out = np.empty_like(images), np.zeros((len(near), bands, 2, count))
+    flat = scaled.reshape(2, bands, inner.area)
     for total, k in zip(out, near, strict=True):
         template = errors.templates[k]
-        add_shared_sums(template.array, template.box.origin, planes, inner.origin, total)
-    return out
+        scaled_images(template.array, template.box.origin, images, inner.origin, scaled)
+        total[:, :, :-2] = (flat @ areas.T).swapaxes(0, 1)
+        total[:, :, -2:] = flat.swapaxes(0, 1) @ each
+    return out.reshape(len(near), bands, 2 * count)
 
 
 def _planes(

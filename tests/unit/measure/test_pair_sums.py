@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from meas_deblend.geometry import Box, Image
-from meas_deblend.measure._pair_kernels import add_positive_sums, add_products, add_shared_sums, spread_weights
+from meas_deblend.measure._pair_kernels import add_positive_sums, add_products, scaled_images
 from meas_deblend.measure.shares import box_bounds, overlapping
 
 #: Shapes of two images, and their boxes.
@@ -26,22 +26,16 @@ def test_positive_sums_are_those_of_the_common_pixels(dtype, corner):
     np.testing.assert_allclose(found - 1, expected, atol=1e-13)
 
 
-def test_sums_under_products_are_those_under_the_products_written_out():
+@pytest.mark.parametrize("corner", [(0, 0), (-4, 3), (6, -7), (40, 40)])
+def test_images_are_scaled_by_the_light_of_a_template(corner):
     rng = np.random.default_rng(6)
     values, images = rng.normal(size=(2, 9, 11)), rng.normal(size=(2, 2, 12, 10))
-    areas, own = rng.uniform(size=(3, 12, 10)), rng.normal(size=(2, 2, 12, 10))
-    # An aperture without a size is NaN everywhere, and tells nothing of where there is no light.
-    areas[1], images[1] = np.nan, 0
-    written = np.zeros((2, 12, 10, 10))
-    for part, image in enumerate(images):
-        spread_weights(areas, own, image, written, 5 * part)
-    expected, found = np.zeros((2, 2, 10))
-    add_positive_sums(values, (-4, 3), written, (1, 2), expected)
-    add_shared_sums(values, (-4, 3), (images, areas, own), (1, 2), found)
-    assert np.isnan(found[:, 1]).all()
-    assert np.isfinite(found[:, 6]).all()
-    # Products of three numbers in another order.
-    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
+    values[1, 5, 5], values[0, 5, 5] = np.nan, np.inf
+    found = np.full(images.shape, 7.0)
+    scaled_images(values, corner, images, (1, 2), found)
+    clipped = np.where((values > 0) & np.isfinite(values), values, 0)
+    expected = Image(clipped, Box(corner, (9, 11))).project(Box((1, 2), (12, 10))).array * images
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_products_of_two_images_over_the_noise():
