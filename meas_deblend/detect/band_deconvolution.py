@@ -11,7 +11,7 @@ import numpy as np
 from ..geometry import Box
 from .mend import mend
 from .stencils import Stencils
-from .tiling import padded, row_strips, tiles
+from .tiling import blocks, row_strips, tiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     Plane: TypeAlias = NDArray[np.float32]
 
 __all__ = ["BandField", "deconvolve_band"]
+
+START_MOMENTUM = 4.0
+"""Where the sequence t of the accelerated updates starts: any start of 1 or more converges (Chambolle & Dossal 2015,
+J. Optim. Theory Appl. 166, 968).  From 4 on, 12 updates are closer to 16 that start at 1 than those are to 60 plain
+ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,11 +86,9 @@ class BandField:
         """Largest factor by which a kernel amplifies a frequency."""
         return max(float(np.abs(stencils.transforms[1]).max()) for stencils in self._stencils.values())
 
-    def on(self, tile: Box) -> tuple[Stencils, Box]:
-        """Stencils of a tile, and the box of its pixels with what they reach."""
-        stencils = self._stencils[id(self.pixels.kernel_on(tile))]
-        ny, nx = stencils.shape
-        return stencils, Box((tile.origin[0] - self.reach[0], tile.origin[1] - self.reach[1]), (ny, nx))
+    def on(self, tile: Box) -> Stencils:
+        """Stencils of a tile."""
+        return self._stencils[id(self.pixels.kernel_on(tile))]
 
     def tiles(self) -> Iterator[tuple[Box, tuple[slice, slice]]]:
         """Tiles on which the model may be positive, and their slices."""
@@ -94,12 +97,41 @@ class BandField:
             if self.wanted[here].any():
                 yield tile, here
 
-    def seen_tiles(self) -> Iterator[tuple[Box, tuple[slice, slice]]]:
-        """Tiles that light of the model reaches, and their slices."""
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """Blocks on which the model may be positive."""
+        return tuple(block for block in self._all_blocks() if self.wanted[block.here].any())
+
+    @cached_property
+    def seen_blocks(self) -> tuple[Block, ...]:
+        """Blocks that light of the model reaches."""
+        around = ((block, block.box.grow(self.reach) & self.frame) for block in self._all_blocks())
+        return tuple(block for block, wide in around if self.wanted[wide.slices_in(self.frame)].any())
+
+    def _all_blocks(self) -> Iterator[Block]:
+        """Parts of tiles that are transformed together."""
         for tile in tiles(self.pixels.shape, self.side):
-            around = tile.grow(self.reach) & self.frame
-            if self.wanted[around.slices_in(self.frame)].any():
-                yield tile, tile.slices_in(self.frame)
+            stencils = self.on(tile)
+            for box in blocks(tile, stencils.block):
+                yield Block(box, box.slices_in(self.frame), stencils)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Pixels that are transformed together.
+
+    Parameters
+    ----------
+    box : Box
+    here : tuple of slice
+        Its place in the frame.
+    stencils : Stencils
+        Kernels of its tile.
+    """
+
+    box: Box
+    here: tuple[slice, slice]
+    stencils: Stencils
 
 
 def deconvolve_band(field: BandField, config: DeconvolveConfig) -> tuple[Plane, int]:
@@ -122,12 +154,15 @@ def deconvolve_band(field: BandField, config: DeconvolveConfig) -> tuple[Plane, 
     model = _start(field)
     ahead = model.copy() if config.accelerate else model
     residual = np.zeros_like(model)
-    momentum, before = 1.0, np.inf
+    momentum, before = START_MOMENTUM, np.inf
     for n in range(config.max_iter):
-        loss = _residual(field, ahead, residual)
-        if n > config.min_iter and abs(loss - before) < config.e_rel * loss:
-            return model, n
-        before = loss
+        _residual(field, ahead, residual)
+        # Nobody needs the loss where updates go on in any case.
+        if config.e_rel > 0:
+            loss = _loss(field, residual)
+            if n > config.min_iter and abs(loss - before) < config.e_rel * loss:
+                return model, n
+            before = loss
         following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
         beta = (momentum - 1) / following if config.accelerate else 0.0
         _update(field, residual, (model, ahead), beta)
@@ -147,32 +182,25 @@ def _start(field: BandField) -> Plane:
     return model
 
 
-def _residual(field: BandField, model: Plane, residual: Plane) -> float:
-    """Set ``residual`` to image − kernel ∗ model on the usable pixels; returns half its sum of squares."""
-    loss = 0.0
-    for tile, here in field.seen_tiles():
-        stencils, around = field.on(tile)
-        seen = stencils.sums(padded(model, around), 0)
-        part = residual[here]
-        np.subtract(field.pixels.image[here], seen[: tile.shape[0], : tile.shape[1]], out=part)
-        np.copyto(part, 0, where=field.unusable[here])
-        loss += 0.5 * float(np.einsum("yx,yx->", part, part, dtype=np.float64))
-    return loss
+def _residual(field: BandField, model: Plane, residual: Plane) -> None:
+    """Set ``residual`` to image − kernel ∗ model on the usable pixels."""
+    for block in field.seen_blocks:
+        part = residual[block.here]
+        np.subtract(field.pixels.image[block.here], block.stencils.sums_on(model, block.box, 0), out=part)
+        np.copyto(part, 0, where=field.unusable[block.here])
+
+
+def _loss(field: BandField, residual: Plane) -> float:
+    """Half the sum of squares of the residual."""
+    parts = (residual[block.here] for block in field.seen_blocks)
+    return 0.5 * sum(float(np.einsum("yx,yx->", part, part, dtype=np.float64)) for part in parts)
 
 
 def _update(field: BandField, residual: Plane, models: tuple[Plane, Plane], beta: float) -> None:
     """Move the model along the gradient from where it was ahead, and that by the fraction ``beta`` of the move."""
-    model, ahead = models
-    scale = np.float32(1 / field.gain**2)
-    for tile, here in field.tiles():
-        stencils, around = field.on(tile)
-        gradient = stencils.sums(padded(residual, around), 1)
-        start, old = ahead[here], model[here]
-        new = gradient[: tile.shape[0], : tile.shape[1]] * scale
-        new += start
-        np.maximum(new, 0, out=new)
-        new *= field.wanted[here]
-        move = new - old
-        model[here] = new
-        move *= np.float32(beta)
-        np.add(new, move, out=start)
+    from ._deconvolution_kernels import advance  # noqa: PLC0415 - loads the compiler
+
+    steps = (np.float32(1 / field.gain**2), np.float32(beta))
+    for block in field.blocks:
+        gradient = block.stencils.sums_on(residual, block.box, 1)
+        advance(gradient, block.box.origin, steps, field.wanted, models)

@@ -123,9 +123,9 @@ class DeconvolveConfig(IterationConfig):
     """How an exposure is deconvolved: the iteration, and the resolution that it aims at."""
 
     max_iter: int = Field(
-        16,
+        12,
         ge=0,
-        description="Most updates of a band; 0 returns the image itself. Sixteen accelerated updates come as far as "
+        description="Most updates of a band; 0 returns the image itself. Twelve accelerated updates come as far as "
         "some sixty plain ones; more of them sharpen the noise.",
     )
     e_rel: float = Field(

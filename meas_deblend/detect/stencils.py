@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Stencils"]
 
-LENGTH = 240
+LENGTH = 320
 """Of the transforms, about: with what they are multiplied by they stay in the cache of a core, and margins as wide as
 PSFs reach cost a third of them."""
 
@@ -88,23 +88,25 @@ class Stencils:
         array (y, x)
             On the array without its margin.
         """
+        inner = Box(self.reach, (self.shape[0] - 2 * self.reach[0], self.shape[1] - 2 * self.reach[1]))
+        out = np.zeros(inner.shape, dtype=array.dtype)
+        for block in blocks(inner, self.block):
+            here = block.slices_in(inner)
+            if wanted is None or wanted[here].any():
+                out[here] = self.sums_on(array, block, k)
+        return out
+
+    def sums_on(self, plane: FloatArray, block: Box, k: int) -> FloatArray:
+        """Return what `sums` does on one block, at most `block` in size, of a plane (y, x) that is 0 outside."""
         from ..scarlet.row_filter import filter_rows  # noqa: PLC0415 - loads the compiler
 
         transform = self.transforms[k : k + 1]
-        length = 2 * (transform.shape[2] - 1)
-        inner = (self.shape[0] - 2 * self.reach[0], self.shape[1] - 2 * self.reach[1])
-        out = np.zeros(inner, dtype=array.dtype)
-        for block in blocks(Box((0, 0), inner), self.block):
-            here = block.slices_in(Box((0, 0), inner))
-            if wanted is not None and not wanted[here].any():
-                continue
-            (y, x), (h, w) = block.origin, block.shape
-            rows = np.zeros((1, h + 2 * self.reach[0], length), dtype=array.dtype)
-            across = w + 2 * self.reach[1]
-            rows[0, :, :across] = array[y : y + rows.shape[1], x : x + across]
-            found = filter_rows(rows, transform)[0]
-            out[here] = found[self.reach[0] : self.reach[0] + h, self.reach[1] : self.reach[1] + w]
-        return out
+        source = block.grow(self.reach)
+        rows = np.zeros((1, source.shape[0], 2 * (transform.shape[2] - 1)), dtype=plane.dtype)
+        here, there = source.overlap_slices(Box((0, 0), (plane.shape[0], plane.shape[1])))
+        rows[0][here] = plane[there]
+        found: FloatArray = filter_rows(rows, transform)[0][block.slices_in(source)]
+        return found
 
 
 def _block(inner: int, reach: int) -> tuple[int, int]:

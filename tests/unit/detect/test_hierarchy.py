@@ -78,7 +78,7 @@ def test_deconvolution_is_positive_confined_and_keeps_the_flux():
     # Sharper than the images: the peak of a deconvolved star is higher.
     assert image.max() > 1.5 * exposure.images.sum(axis=0).max()
     assert result.match.meets_rule
-    assert result.iterations == {"g": 16, "r": 16}
+    assert result.iterations == {"g": 12, "r": 12}
 
 
 def test_overlapping_stars_are_split_where_deconvolution_separates_them():

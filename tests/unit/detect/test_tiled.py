@@ -246,7 +246,7 @@ def test_a_bright_star_changes_nothing_far_away():
     bright = observed((128, 400), [*stars, (64.0, 330.0, 1e6)], (GrowingPsf(1.6),))
     parents = merge_detections(detected(bright), DetectConfig(), int).parents
     one, other = (deconvolve_exposure(e, parents).detect_image.array[:, :200] for e in (faint, bright))
-    # The kernels reach 12 pixels, and twice sixteen times that in sixteen updates, with hardly any weight; what is left
+    # The kernels reach 12 pixels, and twice twelve times that in twelve updates, with hardly any weight; what is left
     # is the rounding of transforms that hold a peak of 6e4.
     assert np.abs(one - other).max() < 0.1
     assert one.max() > 50
