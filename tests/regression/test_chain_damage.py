@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import small_sky
+from depth import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from promises import assert_catalog_is_finite_or_flagged, assert_ledger_closes, assert_nobody_is_lost
@@ -134,7 +135,7 @@ def scenes(draw):
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(3), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(scene=scenes())
 def test_the_ledger_closes_on_any_sky(pipeline, scene):
     coadds, stars = scene

@@ -1,8 +1,8 @@
 """``meas-deblend run`` in several processes, stopped and resumed: the products are the same to the last byte."""
 
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
 
@@ -12,33 +12,29 @@ from command_line import call, coadd_arguments
 
 import meas_deblend as md
 from meas_deblend.exceptions import InputError
+from meas_deblend.framework import checkpoint
 from meas_deblend_tasks import deconvolve, detect, loops, measured_parent
 
 SETTINGS = ("--no-figures", "-c", "multi_band:fit.max_iter=20")
 NOT_COMPARED = ("run.json", "timings.parquet")
-# Every result goes to a file of its own at once.
-SCRIPT = """
-import signal
-import sys
-# Whoever started the tests in the background may have left it to be ignored.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from meas_deblend.framework import checkpoint
-checkpoint._EVERY_SECONDS = 0.0
-from meas_deblend.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
-# Each parent takes its time, so that a run is not at its end before it is told to stop, on a busy machine either.
-SLOWLY = """
-import time
-from meas_deblend_tasks import loops
-quick = loops._deblended
+#: A process has the compiled code and the modules of the one that it was forked from.
+PROCESSES = multiprocessing.get_context("fork")
 
-def slow(*arguments):
-    time.sleep(5)
-    return quick(*arguments)
 
-loops._deblended = slow
-"""
+def command(arguments, said, slowly):
+    """Run the command line in a process of its own; what it says as errors goes to a file."""
+    # Whoever started the tests in the background may have left it to be ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.stderr = said.open("w")
+    # Every result goes to a file of its own at once.
+    checkpoint._EVERY_SECONDS = 0.0
+    if slowly:
+        # So that a run is not at its end before it is told to stop, on a busy machine either.
+        quick = loops._deblended
+        loops._deblended = lambda *given: time.sleep(5) or quick(*given)
+    code = call(*arguments)
+    sys.stderr.flush()
+    sys.exit(code)
 
 
 def products(folder):
@@ -53,20 +49,21 @@ def products(folder):
 
 @pytest.fixture
 def begin(files, tmp_path):
-    """Function that starts a run in a process of its own."""
+    """Function that starts a run in a process of its own; returns it, and the file of what it says as errors."""
 
-    def _begin(*arguments, before=""):
+    def _begin(*arguments, slowly=False):
         words = ["run", *coadd_arguments(files), "--out", tmp_path / "out", *SETTINGS, *arguments]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        command = [sys.executable, "-c", before + SCRIPT, *map(str, words)]
-        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)  # noqa: S603 -- our own
+        said = tmp_path / "said"
+        run = PROCESSES.Process(target=command, args=(words, said, slowly))
+        run.start()
+        return run, said
 
     return _begin
 
 
 def wait_for(folder, files, run):
     """Wait until so many files of results are in the checkpoint, or the run has ended."""
-    while len(list(folder.glob("*-??????.*"))) < files and run.poll() is None:
+    while len(list(folder.glob("*-??????.*"))) < files and run.is_alive():
         time.sleep(0.005)
 
 
@@ -80,11 +77,11 @@ def test_a_run_that_is_killed_again_and_again_comes_to_the_same(finished, begin,
     out = tmp_path / "out"
     # Detection and deconvolution come first, then models, one file per parent, then rows of tables.
     for attempt, (count, jobs) in enumerate([(3, 1), (7, 2)]):
-        run = begin("-j", str(jobs), *(["--resume"] if attempt else []))
+        run, _ = begin("-j", str(jobs), *(["--resume"] if attempt else []))
         wait_for(out / "checkpoint", count, run)
-        run.send_signal(signal.SIGKILL)
-        run.communicate()
-        assert run.returncode == -signal.SIGKILL
+        run.kill()
+        run.join()
+        assert run.exitcode == -signal.SIGKILL
         assert not (out / "run.json").exists()
     done = []
     steps = ((detect, "detect_bands"), (deconvolve, "deconvolve_exposure"), (loops, "_deblended"))
@@ -100,11 +97,12 @@ def test_a_run_that_is_killed_again_and_again_comes_to_the_same(finished, begin,
 
 
 def test_an_interrupted_run_says_how_to_go_on(finished, begin, files, tmp_path):
-    run = begin("-j", "2", before=SLOWLY)
+    run, errors = begin("-j", "2", slowly=True)
     wait_for(tmp_path / "out" / "checkpoint", 1, run)
-    run.send_signal(signal.SIGINT)
-    _, said = run.communicate()
-    assert run.returncode == 130
+    os.kill(run.pid, signal.SIGINT)
+    run.join()
+    assert run.exitcode == 130
+    said = errors.read_text()
     assert f"the parents that were done are kept in {tmp_path / 'out' / 'checkpoint'}; --resume goes on" in said
     assert "Traceback" not in said
     assert call("run", *coadd_arguments(files), "--out", tmp_path / "out", *SETTINGS, "--resume", "-j", 2) == 0

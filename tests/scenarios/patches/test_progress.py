@@ -1,11 +1,13 @@
 """A patch that was left half done goes on behind what was done, and comes to the same products."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 
 import pytest
+from command_line import call
 
 from meas_deblend.framework import checkpoint, layer_from_assignment
 from meas_deblend.patches import Running, RunSettings, read_patches, run_patches
@@ -18,23 +20,22 @@ from .conftest import patches_of, products
 
 SETTING = "multi_band:fit.max_iter=20"
 SETTINGS = RunSettings(layers=(layer_from_assignment(SETTING),))
-# Every result goes to a file of its own at once; the process is killed when it comes to its third parent.
-SCRIPT = """
-import os, signal, sys
-from meas_deblend.framework import checkpoint
-from meas_deblend_tasks import loops
-from meas_deblend_tasks.apportion import ApportionTask
-checkpoint._EVERY_SECONDS = 0.0
-deblended, done = loops._deblended, []
-def killed(shared, parent):
-    if len(done) == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-    done.append(parent.id)
-    return deblended(shared, parent)
-loops._deblended = killed
-from meas_deblend.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
+
+
+def command(words):
+    """Run the command line in this process, which is killed when it comes to its third parent."""
+    # Every result goes to a file of its own at once.
+    checkpoint._EVERY_SECONDS = 0.0
+    deblended, done = loops._deblended, []
+
+    def killed(shared, parent):
+        if len(done) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        done.append(parent.id)
+        return deblended(shared, parent)
+
+    loops._deblended = killed
+    sys.exit(call(*words))
 
 
 def one_patch_of(coadds):
@@ -71,9 +72,10 @@ def killed(coadds, tmp_path):
     rows = [f"8,2,{band},{coadds}/8/2/{band}.fits" for band in "ri"]
     table.write_text("\n".join(["tract,patch,band,image", *rows]) + "\n")
     words = ["run", "--inputs", table, "--no-figures", "--out", out, "-c", SETTING]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    run = subprocess.run([sys.executable, "-c", SCRIPT, *map(str, words)], env=environment, check=False)  # noqa: S603 -- our own
-    assert run.returncode == -signal.SIGKILL
+    run = multiprocessing.get_context("fork").Process(target=command, args=(words,))
+    run.start()
+    run.join()
+    assert run.exitcode == -signal.SIGKILL
     return out, table
 
 
