@@ -1,12 +1,20 @@
-"""Compiled: moving PSFs by parts of a pixel, and division of a Gaussian by their transforms."""
+"""Compiled: moving PSFs by parts of a pixel, and division of a Gaussian by their transforms.
+
+Transforms are made in compiled code where Rocket-FFT is installed; SciPy's stand in for them elsewhere.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import fft
 
 from ..scarlet._jit import jit
+from ..scarlet.row_filter import IS_COMPILED
+
+if IS_COMPILED:
+    from rocket_fft import c2c, c2r, r2c
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,7 +23,7 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-__all__ = ["divided", "shift_matrix"]
+__all__ = ["compiled_quotients", "divided", "quotients", "shift_matrix"]
 
 # Transforms of PSFs below this part of their sum are noise of the drawing; nothing is divided by less.
 _FLOOR = 1e-4
@@ -24,6 +32,57 @@ _LOST = 1e-3
 # Noise on small scales may be amplified so much over that on large ones. Wings of a PSF alone, which its transform
 # shows near k = 0, take a few percent; an aperture that is narrower than the PSF takes orders of magnitude.
 _AMPLIFIED = 1.5
+
+
+def quotients(cube: Float, gaussian: Float, margin: int, rows: tuple[int, int]) -> tuple[Float, BoolArray]:
+    """Transform PSFs, divide W by them (`divided`), and transform back.
+
+    Parameters
+    ----------
+    cube : float64 array (B, h, w)
+        PSFs.
+    gaussian : float64 array (m, n // 2 + 1)
+        W, on at least h + 2 · ``margin`` rows; n is 2 (n // 2).
+    margin : int
+        Rows and columns before the PSFs [px].
+    rows : tuple of int
+        First and last but one that are wanted, of the m.
+
+    Returns
+    -------
+    weights : float64 array (B, rows, n)
+    usable : bool array (B,)
+    """
+    (bands, height, width), length = cube.shape, 2 * (gaussian.shape[1] - 1)
+    padded = np.zeros((bands, height, length))
+    padded[:, :, margin : margin + width] = cube
+    planes = np.zeros((bands, *gaussian.shape), dtype=np.complex128)
+    # A transform in two dimensions would go through the rows of zeros too, and back through those that are not wanted.
+    planes[:, margin : margin + height] = fft.rfft(padded, axis=2)
+    planes = fft.fft(planes, axis=1, overwrite_x=True)
+    usable = divided(planes, gaussian, cube.sum(axis=(1, 2)))
+    wanted = fft.ifft(planes, axis=1, overwrite_x=True)[:, slice(*rows)]
+    return np.asarray(fft.irfft(wanted, n=length, axis=2)), usable
+
+
+@jit
+def compiled_quotients(cube: Float, gaussian: Float, margin: int, rows: tuple[int, int]) -> tuple[Float, BoolArray]:
+    """Do what `quotients` does."""
+    bands, height, width = cube.shape
+    length = 2 * (gaussian.shape[1] - 1)
+    along_y, along_x, one = np.array([1]), np.array([2]), 1.0
+    padded, planes = np.zeros((bands, height, length)), np.zeros((bands, *gaussian.shape), dtype=np.complex128)
+    sums = np.zeros(bands)
+    for band in range(bands):
+        padded[band, :, margin : margin + width] = cube[band]
+        sums[band] = cube[band].sum()
+    r2c(padded, planes[:, margin : margin + height], along_x, True, one, 1)
+    c2c(planes, planes, along_y, True, one, 1)
+    usable = divided(planes, gaussian, sums)
+    c2c(planes, planes, along_y, False, 1.0 / (gaussian.shape[0] * length), 1)
+    out = np.empty((bands, rows[1] - rows[0], length))
+    c2r(planes[:, rows[0] : rows[1]], out, along_x, False, one, 1)
+    return out, usable
 
 
 @jit

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .ellipses import Ellipse
-from .shapes import SHORTEST, band_weights
+from .shapes import SHORTEST
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,20 +40,10 @@ class AreaChange:
     @classmethod
     def of(cls, shape: ShapeSet, largest: float) -> AreaChange:
         """Look at both axes; ``largest`` is the limit of `shapes.common_ellipse` [px]."""
-        weights = band_weights(shape)
-        used = weights > 0
-        slopes, is_certain = np.zeros(3), bool(used.any())
-        if not is_certain:
-            return cls(slopes, is_certain)
-        moments = weights[used] @ shape.moments[used]
-        covariance = ((weights**2)[used] @ shape.covariance[used].reshape(-1, 9)).reshape(3, 3)
-        theta = Ellipse.from_moments(*(float(m) for m in moments)).theta
-        for y, x in ((math.sin(theta), math.cos(theta)), (math.cos(theta), -math.sin(theta))):
-            along = np.array([y * y, 2 * y * x, x * x])
-            moment = float(along @ moments)
-            error = math.sqrt(max(float(along @ covariance @ along), 0.0))
-            low, high = (min(max(m, SHORTEST**2), largest**2) for m in (moment - error, moment + error))
-            is_certain &= error <= moment / 2 and low > SHORTEST**2 and high < largest**2
-            if error > 0:
-                slopes += math.log(high / low) / (2 * error) * np.array([y * y, y * x, x * x])
-        return cls(slopes, is_certain)
+        from ._mean_kernels import add_area_slopes, inverse_variances, weighted_moments  # noqa: PLC0415 - the compiler
+
+        slopes, (weights, is_known) = np.zeros(3), inverse_variances(shape.covariance, shape.reasons)
+        if not is_known:
+            return cls(slopes, is_certain=False)
+        mean = weighted_moments(shape.moments, weights)
+        return cls(slopes, add_area_slopes(shape.covariance, weights, mean, (SHORTEST, largest), slopes))

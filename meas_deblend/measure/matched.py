@@ -43,22 +43,20 @@ def matched_weights(drawn: PsfCube, sigma: float, box: Box) -> tuple[Float, Bool
     usable : bool array (B,)
         False without a PSF, or where W is no wider than the PSF, so that no weights see the sky through it.
     """
-    from ._matched_kernels import divided  # noqa: PLC0415 - loads the compiler
+    from ._matched_kernels import IS_COMPILED, compiled_quotients, quotients  # noqa: PLC0415 - loads the compiler
 
     weights = np.zeros((len(drawn.cube), *box.shape))
     if drawn.box.is_empty:
         return weights, np.zeros(len(drawn.cube), dtype=bool)
     reach = int(np.ceil(4 * sigma))
+    # An even length is told from half of its transform.
     size = [fft.next_fast_len(side + 2 * reach, real=True) for side in drawn.box.shape]
-    # A transform in two dimensions would go through the rows of zeros too.
-    transform = fft.fft(fft.rfft(drawn.cube, n=size[1], axis=2), n=size[0], axis=1, overwrite_x=True)
-    usable = divided(transform, _transformed_gaussian(sigma, size[0], size[1]), drawn.cube.sum(axis=(1, 2)))
-    # What lies before the stamp's first row and column is at the end of the transform.
-    here, there = drawn.box.grow(reach).overlap_slices(box)
-    rows, columns = ((np.arange(s.start, s.stop) - reach) % side for s, side in zip(here, size, strict=True))
-    # Only the rows that are wanted are transformed back.
-    out = fft.irfft(fft.ifft(transform, axis=1, overwrite_x=True)[:, rows], n=size[1], axis=2)
-    weights[(slice(None), *there)] = out[:, :, columns]
+    size[1] = 2 * fft.next_fast_len((size[1] + 1) // 2, real=True)
+    (rows, columns), there = drawn.box.grow(reach).overlap_slices(box)
+    gaussian = _transformed_gaussian(sigma, size[0], size[1])
+    made = compiled_quotients if IS_COMPILED else quotients
+    found, usable = made(np.ascontiguousarray(drawn.cube), gaussian, reach, (rows.start, rows.stop))
+    weights[(slice(None), *there)] = found[:, :, columns]
     return weights, np.asarray(drawn.usable & usable)
 
 

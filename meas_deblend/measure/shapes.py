@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import ndtr
 
 from ..image import ImagePsf
 from .child import CentroidSet, ShapeSet, centroid_set, psf_shape, shape_set
@@ -139,41 +138,36 @@ def common_ellipse(shape: ShapeSet, psf: ShapeSet, largest: float) -> Ellipse | 
 
     Without any, the PSF's; None where there is no PSF either. The axes are between half a pixel and ``largest`` [px].
     """
-    weights = band_weights(shape)
-    if weights.any():
-        moments = weights[weights > 0] @ shape.moments[weights > 0]
+    from ._mean_kernels import inverse_variances, weighted_moments  # noqa: PLC0415 - loads the compiler
+
+    weights, is_known = inverse_variances(shape.covariance, shape.reasons)
+    if is_known:
+        moments = weighted_moments(shape.moments, weights)
     elif (~shape.flag).any():
-        moments = shape.moments[~shape.flag].mean(axis=0)
+        moments = tuple(shape.moments[~shape.flag].mean(axis=0).tolist())
     elif (~psf.flag).any():
-        moments = psf.moments[~psf.flag].mean(axis=0)
+        moments = tuple(psf.moments[~psf.flag].mean(axis=0).tolist())
     else:
         return None
-    ellipse = Ellipse.from_moments(*(float(m) for m in moments))
+    ellipse = Ellipse.from_moments(*moments)
     a = min(max(ellipse.a, SHORTEST), largest)
     return Ellipse(a, min(max(ellipse.b, SHORTEST), a), ellipse.theta)
 
 
 def band_weights(shape: ShapeSet) -> Float:
     """Weights (B,) of the bands in the mean of their moments: inverse variances, with a sum of 1; 0 where flagged."""
-    error = shape.errors[:, 0] + shape.errors[:, 2]
-    good = ~shape.flag & (error > 0)
-    out = np.zeros(len(error))
-    if good.any():
-        # In units of the smallest error, since the inverse square of a tiny one overflows.
-        out[good] = (error[good].min() / error[good]) ** 2
-        out /= out.sum()
-    return out
+    from ._mean_kernels import inverse_variances  # noqa: PLC0415 - loads the compiler
+
+    return inverse_variances(shape.covariance, shape.reasons)[0]
 
 
 def sizes(shape: ShapeSet, psf: ShapeSet, above: float) -> Sizes:
     """Excess of an object's size over its PSF's in B bands; ``above`` is `MeasureConfig.extended_above`."""
-    flag = shape.flag | psf.flag
-    total, point = (s.moments[:, 0] + s.moments[:, 2] for s in (shape, psf))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(flag, np.nan, point / total)
-        error = shape.error_of(np.stack([ratio, np.zeros_like(ratio), ratio], axis=1) / total[:, None])
-        chance = ndtr(np.where(error > 0, (1 - ratio - above) / error, np.sign(1 - ratio - above) * np.inf))
-    return Sizes(1 - ratio, error, np.where(flag, np.nan, chance), flag)
+    from ._mean_kernels import size_excess  # noqa: PLC0415 - loads the compiler
+
+    flag, found = shape.flag | psf.flag, np.empty((3, len(shape.reasons)))
+    size_excess(shape.moments, shape.covariance, np.where(flag[:, None], np.nan, psf.moments), above, found)
+    return Sizes(found[0], found[1], found[2], flag)
 
 
 def sizes_of_all(shapes: Sequence[ShapeSet], psfs: Sequence[ShapeSet], above: float) -> list[Sizes]:

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 from scipy import ndimage
+from scipy.special import ndtr
 
 from meas_deblend.geometry import Box
 from meas_deblend.image import ImagePsf
 from meas_deblend.image.psf_models import shift_stamp
 from meas_deblend.measure import MeasureConfig, NoiseCorrelation, PsfCube, Window, adaptive_moments, draw_psfs
+from meas_deblend.measure._matched_kernels import compiled_quotients, quotients
+from meas_deblend.measure._mean_kernels import inverse_variances, size_excess, weighted_moments
 from meas_deblend.measure.matched import matched_weights
 from meas_deblend.measure.sdss_centroid import peak_centroids
 from meas_deblend.models import FactorizedComponent, SourceModel, TemplateComponent, model_flux, model_fluxes
@@ -107,3 +110,42 @@ def test_fluxes_of_models_in_all_bands_are_those_of_each():
     for several in ((), parts[:1], parts):
         source = SourceModel(1, peak, several)
         np.testing.assert_array_equal(model_fluxes(source, 3), [model_flux(source, k) for k in range(3)])
+
+
+def test_quotients_are_the_same_with_both_libraries_of_transforms():
+    rng = np.random.default_rng(9)
+    cube = rng.uniform(size=(3, 11, 12)) + 40 * np.eye(11, 12)
+    gaussian = np.exp(-0.5 * np.add.outer(np.fft.fftfreq(36) ** 2, np.fft.rfftfreq(40) ** 2) / 0.05**2)
+    one, two = (made(cube, gaussian, 9, (5, 25)) for made in (compiled_quotients, quotients))
+    np.testing.assert_array_equal(one[1], two[1])
+    # Rounding of transforms in double precision.
+    np.testing.assert_allclose(one[0], two[0], atol=1e-13 * np.abs(two[0]).max())
+
+
+def test_bands_count_by_their_inverse_variances():
+    rng = np.random.default_rng(10)
+    spread = rng.normal(size=(5, 3, 3))
+    covariance, reasons = spread @ spread.swapaxes(1, 2), np.array([0, 0, 2, 0, 0])
+    covariance[3] = np.nan
+    moments = rng.uniform(1, 9, (5, 3))
+    weights, is_known = inverse_variances(covariance, reasons)
+    errors = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+    expected = np.where([True, True, False, False, True], (errors[:, 0] + errors[:, 2]) ** -2.0, 0)
+    assert is_known
+    np.testing.assert_allclose(weights, expected / expected.sum(), rtol=1e-13)
+    np.testing.assert_allclose(weighted_moments(moments, weights), weights @ moments, rtol=1e-13)
+    assert not inverse_variances(covariance, np.ones(5, dtype=np.int64))[1]
+
+
+def test_excess_of_size_and_its_chance():
+    moments, point = np.array([[4.0, 0.3, 5.0], [3.0, 0.0, 3.0], [np.nan] * 3]), np.full((3, 3), 2.0)
+    spread = np.random.default_rng(11).normal(size=(3, 3, 3))
+    covariance, found = 0.1 * spread @ spread.swapaxes(1, 2), np.empty((3, 3))
+    covariance[1] = 0
+    size_excess(moments, covariance, point, 0.2, found)
+    total = moments[:, 0] + moments[:, 2]
+    slope = 4 / total[0] ** 2 * np.array([1, 0, 1])
+    error = np.sqrt(slope @ covariance[0] @ slope)
+    np.testing.assert_allclose(found[:, 0], [5 / 9, error, ndtr((5 / 9 - 0.2) / error)], rtol=1e-12)
+    np.testing.assert_allclose(found[:, 1], [1 / 3, 0, 1], rtol=1e-12)
+    assert np.isnan(found[:, 2]).all()
