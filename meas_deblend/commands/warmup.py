@@ -14,11 +14,13 @@ __all__ = ["warmup"]
 
 
 def warmup(options: argparse.Namespace) -> int:
-    """Compile the inner loops of the engine, and say how long it took."""
-    from ..scarlet import warmup as compile_all  # noqa: PLC0415 - loads the compiler
+    """Compile the inner loops of detection and of the engine, and say how long it took."""
+    from ..detect import warmup as compile_detection  # noqa: PLC0415 - loads the compiler
+    from ..scarlet import warmup as compile_engine  # noqa: PLC0415 - loads the compiler
 
     del options
     begin = perf_counter()
-    compile_all()
+    compile_detection()
+    compile_engine()
     say(f"the inner loops are compiled ({perf_counter() - begin:.1f} s)")
     return 0
