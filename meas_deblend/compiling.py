@@ -31,7 +31,7 @@ HERE = "MEAS_DEBLEND_COMPILE_HERE"
 """Environment variable: where it is set and not empty, each process compiles what it needs itself."""
 
 _PACKAGE = Path(__file__).parent
-_WITH_LOOPS = ("scarlet", "profiles", "measure")
+_WITH_LOOPS = ("scarlet", "profiles", "measure", "detect", "apportion")
 _MARK = "meas_deblend_compiled.json"
 _MEMORY = "which takes 300 to 400 MB more memory"
 

@@ -1,6 +1,7 @@
 """Detection: thresholds per band, peaks, parents over all bands, and their split on deconvolved images."""
 
 from .band import BandDetections, detect_band
+from .compilation import warmup
 from .config import DeconvolveConfig, DetectConfig, HierarchyConfig, StructureConfig
 from .deconvolved import Deconvolved, deconvolve_exposure, detection_significance
 from .dilation import dilate_disc
@@ -58,4 +59,5 @@ __all__ = [
     "parse_bbox",
     "psf_sigma",
     "split_parents",
+    "warmup",
 ]

@@ -21,6 +21,7 @@ from meas_deblend.detect import (
     merge_detections,
     merge_structure,
     parents_from_sources,
+    warmup,
 )
 from meas_deblend.exceptions import NoWorkFoundError
 from meas_deblend.framework import Config, Connections, Loop, PipelineTask, iterate_units, once
@@ -69,6 +70,10 @@ class DetectAndMergeTask(PipelineTask[DetectTaskConfig]):
         inputs=(COADDS, SOURCE_LIST, SELECTION, EDITS), outputs=(DETECTIONS,)
     )
 
+    def prepare(self) -> None:
+        """Load what detection takes, deconvolution included."""
+        warmup()
+
     def run(
         self,
         coadds: MultibandExposure,
@@ -109,6 +114,8 @@ class DetectAndMergeTask(PipelineTask[DetectTaskConfig]):
 
     def _found(self, coadds: MultibandExposure, source_list: SourceList | None) -> Detections:
         """Detect, or look for what was detected at the given positions."""
+        # Processes that are started have what is loaded, and would each load it again otherwise.
+        warmup()
         each = partial(iterate_units, description="tiles", loop=Loop(ahead=False))
         found = detect_bands(coadds, self.config.detection, each)
         ids = partial(parent_id, self.config.tract, self.config.patch)

@@ -4,7 +4,8 @@ usage: python tests/benchmarks/patch.py [side ...] [-j N]
 
 For each cut of side² pixels (default: 256 512) the command line runs in a process of its own, on coadds in FITS files.
 Printed, in Markdown: objects per second and core, Y per detected object, peak memory, cost per step; with several
-sizes the exponent of the cost over the area; with -j N also how much faster N processes are than one.
+sizes the exponent of the cost over the area; with -j N also how much faster N processes are than one, beside what the
+machine gives: how much faster N runs are side by side, in one process each, than one after the other.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from whole_run import WholeRun, run_chain, simulated_coadds
+from whole_run import WholeRun, run_chain, run_side_by_side, simulated_coadds
 
 
 def main() -> None:
@@ -25,15 +26,35 @@ def main() -> None:
         folder = Path(name)
         # The first run of a machine compiles; that is no part of what a patch costs.
         run_chain(simulated_coadds("patch", 64, folder / "warm"), folder / "warm_out")
-        runs = []
+        runs, speeds = [], []
         for side in options.sides:
             coadds = simulated_coadds("patch", side, folder / str(side))
             runs.append(run_chain(coadds, folder / f"{side}_out"))
             print(f"{side}²: {cost(runs[-1]) / runs[-1].yardstick / objects(runs[-1]):.0f} Y per object", flush=True)
             if options.jobs > 1:
-                several = run_chain(coadds, folder / f"{side}_jobs", "-j", str(options.jobs))
-                print(f"{side}²: -j {options.jobs} is {runs[-1].wall / several.wall:.2f} times as fast", flush=True)
+                speeds.append(speed_of_several(coadds, folder / f"{side}_jobs", options.jobs, runs[-1]))
         report(options.sides, runs)
+        if speeds:
+            report_speeds(options.sides, options.jobs, speeds)
+
+
+def speed_of_several(coadds: list[str], out: Path, jobs: int, one: WholeRun) -> tuple[float, float]:
+    """How much faster several processes are than ``one``, and how much faster runs are side by side than in turn.
+
+    What single runs take is measured on both sides of the others: other work on the machine comes and goes.
+    """
+    several = run_chain(coadds, out, "-j", str(jobs)).wall
+    together = run_side_by_side(coadds, out.parent / f"{out.name}_apart", jobs)
+    again = run_chain(coadds, out.parent / f"{out.name}_again").wall
+    single = (one.wall + again) / 2
+    return single / several, jobs * single / together
+
+
+def report_speeds(sides: list[int], jobs: int, speeds: list[tuple[float, float]]) -> None:
+    """Print how much faster several processes are."""
+    print(f"\n| pixels | -j {jobs} | {jobs} runs side by side | share of what the machine gives |\n|---|---|---|---|")
+    for side, (processes, machine) in zip(sides, speeds, strict=True):
+        print(f"| {side}² | {processes:.2f} × | {machine:.2f} × | {100 * processes / machine:.0f} % |")
 
 
 def objects(run: WholeRun) -> int:

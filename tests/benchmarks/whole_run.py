@@ -1,11 +1,13 @@
 """A run of the command line on simulated coadds, in a process of its own: what it cost, and what it wrote."""
 
 import os
+import resource
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from pyarrow import parquet
@@ -14,7 +16,7 @@ from yardstick import yardstick
 from meas_deblend.image import write_coadd
 from meas_deblend.simulate import preset, simulate_field
 
-__all__ = ["WholeRun", "run_chain", "simulated_coadds"]
+__all__ = ["WholeRun", "run_chain", "run_side_by_side", "simulated_coadds"]
 
 
 @dataclass(frozen=True)
@@ -53,21 +55,49 @@ def simulated_coadds(name: str, side: int, folder: Path) -> list[str]:
     return [f"{band}={path}" for band, path in paths.items()]
 
 
+@dataclass(frozen=True)
+class _Started:
+    """A run under way."""
+
+    process: subprocess.Popen
+    log: IO[str]
+    begin: float
+
+    def ended(self) -> tuple[float, resource.struct_rusage]:
+        """Wait; returns wall time, and what it used; RuntimeError, with what it said, if it failed."""
+        _, status, used = os.wait4(self.process.pid, 0)
+        wall = time.perf_counter() - self.begin
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        with self.log as log:
+            if self.process.returncode:
+                log.seek(0)
+                raise RuntimeError(f"exit {self.process.returncode}: {log.read()[-2000:]}")
+        return wall, used
+
+
+def _start(coadds: list[str], out: Path, options: tuple[str, ...], program: tuple[str, ...]) -> _Started:
+    command = [sys.executable, *program, "run", "--coadd", *coadds, "--no-figures", "--out", str(out), *options]
+    threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+    begin, log = time.perf_counter(), (out.parent / f"{out.name}.log").open("w+")
+    process = subprocess.Popen(command, env=os.environ | threads, stdout=log, stderr=log)  # noqa: S603 - our own command
+    return _Started(process, log, begin)
+
+
 def run_chain(
     coadds: list[str], out: Path, *options: str, program: tuple[str, ...] = ("-m", "meas_deblend.cli")
 ) -> WholeRun:
     """Run ``meas-deblend run`` on coadds, one thread per process; RuntimeError, with what it said, if it fails."""
-    command = [sys.executable, *program, "run", "--coadd", *coadds, "--no-figures", "--out", str(out)]
-    threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-    before, start = yardstick(), time.perf_counter()
-    with (out.parent / f"{out.name}.log").open("w+") as log:
-        process = subprocess.Popen([*command, *options], env=os.environ | threads, stdout=log, stderr=log)  # noqa: S603 - our own command
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        wall = time.perf_counter() - start
-        if process.returncode:
-            log.seek(0)
-            raise RuntimeError(f"exit {process.returncode}: {log.read()[-2000:]}")
+    before = yardstick()
+    wall, used = _start(coadds, out, options, program).ended()
     # Linux counts kilobytes.
     memory = used.ru_maxrss / 1e3
     return WholeRun(out, (before + yardstick()) / 2, wall, used.ru_utime + used.ru_stime, memory)
+
+
+def run_side_by_side(coadds: list[str], out: Path, copies: int) -> float:
+    """Wall time of so many runs in one process each that know nothing of one another, all at the same time [s]."""
+    begin = time.perf_counter()
+    started = [_start(coadds, out.parent / f"{out.name}_{k}", (), ("-m", "meas_deblend.cli")) for k in range(copies)]
+    for one in started:
+        one.ended()
+    return time.perf_counter() - begin

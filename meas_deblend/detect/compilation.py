@@ -1,0 +1,34 @@
+"""Compilation ahead of the first detection."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..image import MaskPlanes, MoffatPsf, MultibandExposure
+from .config import DeconvolveConfig, DetectConfig
+from .deconvolved import deconvolve_exposure
+from .exposure import detect_bands
+from .merge import merge_detections
+from .significance import FWHM_PER_SIGMA, gaussian_kernel
+
+__all__ = ["warmup"]
+
+SIDE = 40
+
+
+def warmup() -> None:
+    """Compile every inner loop of detection and deconvolution, or load it: what is forked afterwards has them.
+
+    A star beside a bad pixel is detected in two bands and deconvolved.
+    """
+    sigma = 1.6
+    star = 500 * gaussian_kernel(sigma)
+    images = np.random.default_rng(0).standard_normal((2, SIDE, SIDE), dtype=np.float32)
+    images[:, 12 : 12 + len(star), 12 : 12 + len(star)] += star.astype(np.float32)
+    mask = np.zeros(images.shape, dtype=np.int32)
+    mask[:, 20, 24] = 1
+    psfs = (MoffatPsf(sigma * FWHM_PER_SIGMA, 3.5),) * 2
+    planes = MaskPlanes({"BAD": 0}, ("BAD",))
+    exposure = MultibandExposure(("g", "r"), images, np.ones_like(images), mask, psfs, planes)
+    found = merge_detections(detect_bands(exposure, DetectConfig()), DetectConfig(), int)
+    deconvolve_exposure(exposure, found.parents, DeconvolveConfig(max_iter=1))
