@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["seen_from_both_sides"]
 
+_LARGE = 4_000_000
+"""Values (bands times pixels) of all templates above which those that have changed are kept in single precision."""
+
 
 def seen_from_both_sides(
     templates: Sequence[Image], centers: Sequence[tuple[float, float] | None], frame: Box
@@ -46,10 +49,12 @@ def seen_from_both_sides(
     Returns
     -------
     tuple of Image
-        At least 0 where they have changed; templates without a neighbour are those that were given.
+        At least 0 where they have changed, and then float32 where there are very many of them: they would take a third
+        of the memory of a run. Templates without a neighbour are those that were given.
     """
     if len(templates) < 2 or all(center is None for center in centers):
         return tuple(templates)
+    kept = np.dtype(np.float32 if sum(t.array.size for t in templates) > _LARGE else np.float64)
     extent = templates[0].box
     for template in templates:
         extent |= template.box
@@ -60,13 +65,15 @@ def seen_from_both_sides(
             total[(slice(None), *template.box.slices_in(extent))] += _positive(template.array)
         light = Image(total, extent)
         return tuple(
-            template if center is None or template.box.is_empty else _completed(template, center, light, frame)
+            template if center is None or template.box.is_empty else _completed(template, center, light, frame, kept)
             for template, center in zip(templates, centers, strict=True)
         )
 
 
-def _completed(template: Image, center: tuple[float, float], light: Image, frame: Box) -> Image:
-    """Return T' of one template; ``light`` is the sum of all."""
+def _completed(
+    template: Image, center: tuple[float, float], light: Image, frame: Box, kept: np.dtype[np.floating]
+) -> Image:
+    """Return T' of one template as ``kept``; ``light`` is the sum of all."""
     box = (template.box | _turned_box(template.box, center)) & frame
     own, total = _positive(template.project(box).array), light.project(box).array
     if not (total > own).any():
@@ -79,7 +86,7 @@ def _completed(template: Image, center: tuple[float, float], light: Image, frame
     weight = (1 - here[:bands]) * there[:bands]
     norm = here[:bands] + weight
     mean = np.divide(here[:bands] * here[bands:] + weight * there[bands:], norm, out=here[bands:], where=weight > 0)
-    return Image(mean, box)
+    return Image(mean.astype(kept), box)
 
 
 def _positive(array: NDArray[np.floating]) -> Float:
