@@ -142,7 +142,7 @@ def _cost(seconds: tuple[float, ...], memory: tuple[float, ...]) -> RungCost:
     )
 
 
-_FULL = _cost((5.46e-3, 7.03e-3, 9.95e-4, 2.33e-5, 0.0, 0.0, 5.4e-7), (4.15e6, 9.23e5, 0.0, 0.0, 0.0, 0.0, 117.0))
+_FULL = _cost((0.00502, 0.00647, 0.000915, 2.14e-5, 0.0, 0.0, 4.97e-7), (4.15e6, 9.23e5, 0.0, 0.0, 0.0, 0.0, 117.0))
 
 
 class CostModel(BaseModel):
@@ -159,13 +159,13 @@ class CostModel(BaseModel):
     full_multi_band: RungCost = Field(_FULL, description="The joint fit, bulges and disks apart.")
     joint_profiles: RungCost = Field(
         _cost(
-            (0.0291, 6.75e-3, 1.24e-3, 0.0, 1.02e-3, 3.36e-3, 4.09e-7),
+            (0.0242, 0.0056, 0.00103, 0.0, 0.000847, 0.00279, 3.39e-7),
             (2.35e6, 2.23e5, 1.44e5, 5020.0, 1.89e4, 5.99e4, 146.0),
         ),
         description="The joint fit of profiles.",
     )
     one_component: RungCost = Field(
-        _cost((6.24e-3, 6.1e-3, 5.89e-4, 2.33e-5, 0.0, 0.0, 5.66e-7), (4.15e6, 6.92e5, 2.02e4, 0.0, 0.0, 0.0, 79.3)),
+        _cost((0.00574, 0.00561, 0.000542, 2.14e-5, 0.0, 0.0, 5.21e-7), (4.15e6, 6.92e5, 2.02e4, 0.0, 0.0, 0.0, 79.3)),
         description="The joint fit with one component per source.",
     )
     symmetric_templates: RungCost = Field(
