@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["seen_from_both_sides"]
 
+_LARGE = 4_000_000
+"""Values (bands times pixels) of all templates above which those that have changed are kept in single precision."""
+
 
 def seen_from_both_sides(
     templates: Sequence[Image], centers: Sequence[tuple[float, float] | None], frame: Box
@@ -46,12 +49,14 @@ def seen_from_both_sides(
     Returns
     -------
     tuple of Image
-        At least 0 where they have changed; templates without a neighbour are those that were given.
+        At least 0 where they have changed, and then float32 where there are very many of them: they would take a third
+        of the memory of a run. Templates without a neighbour are those that were given.
     """
     from ._turn_kernels import add_positive  # noqa: PLC0415 - loads the compiler
 
     if len(templates) < 2 or all(center is None for center in centers):
         return tuple(templates)
+    kept = np.dtype(np.float32 if sum(t.array.size for t in templates) > _LARGE else np.float64)
     extent = templates[0].box
     for template in templates:
         extent |= template.box
@@ -63,13 +68,15 @@ def seen_from_both_sides(
             add_positive(np.ascontiguousarray(template.array), y - y0, x - x0, total)
     light = Image(total, extent)
     return tuple(
-        template if center is None or template.box.is_empty else _completed(template, center, light, frame)
+        template if center is None or template.box.is_empty else _completed(template, center, light, frame, kept)
         for template, center in zip(templates, centers, strict=True)
     )
 
 
-def _completed(template: Image, center: tuple[float, float], light: Image, frame: Box) -> Image:
-    """Return T' of one template; ``light`` is the sum of all."""
+def _completed(
+    template: Image, center: tuple[float, float], light: Image, frame: Box, kept: np.dtype[np.floating]
+) -> Image:
+    """Return T' of one template as ``kept``; ``light`` is the sum of all."""
     from ._turn_kernels import add_positive, completed  # noqa: PLC0415 - loads the compiler
 
     box = (template.box | _turned_box(template.box, center)) & frame
@@ -82,7 +89,9 @@ def _completed(template: Image, center: tuple[float, float], light: Image, frame
     between = [2 * c - float(np.floor(2 * c)) for c in center]
     parts = (1 - between[0], between[0]), (1 - between[1], between[1])
     turn = first[0] - y0, first[1] - x0, *parts
-    return Image(own, box) if completed(own, (np.asarray(light.array), y - y0, x - x0), turn) else template
+    if not completed(own, (np.asarray(light.array), y - y0, x - x0), turn):
+        return template
+    return Image(own.astype(kept, copy=False), box)
 
 
 def _turned_box(box: Box, center: tuple[float, float]) -> Box:

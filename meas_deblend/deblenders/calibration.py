@@ -30,7 +30,7 @@ __all__ = ["BLENDS", "MEMORY_RESERVE", "Measured", "drawn_blend", "fit_costs", "
 
 BLENDS = (
     *((1, 40, 5), (1, 200, 5), (4, 40, 2), (4, 150, 2), (12, 90, 5), (12, 50, 3), (24, 70, 3)),
-    *((30, 110, 2), (30, 250, 5), (48, 126, 3), (60, 110, 1), (80, 200, 5), (80, 150, 1)),
+    *((30, 110, 2), (30, 250, 5), (44, 88, 2), (48, 126, 3), (60, 110, 1), (80, 200, 5), (80, 150, 1)),
 )
 """Peaks, side in pixels and bands of the drawn blends: sparse, crowded, with groups that are cut, and large."""
 

@@ -142,7 +142,7 @@ def _cost(seconds: tuple[float, ...], memory: tuple[float, ...]) -> RungCost:
     )
 
 
-_FULL = _cost((0.0342, 7.5e-3, 5.12e-4, 4.95e-5, 0.0, 0.0, 5.34e-7), (4.15e6, 9.23e5, 0.0, 0.0, 0.0, 0.0, 117.0))
+_FULL = _cost((0.00502, 0.00647, 0.000915, 2.14e-5, 0.0, 0.0, 4.97e-7), (4.15e6, 9.23e5, 0.0, 0.0, 0.0, 0.0, 117.0))
 
 
 class CostModel(BaseModel):
@@ -159,20 +159,21 @@ class CostModel(BaseModel):
     full_multi_band: RungCost = Field(_FULL, description="The joint fit, bulges and disks apart.")
     joint_profiles: RungCost = Field(
         _cost(
-            (0.0566, 2.43e-3, 1.57e-3, 0.0, 1.5e-3, 6.55e-3, 9.74e-7), (3.84e6, 2.54e5, 1.96e5, 0.0, 0.0, 6.36e4, 60.8)
+            (0.0242, 0.0056, 0.00103, 0.0, 0.000847, 0.00279, 3.39e-7),
+            (2.35e6, 2.23e5, 1.44e5, 5020.0, 1.89e4, 5.99e4, 146.0),
         ),
         description="The joint fit of profiles.",
     )
     one_component: RungCost = Field(
-        _cost((0.0183, 6.79e-3, 5.94e-4, 3.46e-5, 0.0, 0.0, 5.19e-7), (4.15e6, 6.92e5, 2.02e4, 0.0, 0.0, 0.0, 79.3)),
+        _cost((0.00574, 0.00561, 0.000542, 2.14e-5, 0.0, 0.0, 5.21e-7), (4.15e6, 6.92e5, 2.02e4, 0.0, 0.0, 0.0, 79.3)),
         description="The joint fit with one component per source.",
     )
     symmetric_templates: RungCost = Field(
-        _cost((0.018, 1.31e-3, 0.0, 1.48e-5, 0.0, 0.0, 3.97e-8), (3.16e6, 0.0, 6850.0, 0.0, 0.0, 0.0, 56.9)),
+        _cost((0.0119, 3.89e-4, 2.34e-4, 2.59e-5, 0.0, 0.0, 4.62e-8), (3.16e6, 0.0, 6850.0, 0.0, 0.0, 0.0, 56.9)),
         description="Symmetric templates, shapes shared.",
     )
     psf_templates: RungCost = Field(
-        _cost((0.0114, 0.0, 1.63e-4, 0.0, 0.0, 0.0, 7.44e-8), (3.55e6, 4.12e4, 1.01e4, 2800.0, 0.0, 0.0, 15.5)),
+        _cost((0.0112, 0.0, 1.92e-4, 0.0, 0.0, 0.0, 6.42e-8), (3.55e6, 4.12e4, 1.01e4, 2800.0, 0.0, 0.0, 15.5)),
         description="The PSF for every peak.",
     )
     parent_only: RungCost = Field(

@@ -273,8 +273,10 @@ class _Work(Generic[SharedT, U, R]):
         if place.jobs == 1 or len(todo) < 2 or not (start_method() == "fork" or can_be_sent(self)):
             tidy = MemoryKeeper()
             for index in todo:
-                yield Answer(index, self(index))
+                answer = Answer(index, self(index))
+                # Before others make something of it.
                 tidy()
+                yield answer
             return
         order = self._costliest_first(todo)
         failed: Answer | None = None

@@ -277,5 +277,8 @@ def _inverted(gram: Float) -> Float:
     unit = gram * factor[:, :, None] * factor[:, None, :]
     if gram.shape[1] == 1:
         return np.asarray(factor[:, :, None] ** 2)
-    inverse = np.linalg.pinv(unit, rcond=_RCOND, hermitian=True)
-    return np.asarray(inverse * factor[:, :, None] * factor[:, None, :])
+    # Band by band: what the decomposition needs meanwhile is several times the matrix.
+    inverse = np.stack([np.linalg.pinv(one, rcond=_RCOND, hermitian=True) for one in unit])
+    inverse *= factor[:, :, None]
+    inverse *= factor[:, None, :]
+    return np.asarray(inverse)
