@@ -1,10 +1,14 @@
-"""How worker processes are started: forked, unless a library is loaded that does not survive it."""
+"""How worker processes are started, and begin: forked, unless a library is loaded that does not survive it."""
 
 import logging
+import multiprocessing
+import os
 import pickle
+import signal
 import sys
+import threading
 
-__all__ = ["can_be_sent", "start_method"]
+__all__ = ["begin_worker", "can_be_sent", "start_method"]
 
 _THREADED = ("jax", "torch", "tensorflow")
 """Libraries whose threads hold locks: in a process that is forked from one that has them, these stay locked."""
@@ -29,3 +33,20 @@ def can_be_sent(value: object) -> bool:
         _log.warning("work that cannot be sent to processes that are started anew is done in one (%s)", error)
         return False
     return True
+
+
+def begin_worker() -> None:
+    """Begin in a worker process: Ctrl-C, which reaches all processes of a terminal, is for who started this one.
+
+    Where that ends, in whatever way, this process does too, even in the middle of something.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _leave_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

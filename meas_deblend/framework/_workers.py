@@ -17,6 +17,7 @@ from typing import Any
 
 from ..exceptions import InputError, WorkerDiedError
 from ._memory import MemoryKeeper
+from ._start import begin_worker
 from ._threads import one_thread
 from ._transfer import Receiver, send
 
@@ -300,10 +301,7 @@ def _interrupts_held() -> Iterator[None]:
 
 def _work(call: Callable[[int], Any], pipe: Connection) -> None:
     """Do units until the pipe closes; what a worker process does."""
-    # Ctrl-C reaches all processes of a terminal: who started this one ends it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    begin_worker()
     tidy = MemoryKeeper()
     with one_thread():
         while True:
@@ -317,14 +315,6 @@ def _work(call: Callable[[int], Any], pipe: Connection) -> None:
                 send(pipe, answer)
             except (pickle.PicklingError, TypeError, AttributeError) as error:
                 send(pipe, (False, _portable(error)))
-
-
-def _leave_with_parent() -> None:
-    """End this process when the one that started it ends, even in the middle of a unit, even if it was killed."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
 
 
 def _portable(error: Exception) -> Exception:

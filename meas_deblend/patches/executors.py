@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
-import threading
 import warnings
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor, wait
@@ -15,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..exceptions import InputError, WorkerDiedError
 from ..framework import SerialExecutor
-from ..framework._start import start_method
+from ..framework._start import begin_worker, start_method
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -207,7 +204,7 @@ class _Pool(ProcessPoolExecutor):
     """Processes that are forked from this one where it can be, so that what it has loaded and compiled is there."""
 
     def __init__(self, jobs: int, context: BaseContext) -> None:
-        super().__init__(jobs, context, initializer=_begin)
+        super().__init__(jobs, context, initializer=begin_worker)
         self._crew: dict[int, BaseProcess] = {}
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -230,19 +227,6 @@ class _Pool(ProcessPoolExecutor):
             process.kill()
         for process in self._crew.values():
             process.join()
-
-
-def _begin() -> None:
-    """Begin in a worker process: Ctrl-C is for who started it; where that ends, this process does too."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-
-
-def _leave_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .._phrases import by_count, counted, duration
@@ -35,21 +35,26 @@ class PatchState:
     result : PatchResult or None
         What became of it; None as long as it is not finished.
     running : str
-        Label of the quantum that it is at; empty if nobody works on it.
+        Label of the quantum that it is at, or was when its run ended; empty if it was not begun.
     since : float
-        Seconds since it was started; 0 if it is not running.
+        Seconds since it was started; 0 if nobody works on it.
+    interrupted : bool
+        Whether its run ended in the middle of it.
     """
 
     entry: PatchEntry
     result: PatchResult | None = None
     running: str = ""
     since: float = 0.0
+    interrupted: bool = False
 
     @property
     def state(self) -> str:
-        """One word: an outcome, "running" or "waiting"."""
+        """One word: an outcome, "running", "interrupted" or "waiting"."""
         if self.result is not None:
             return self.result.outcome.value
+        if self.interrupted:
+            return "interrupted"
         return "running" if self.running else "waiting"
 
 
@@ -126,9 +131,12 @@ def read_status(folder: Path) -> RunStatus:
         If the folder is none of such a run, or a file in it is damaged.
     """
     index = read_patch_index(folder)
+    writer = who_locks(folder)
     stages = stages_beneath(folder)
     states = tuple(_state(folder, entry, index, stages.get(folder / entry.folder, [])) for entry in index.patches)
-    writer = who_locks(folder)
+    if not writer:
+        # What a run leaves that was killed looks like what one is at.
+        states = tuple(replace(state, since=0.0, interrupted=True) if state.running else state for state in states)
     # As long as a patch is missing, the table of owners is of an earlier start.
     complete = not writer and all(state.result is not None for state in states)
     seams = read_seams(folder) if complete and (folder / OWNERSHIP_FILE).is_file() else None
@@ -168,7 +176,7 @@ def _state(folder: Path, entry: PatchEntry, index: PatchIndex, stages: Sequence[
 
 def _row(state: PatchState) -> tuple[str, ...]:
     if state.result is None:
-        seconds = f"{state.since:.1f}" if state.running else ""
+        seconds = f"{state.since:.1f}" if state.since else ""
         return state.entry.name, state.state, "", state.running, "", seconds
     decisive = state.result.decisive
     at = decisive.label if state.result.outcome is not Outcome.OK else ""

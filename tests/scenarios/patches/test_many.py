@@ -368,7 +368,7 @@ def test_a_killed_run_goes_on_and_gives_the_same(finished, coadds, tmp_path):
         run.kill()
     status = read_status(out)
     states = [state.state for state in status.states]
-    assert set(states) <= {"ok", "waiting", "running"}
+    assert set(states) <= {"ok", "waiting", "interrupted"}
     half = out / "8" / ".2.0123abcd.tmp"
     half.mkdir(parents=True)
     (half / "objects.parquet").write_bytes(b"half")

@@ -109,6 +109,8 @@ def test_threads_of_a_library_start_in_workers_only(monkeypatch):
             return replace(super().__call__(exposure, parent, options), message=str(os.getpid()))
 
     monkeypatch.setattr(registry._REGISTRY, "_registered", dict(registry._REGISTRY._registered))
+    # Where the tests before have loaded jax, workers would be spawned, and a class of a test cannot be sent there.
+    monkeypatch.setattr(framework.units, "start_method", lambda: "fork")
     register_deblender(Threaded())
     task = AnyDeblenderTask(AnyDeblenderConfig(deblender={"name": "threaded"}))
     for threads, here in ((False, 1), (True, 0)):
