@@ -95,7 +95,7 @@ class ProfileFitConfig(BaseModel):
         0.05, gt=0, le=10.0, description="A stage ends when a step lowers −ln(posterior) by less than this per source."
     )
     first_bands: float = Field(
-        0.6,
+        0.4,
         gt=0,
         le=1.0,
         description="First shapes come from the bands with most signal that together hold this part of its square; "

@@ -26,7 +26,7 @@ _STEP = np.array([0.5, 0.5, 1.0, 0.4, 0.4, 1.5, 1.0, 0.3])
 _GRADIENT_STEP = 1.0
 _FACTOR = 8.0
 _TRIES = 5
-_REST = 0.02  # Steps shorter than this fraction of an error are not worth drawing the source anew.
+_REST = 0.1  # Steps shorter than this fraction of an error are not worth drawing the source anew.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,6 +131,8 @@ def with_priors(
 
 def _without(equations: NormalEquations, places: NDArray[np.int64]) -> NormalEquations:
     """Leave unknowns where they are."""
+    if len(places) == 0:
+        return equations
     matrix, right = equations.matrix.copy(), equations.right.copy()
     matrix[places, :] = matrix[:, places] = 0
     right[places] = 0

@@ -11,6 +11,7 @@ from .planes import BULGE, N_PARAMETERS
 from .products import assemble, cross_products, projections, store_derivatives
 from .scene import starts_of
 from .stamps import draw_stamps
+from .sums import pull_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -175,13 +176,13 @@ def normal_equations(sources: Sources, drawn: Drawn, data: Data, memory: Memory 
     _draw(np.flatnonzero(stale), sources, memory, drawn.units)
     memory.parameters[stale] = sources.parameters[stale]
     _sum(stale, sources, memory, data)
-    pulled = np.asarray(data.weights * drawn.residual)
+    pulled, total = pull_of(drawn.residual, data.weights)
     toward = np.zeros_like(memory.levels)
     projections(memory.pool, _frames(sources, memory), pulled, np.ones(len(sources), dtype=bool), toward)
     matrix, right = assemble(layout.places, drawn.fluxes, (memory.products, memory.levels, toward))
     sky = np.arange(layout.sky.start, layout.sky.stop)
-    matrix[sky, sky] = data.weights.sum(axis=(1, 2), dtype=np.float64)
-    right[sky] = pulled.sum(axis=(1, 2), dtype=np.float64)
+    # The fluxes' equations have summed the weights already.
+    matrix[sky, sky], right[sky] = drawn.equations[0][:, -1, -1], total
     return NormalEquations(layout, matrix, right)
 
 

@@ -12,9 +12,9 @@ from .planes import N_PARAMETERS
 from .priors import shape_priors
 from .reach import stamp_sizes
 from .scene import IMAGE, Data, Sources
-from .stamps import draw
+from .stamps import draw_stamps
 from .state import Kept
-from .sums import add_scaled
+from .sums import add_scaled, tolerant_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,23 +55,18 @@ def cut_out(scene: Scene, members: NDArray[np.int64]) -> Part:
     low = np.clip(corners.min(axis=0), 0, shape)
     high = np.clip((corners + scene.sizes[members, None]).max(axis=0), low, shape)
     cut = (slice(None), slice(low[0], high[0]), slice(low[1], high[1]))
-    weights = _tolerant(scene.weights[cut], scene.images[cut] - scene.residual[cut], scene.config.model_error)
+    weights = tolerant_weights(scene.weights[cut], scene.images[cut], scene.residual[cut], scene.config.model_error)
     config, noise = scene.config, scene.noise
     precision = np.full(len(noise), np.inf)
     if config.sky == "constant":
         precision = np.where(
             np.isfinite(noise), (config.sky_width * np.where(np.isfinite(noise), noise, 1)) ** -2, np.inf
         )
-    units = tuple(_shown_unit(scene, int(k)) for k in members)
+    units = _shown_units(scene, members)
     images = scene.residual[cut].copy()
     for k, ((y, x), unit) in zip(members, units, strict=True):
         add_scaled(images, unit, (y - int(low[0]), x - int(low[1])), scene.shown.fluxes[k])
     return Part(members, low, Data(images, weights, noise, precision), units)
-
-
-def _tolerant(weights: NDArray[np.float32], model: NDArray[np.float32], model_error: float) -> NDArray[np.float32]:
-    """Weights with an error of the model that goes with its brightness added to that of the data."""
-    return np.asarray(weights / (1 + weights * (np.float32(model_error) * model) ** 2))
 
 
 def corners_of(parameters: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -79,13 +74,17 @@ def corners_of(parameters: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDA
     return np.asarray(np.floor(parameters[:, :2] + 0.5).astype(np.int64) - sizes[:, None] // 2)
 
 
-def _shown_unit(scene: Scene, k: int) -> tuple[tuple[int, int], NDArray[np.float32]]:
-    """First pixel and unit image of the model of a source that was taken off; without pixels if there was none."""
+def _shown_units(scene: Scene, members: NDArray[np.int64]) -> tuple[tuple[tuple[int, int], NDArray[np.float32]], ...]:
+    """First pixels and unit images of the models of sources that were taken off; without pixels if there was none."""
     shown = scene.shown
-    y, x = (int(c) for c in corners_of(shown.parameters[k : k + 1], shown.sizes[k : k + 1])[0])
-    if not shown.fluxes[k].any():
-        return (y, x), np.zeros((len(scene.noise), 0, 0), dtype=np.float32)
-    return (y, x), draw(shown.parameters[k], (y, x), int(shown.sizes[k]), scene.positions.psfs[k], IMAGE)[:, 0]
+    parameters, sizes = shown.parameters[members], shown.sizes[members]
+    corners = corners_of(parameters, sizes)
+    psfs = tuple(scene.positions.psfs[k] for k in members)
+    sources = Sources(parameters, scene.free[members], corners, sizes, psfs)
+    lit = np.flatnonzero(shown.fluxes[members].any(axis=1))
+    drawn = dict(zip(lit.tolist(), draw_stamps(lit, sources, [IMAGE] * len(lit)), strict=True))
+    nothing = np.zeros((len(scene.noise), 0, 0), dtype=np.float32)
+    return tuple((sources.origin(i), drawn[i][:, 0] if i in drawn else nothing) for i in range(len(members)))
 
 
 def sources_of(scene: Scene, part: Part, sizes: NDArray[np.int64] | None = None) -> Sources:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Kept", "Positions", "Scene", "Shown", "check", "start", "start_of"]
 
+_FIRST_SIZE = 32  # Side of the first stamps [px]: small discs, whose fluxes say how large they are to be.
+
+_ENOUGH = 8192  # Pixels that tell the noise of a band.
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Positions:
@@ -129,6 +133,11 @@ def check(images: NDArray[np.floating], weights: NDArray[np.floating], positions
         raise ValueError(f"widths must be {n} numbers > 0, one per PSF, got {positions.widths.shape}")
 
 
+def _typical(weights: NDArray[np.floating]) -> float:
+    """Median of some thousand of the values."""
+    return float(np.median(weights[:: max(len(weights) // _ENOUGH, 1)]))
+
+
 def start(
     images: NDArray[np.floating],
     weights: NDArray[np.floating],
@@ -140,7 +149,7 @@ def start(
     used = weights > 0
     clean = np.where(used, images, 0).astype(np.float32)
     with np.errstate(divide="ignore"):
-        noise = np.array([np.median(w[u]) ** -0.5 if u.any() else np.inf for w, u in zip(weights, used, strict=True)])
+        noise = np.array([_typical(w[u]) ** -0.5 if u.any() else np.inf for w, u in zip(weights, used, strict=True)])
     n = len(positions.psfs)
     parameters = start_of(positions.centers, unknown_size(config.priors, calibration), len(images))
     free = np.zeros(parameters.shape, dtype=bool)
@@ -155,9 +164,9 @@ def start(
         calibration,
         parameters,
         free,
-        np.full(n, 48),
+        np.full(n, _FIRST_SIZE),
         np.zeros(n),
         np.zeros(n, dtype=bool),
-        Shown(parameters.copy(), np.full(n, 48), np.zeros((n, len(images)))),
+        Shown(parameters.copy(), np.full(n, _FIRST_SIZE), np.zeros((n, len(images)))),
         np.full(n, -1),
     )

@@ -11,7 +11,15 @@ from ._jit import jit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["add_scaled", "chi_square", "flux_equations", "solve_bands", "weighted_stamp"]
+__all__ = [
+    "add_scaled",
+    "chi_square",
+    "flux_equations",
+    "pull_of",
+    "solve_bands",
+    "tolerant_weights",
+    "weighted_stamp",
+]
 
 
 @jit
@@ -228,3 +236,40 @@ def chi_square(residual: NDArray[np.float32], weights: NDArray[np.float32]) -> f
                 row += columns[x]
             total += row
     return total
+
+
+@jit
+def pull_of(
+    residual: NDArray[np.float32], weights: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Weight · residual (band, y, x), and its sum per band."""
+    bands, height, width = weights.shape
+    out, total = np.empty((bands, height, width), np.float32), np.zeros(bands)
+    columns = np.empty(width, np.float64)
+    for band in range(bands):
+        columns[:] = 0.0
+        for y in range(height):
+            r, w, to = residual[band, y], weights[band, y], out[band, y]
+            for x in range(width):
+                to[x] = w[x] * r[x]
+                columns[x] += to[x]
+        for x in range(width):
+            total[band] += columns[x]
+    return out, total
+
+
+@jit
+def tolerant_weights(
+    weights: NDArray[np.float32], images: NDArray[np.float32], residual: NDArray[np.float32], model_error: float
+) -> NDArray[np.float32]:
+    """Weights (band, y, x) with an error of the model, images − residual, that goes with its brightness."""
+    bands, height, width = weights.shape
+    out, error = np.empty((bands, height, width), np.float32), np.float32(model_error)
+    one = np.float32(1)
+    for band in range(bands):
+        for y in range(height):
+            w, a, b, to = weights[band, y], images[band, y], residual[band, y], out[band, y]
+            for x in range(width):
+                wrong = error * (a[x] - b[x])
+                to[x] = w[x] / (one + w[x] * wrong * wrong)
+    return out

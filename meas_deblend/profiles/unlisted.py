@@ -82,9 +82,12 @@ def find_unlisted(
     bright = fluxes[fluxes.sum(axis=1) > 0]
     color = np.median(bright / bright.sum(axis=1, keepdims=True), axis=0) if len(bright) else np.ones(len(psf))
     bands = np.flatnonzero(color > 0)
-    pulled = weights[bands] * leftover.residual[bands]
-    toward = _correlate(pulled, color[bands, None, None] * psf[bands])
-    power = _correlate(weights[bands], (color[bands, None, None] * psf[bands]) ** 2)
+    stamps = color[bands, None, None] * psf[bands]
+    toward = _correlate(weights[bands] * leftover.residual[bands], stamps)
+    # PSFs are rather alike: where weights hardly change under them, their mean square serves all bands as well.
+    squares = (stamps**2).sum(axis=(1, 2))
+    information = np.tensordot(squares.astype(np.float32), weights[bands], 1)
+    power = _correlate(information[None], ((stamps**2).sum(axis=0) / squares.sum())[None])
     # Less than a thousandth of the usual information: pixels without data, and rounding of the transforms.
     snr = np.where(power > 1e-3 * power.max(), toward / np.sqrt(np.maximum(power, 1e-30)), 0.0)
     peaks = np.argwhere((snr == maximum_filter(snr, 5)) & (snr > config.add_min_snr) & leftover.near)
