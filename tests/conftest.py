@@ -11,7 +11,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 # Files of tests go to the processes in this order. Where nothing is compiled yet, the first of them compiles most of
 # what there is, while the others go through what needs no compiler; what takes long comes before what does not.
-_FIRST = ("unit/tasks/test_columns_and_settings_are_used.py",)
+_FIRST = ("scenarios/tasks/test_columns_and_settings_are_used.py",)
 _PLAIN = ("ci", "framework", "geometry", "image", "lsst", "report", "simulate", "detect", "sdss")
 _LONG = ("scenarios", "regression", "definitions", "unit/evaluate", "unit/scarlet")
 

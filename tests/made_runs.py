@@ -5,6 +5,7 @@ Between them every flag is true and false, every column has two values, and ever
 
 import sys
 from dataclasses import dataclass, replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +17,7 @@ from pydantic import BaseModel
 from meas_deblend.apportion import ApportionConfig
 from meas_deblend.deblenders import BlendLimits, profile
 from meas_deblend.deblenders.blend_fit import BlendFitter
-from meas_deblend.detect import DetectConfig, HierarchyConfig, SkyObjectsConfig, StructureConfig
+from meas_deblend.detect import DeconvolveConfig, DetectConfig, HierarchyConfig, SkyObjectsConfig, StructureConfig
 from meas_deblend.framework import load_pipeline, shipped_pipelines
 from meas_deblend.image import SourceList
 from meas_deblend.measure import MeasureConfig
@@ -68,14 +69,16 @@ def finish(coadds, detections, parent_models, config=None, sharing=None):
     return MadeRun(coadds, detections, parent_models, shared.children, catalogs)
 
 
-def made_runs() -> MadeRuns:
-    """All of them."""
+def made_runs(names=None) -> MadeRuns:
+    """Those of some names, or all of them."""
     with recorded_settings() as read:
-        runs = dict(_made())
+        # Each is made where it is named: there, what shall fail does.
+        runs = {name: make() for name, make in _made() if names is None or name in names}
     return MadeRuns(runs, frozenset(read))
 
 
 def _made():
+    """Yield names, and functions that make their runs."""
     coadds = small_sky.exposure()
     detections = DetectTask().run(coadds).detections
     split = DeconvolveTask().run(coadds, detections).split_parents
@@ -83,56 +86,59 @@ def _made():
     def made(task, what, exposure=coadds, found=detections, **options):
         return finish(exposure, found, task.run(exposure, what).parent_models, **options)
 
-    default = made(MultiBandTask(), split)
-    yield "default", default
-    yield "limits", made(MultiBandTask(MultiBandConfig(limits=BlendLimits(max_number_of_peaks=3))), detections.parents)
-    yield "short", made(MultiBandTask(MultiBandConfig(fit=FitConfig(max_iter=1))), split)
+    yield "default", partial(made, MultiBandTask(), split)
+    yield (
+        "limits",
+        partial(made, MultiBandTask(MultiBandConfig(limits=BlendLimits(max_number_of_peaks=3))), detections.parents),
+    )
+    yield "short", partial(made, MultiBandTask(MultiBandConfig(fit=FitConfig(max_iter=1))), split)
     seeded = MultiBandConfig(init="single_band", fit=FitConfig(max_iter=1))
-    yield "seeded", made(MultiBandTask(seeded), split)
+    yield "seeded", partial(made, MultiBandTask(seeded), split)
     points = FitConfig(max_components=0, fit_positions=True)
-    yield "points", made(MultiBandTask(MultiBandConfig(fit=points)), split)
-    # Only the brightest pixels hold together, so parents fall apart into blends.
+    yield "points", partial(made, MultiBandTask(MultiBandConfig(fit=points)), split)
+    # Only the brightest pixels hold together, so parents fall apart into blends; updates end when little changes.
     sharp = DeconvolveTaskConfig(
-        hierarchy=HierarchyConfig(footprint_snr_thresh=60, grow_size=0, min_deconvolved_area=3)
+        deconvolution=DeconvolveConfig(e_rel=1e-3),
+        hierarchy=HierarchyConfig(footprint_snr_thresh=60, grow_size=0, min_deconvolved_area=3),
     )
     apart = DeconvolveTask(sharp).run(coadds, detections).split_parents
-    yield "split", made(MultiBandTask(), apart, sharing=ApportionConfig(keep_outside=True))
-    yield "any", made(AnyDeblenderTask(), split)
+    yield "split", partial(made, MultiBandTask(), apart, sharing=ApportionConfig(keep_outside=True))
+    yield "any", partial(made, AnyDeblenderTask(), split)
     alike = SingleBandConfig(remove_degenerate_templates=True, max_temp_dot_prod=0.1)
-    yield "alike", made(SingleBandTask(alike), detections)
-    yield "poor", made(MultiBandTask(MultiBandConfig(cost_budget=1e-9, memory_budget=1e-9)), split)
-    yield "none", made(NoDeblendingTask(), detections)
-    yield "single_band", made(SingleBandTask(), detections)
+    yield "alike", partial(made, SingleBandTask(alike), detections)
+    yield "poor", partial(made, MultiBandTask(MultiBandConfig(cost_budget=1e-9, memory_budget=1e-9)), split)
+    yield "none", partial(made, NoDeblendingTask(), detections)
+    yield "single_band", partial(made, SingleBandTask(), detections)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BlendFitter, "fit", lambda *_, **__: 1 / 0)
-        yield "failing", made(MultiBandTask(), split)
+        yield "failing", partial(made, MultiBandTask(), split)
     # Footprints that end where sources are still bright.
     tight = DetectTask(DetectTaskConfig(detection=DetectConfig(threshold=25, grow=0))).run(coadds).detections
-    yield "tight", made(SingleBandTask(), tight, found=tight)
+    yield "tight", partial(made, SingleBandTask(), tight, found=tight)
     # The image ends in the middle of what is left on it.
     edge = cropped(coadds, slice(0, 60), slice(24, 90))
     found = DetectTask().run(edge).detections
-    yield "edge", made(SingleBandTask(SingleBandConfig(edge_handling="noclip")), found, edge, found)
-    yield "stray", made(SingleBandTask(SingleBandConfig(stray_flux_rule="r-to-peak")), detections)
-    yield "big", made(SingleBandTask(SingleBandConfig(max_footprint_area=1500)), detections)
-    yield "few", made(SingleBandTask(SingleBandConfig(max_number_of_peaks=3)), detections)
+    yield "edge", partial(made, SingleBandTask(SingleBandConfig(edge_handling="noclip")), found, edge, found)
+    yield "stray", partial(made, SingleBandTask(SingleBandConfig(stray_flux_rule="r-to-peak")), detections)
+    yield "big", partial(made, SingleBandTask(SingleBandConfig(max_footprint_area=1500)), detections)
+    yield "few", partial(made, SingleBandTask(SingleBandConfig(max_number_of_peaks=3)), detections)
     ci = SingleBandConfig(use_ci_limits=True, ci_num_parents_to_deblend=1)
-    yield "chosen", made(SingleBandTask(ci), detections)
+    yield "chosen", partial(made, SingleBandTask(ci), detections)
     given = SourceList(*(np.asarray(small_sky.positions()[a]) for a in "yx"), tuple(f"mine {k}" for k in range(7)))
     found = DetectTask().run(coadds, given).detections
     config = MeasureTaskConfig(measurement=MeasureConfig(position="given"))
-    yield "given", made(SingleBandTask(), found, found=found, config=config)
+    yield "given", partial(made, SingleBandTask(), found, found=found, config=config)
     # One parent after the other, in an image of which little is known.
     task = AnyDeblenderTask(AnyDeblenderTask.ConfigClass(deblender={"name": "joint_profiles"}))
     bare = replace(coadds, zeropoints=(None,) * len(coadds.bands), pixel_scale=None)
-    yield "profiles, given", made(task, found.parents, bare, found)
+    yield "profiles, given", partial(made, task, found.parents, bare, found)
     sky = DetectTask(DetectTaskConfig(sky_objects=SkyObjectsConfig(n_sources=2, source_radius=4)))
     found = sky.run(coadds).detections
-    yield "sky", made(SingleBandTask(), found, found=found)
+    yield "sky", partial(made, SingleBandTask(), found, found=found)
     damaged = damaged_coadds(coadds, detections.parents[2])
     found = DetectTask().run(damaged).detections
-    yield "damaged", made(NoDeblendingTask(), found, damaged, found)
-    yield "masked", made(SingleBandTask(SingleBandConfig(mask_limits={"BAD": 0.01})), found, damaged, found)
+    yield "damaged", partial(made, NoDeblendingTask(), found, damaged, found)
+    yield "masked", partial(made, SingleBandTask(SingleBandConfig(mask_limits={"BAD": 0.01})), found, damaged, found)
     # Whatever lies near something brighter is taken for a part of it.
     whole = StructureConfig(
         min_radius=0.1, min_significance=5, max_contrast=1e9, max_color_chi2=1e9, max_distance=1e3, color_scatter=0.5
@@ -141,42 +147,42 @@ def _made():
     unseen[(0, *(detections.parents[2].footprint.box.grow(3) & coadds.box).slices_in(coadds.box))] = 1
     for name, exposure in (("merged", coadds), ("merged in i", replace(coadds, mask=unseen))):
         found = DetectTask(DetectTaskConfig(structure=whole)).run(exposure).detections
-        yield name, made(NoDeblendingTask(), found, exposure, found)
+        yield name, partial(made, NoDeblendingTask(), found, exposure, found)
     # Nothing to see where the four were detected.
     mask = coadds.mask.copy()
     mask[(slice(None), *(detections.parents[2].footprint.box.grow(3) & coadds.box).slices_in(coadds.box))] = 1
     blind = replace(coadds, mask=mask)
-    yield "blind", made(NoDeblendingTask(), detections, blind)
+    yield "blind", partial(made, NoDeblendingTask(), detections, blind)
     # Positions of another catalog, on an object and far from all.
     places = SourceList(np.array([57.3, 70.0]), np.array([37.6, 80.0]), ("near", "far"))
-    for name, whole in (
-        ("forced", default),
-        ("forced, damaged", made(MultiBandTask(), split, damaged)),
-        ("forced, blind", made(MultiBandTask(), split, blind)),
-    ):
-        exposure = whole.coadds
+
+    def forced(exposure):
+        whole = made(MultiBandTask(), split, exposure)
         tables = MeasureTask().measure_at(exposure, whole.parent_models, whole.children, places)
-        yield name, replace(whole, catalogs=SimpleNamespace(**tables))
-    yield "profiles", made(JointProfilesTask(), detections)
+        return replace(whole, catalogs=SimpleNamespace(**tables))
+
+    for name, exposure in (("forced", coadds), ("forced, damaged", damaged), ("forced, blind", blind)):
+        yield name, partial(forced, exposure)
+    yield "profiles", partial(made, JointProfilesTask(), detections)
     # More sources than are fitted at once.
     cut = JointProfilesConfig(fit=ProfileFitConfig(group_size=2, turns=1))
-    yield "profiles, cut", made(JointProfilesTask(cut), detections)
+    yield "profiles, cut", partial(made, JointProfilesTask(cut), detections)
     # The star twice, and of the pair only the first.
     y, x = (np.asarray(small_sky.positions()[axis]) for axis in "yx")
     order = np.array([0, 0, 1, 3, 4, 5, 6])
     twice = SourceList(y[order] + 0.4 * (np.arange(7) == 1), x[order] - 0.5 * (np.arange(7) == 1), ("",) * 7)
     found = DetectTask().run(coadds, twice).detections
-    yield "profiles, listed", made(JointProfilesTask(), found, found=found)
+    yield "profiles, listed", partial(made, JointProfilesTask(), found, found=found)
     belongs = HybridConfig(structure=0.0)
-    yield "hybrid, listed", made(HybridTask(belongs), found, found=found)
+    yield "hybrid, listed", partial(made, HybridTask(belongs), found, found=found)
     # Where the noise is enough to add sources.
     eager = HybridConfig(fit=ProfileFitConfig(add_min_snr=1.0, add_model_error=0.1))
-    yield "hybrid", made(HybridTask(eager), detections)
+    yield "hybrid", partial(made, HybridTask(eager), detections)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(profile, "_fit", lambda *_: 1 / 0)
-        yield "profiles, failing", made(JointProfilesTask(), detections)
-        yield "hybrid, failing", made(HybridTask(), detections)
-    yield "one band", made(MultiBandTask(), DeconvolveTask().run(damaged, found).split_parents, damaged, found)
+        yield "profiles, failing", partial(made, JointProfilesTask(), detections)
+        yield "hybrid, failing", partial(made, HybridTask(), detections)
+    yield "one band", partial(made, MultiBandTask(), DeconvolveTask().run(damaged, found).split_parents, damaged, found)
 
 
 def damaged_coadds(coadds, four):

@@ -1,5 +1,7 @@
 """Catalogs as FITS files."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from astropy.table import Table
@@ -11,6 +13,7 @@ from meas_deblend.products import CatalogLayout, declaration, to_table
 VALUES = {"int32": 1, "int64": 2**40, "float32": 1.5, "float64": 0.1, "bool": True, "string": "a"}
 
 
+@cache
 def objects(bands, radii=(3.0,)):
     layout = CatalogLayout.of_bands(tuple(bands), (27.0,) * len(bands), radii)
     columns = {c.name: np.full(3, VALUES[c.dtype]) for c in declaration("objects").unfold(layout)}
@@ -18,7 +21,7 @@ def objects(bands, radii=(3.0,)):
 
 
 def test_a_catalog_that_fits_is_one_table(tmp_path):
-    table = objects(["r"])
+    table = objects(("r",))
     assert len(table.colnames) <= 999
     path = write_fits_catalog(tmp_path / "out.fits", table)
     found = Table.read(path, hdu="OBJECTS")
@@ -33,7 +36,7 @@ def test_a_catalog_that_fits_is_one_table(tmp_path):
 
 def test_a_catalog_of_five_bands_is_a_table_per_band(tmp_path):
     # One band's name begins like another's.
-    bands = ["g", "r", "g_wide", "z", "y"]
+    bands = ("g", "r", "g_wide", "z", "y")
     table = objects(bands, (3.0, 6.0, 9.0, 12.0))
     assert len(table.colnames) > 999
     path = write_fits_catalog(tmp_path / "out.fits", table)
@@ -47,7 +50,7 @@ def test_a_catalog_of_five_bands_is_a_table_per_band(tmp_path):
 
 
 def test_columns_are_chosen_by_patterns(tmp_path):
-    table = objects(["g", "r", "i", "z", "y"], (3.0, 6.0, 9.0, 12.0))
+    table = objects(("g", "r", "g_wide", "z", "y"), (3.0, 6.0, 9.0, 12.0))
     path = write_fits_catalog(tmp_path / "out.fits", table, ["x", "?_psfFlux*"])
     found = Table.read(path, hdu="OBJECTS")
     assert found.colnames[0] == "objectId"
@@ -61,6 +64,6 @@ def test_columns_are_chosen_by_patterns(tmp_path):
 
 
 def test_a_band_that_fits_into_no_table_is_refused(tmp_path):
-    table = objects(["r"], tuple(float(radius) for radius in range(1, 81)))
+    table = objects(("r",), tuple(float(radius) for radius in range(1, 81)))
     with pytest.raises(InputError, match=r"OBJECTS_r would have \d+ columns, and a FITS table holds 999: say which"):
         write_fits_catalog(tmp_path / "out.fits", table)

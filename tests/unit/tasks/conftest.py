@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 import small_sky
-from made_runs import made_runs
-from sharing import made_once
 
 from meas_deblend_tasks.apportion import ApportionTask
 from meas_deblend_tasks.deblend import MultiBandTask
@@ -52,9 +50,3 @@ def chain():
 def catalogs_of():
     """Function that apportions and measures models."""
     return measure
-
-
-@pytest.fixture(scope="session")
-def varied(tmp_path_factory):
-    """Runs that differ in many ways, and the settings that they read."""
-    return made_once(tmp_path_factory, "made_runs", made_runs)

@@ -241,6 +241,17 @@ def test_flags_of_reasons_say_what_the_reason_says(runs):
             assert list(run.catalogs.parents[flag]) == [model.reason == reason for model in run.parent_models]
 
 
+def test_what_is_no_point_source_in_a_band_has_none_of_its_numbers(runs):
+    for run in full_runs(runs).values():
+        rows = run.catalogs.objects
+        for band in small_sky.BANDS:
+            is_psf = rows[f"{band}_deblend_deblendedAsPsf"]
+            for name in ("psfCenter_x", "psfCenter_y", "psf_instFlux"):
+                assert np.array_equal(np.isfinite(rows[f"{band}_deblend_{name}"]), is_psf)
+        somewhere = np.any([rows[f"{band}_deblend_deblendedAsPsf"] for band in small_sky.BANDS], axis=0)
+        assert np.array_equal(rows["deblend_deblendedAsPsf"], somewhere)
+
+
 def test_catalogs_of_all_runs_are_as_declared(runs):
     for run in runs.values():
         for name, table in vars(run.catalogs).items():
