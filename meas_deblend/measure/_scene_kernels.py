@@ -11,7 +11,7 @@ from ..scarlet._jit import jit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..geometry import BoolArray, IntArray
+    from ..geometry import BoolArray
 
     Float = NDArray[np.float64]
 
@@ -20,32 +20,35 @@ __all__ = ["keep_own", "place_usable", "replace_by_noise"]
 
 @jit
 def place_usable(
-    planes: tuple[Float, Float, IntArray], bad: int, first: tuple[int, int], out: tuple[Float, Float, BoolArray]
+    planes: tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.integer]],
+    bad: int,
+    first: tuple[int, int],
+    out: tuple[Float, Float, BoolArray],
 ) -> None:
-    """Write flux and variance of usable pixels, and which these are, to a window around them.
+    """Write flux and variance of usable pixels, and which these are, to a window.
 
     Parameters
     ----------
     planes : tuple
-        Image and variance (B, m, n) float64, and mask int64.
+        Image, variance and mask (B, m, n).
     bad : int
         Bits of the mask that make a pixel unusable.
     first : tuple of int
-        Row and column of the window at which the planes begin; they lie within it.
+        Row and column of the planes at which the window begins; may be negative.
     out : tuple
         Flux and variance (B, h, w) float64, and usable pixels bool: zeros; are filled.
     """
     (images, variance, mask), (flux, noise, usable) = planes, out
+    down, right = first
     for band in range(images.shape[0]):
-        for y in range(images.shape[1]):
-            row = y + first[0]
-            for x in range(images.shape[2]):
-                value, spread = images[band, y, x], variance[band, y, x]
-                good = mask[band, y, x] & bad == 0 and np.isfinite(value) and 0 < spread < np.inf
-                if good:
-                    column = x + first[1]
-                    flux[band, row, column], noise[band, row, column] = value, spread
-                    usable[band, row, column] = True
+        for row in range(max(down, 0), min(down + flux.shape[1], images.shape[1])):
+            for column in range(max(right, 0), min(right + flux.shape[2], images.shape[2])):
+                value, spread = np.float64(images[band, row, column]), np.float64(variance[band, row, column])
+                free = np.int64(mask[band, row, column]) & bad == 0
+                if free and np.isfinite(value) and 0 < spread < np.inf:
+                    y, x = row - down, column - right
+                    flux[band, y, x], noise[band, y, x] = value, spread
+                    usable[band, y, x] = True
 
 
 @jit

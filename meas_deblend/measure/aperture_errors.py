@@ -107,21 +107,21 @@ def aperture_error_terms(
     from ._influence_kernels import ring_light  # noqa: PLC0415 - loads the compiler
 
     near = [_contiguous(cropped(window, _around(measured, config))) for window in windows]
-    inside = areas[(slice(None), *near[0].box.slices_in(windows[0].box))]
-    sigma, offset = np.sqrt(near[0].noise), _offset(near[0], measured)
+    inside = np.ascontiguousarray(areas[(slice(None), *near[0].box.slices_in(windows[0].box))])
+    offset = _offset(near[0], measured)
     by_moments, by_radius = _influences(near[0], measured)
     by_ellipse, by_kron, factor = _deciding(measured.kron, config)
     cases = [(by_moments, config.ellipse_scale), (by_moments, factor)]
     if by_kron > 0:
         cases[1] = by_ellipse * by_moments + by_kron * by_radius, factor
-    out = np.zeros((len(windows), 2, len(sigma)))
-    seen = smooth = np.zeros(0)
+    out = np.zeros((len(windows), 2, len(near[0].flux)))
+    covered = by_moments
     for k, (influence, scale) in enumerate(cases):
         if k == 0 or influence is not by_moments:
-            seen = influence * sigma
-            smooth = noise.smooth(seen)
-        mixed = np.einsum("yx,byx,byx->b", inside[k], sigma, smooth)
-        own = max(float(np.vdot(seen, smooth)), 0.0)
+            covered = _covered(near[0].noise, influence, noise)
+        mixed = covered.reshape(len(covered), -1) @ inside[k].ravel()
+        # Thresholded correlations need not be positive definite.
+        own = max(float(np.vdot(influence, covered)), 0.0)
         edge = measured.ellipse.scaled(scale)
         for terms, part in zip(out, near, strict=True):
             light = ring_light(part.flux, offset, (edge.a, edge.b, edge.theta), _RING)
@@ -130,9 +130,17 @@ def aperture_error_terms(
     return out
 
 
+def _covered(noise: Float, influence: Float, correlation: NoiseCorrelation) -> Float:
+    """Return N u (B, h, w)."""
+    if not correlation.lags:
+        return noise * influence
+    sigma = np.sqrt(noise)
+    return sigma * correlation.smooth(influence * sigma)
+
+
 def _contiguous(window: Window) -> Window:
-    """Return a window with its flux in one piece: windows are views of various kinds, each compiled for."""
-    return replace(window, flux=np.ascontiguousarray(window.flux))
+    """Return a window with its pixels in one piece: windows are views of various kinds, each compiled for."""
+    return replace(window, flux=np.ascontiguousarray(window.flux), noise=np.ascontiguousarray(window.noise))
 
 
 def _deciding(kron: KronRadius, config: MeasureConfig) -> tuple[float, float, float]:

@@ -43,7 +43,8 @@ def matched_weights(drawn: PsfCube, sigma: float, box: Box) -> tuple[Float, Bool
     usable : bool array (B,)
         False without a PSF, or where W is no wider than the PSF, so that no weights see the sky through it.
     """
-    from ._matched_kernels import IS_COMPILED, compiled_quotients, quotients  # noqa: PLC0415 - loads the compiler
+    from ..scarlet.row_filter import IS_COMPILED  # noqa: PLC0415 - loads the compiler
+    from ._matched_kernels import compiled_quotients, quotients  # noqa: PLC0415 - loads the compiler
 
     weights = np.zeros((len(drawn.cube), *box.shape))
     if drawn.box.is_empty:

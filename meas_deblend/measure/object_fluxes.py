@@ -126,7 +126,7 @@ def _ellipse(
     ellipse = common_ellipse(shape, job.psf_shapes[flavor], min(job.own.box.shape) / 2)
     if ellipse is None or not np.isfinite(position).all():
         return ellipse, KronRadius(float("nan"), float("nan"), flag=True)
-    return ellipse, kron_radius(job.pixels(flavor), position, ellipse, job.parent.scene.noise)
+    return ellipse, kron_radius(job.flavors[flavor], position, ellipse, job.parent.scene.noise)
 
 
 def object_fluxes(job: ObjectJob, weights: Sequence[FlavorWeights]) -> tuple[list[FluxTable], FluxTable, ChildFluxes]:
@@ -194,7 +194,8 @@ def _tight(image: Image) -> Image:
 
 def _table(photometry: Photometry, flux: Float, error: Float) -> FluxTable:
     broken = ~(np.isfinite(flux) & np.isfinite(error)) | (photometry.flags & ~np.isfinite(photometry.corrections))
-    broken[-2:] |= photometry.flags[-2:] & ~photometry.own.any(axis=(2, 3))
+    if photometry.flags[-2:].any():
+        broken[-2:] |= photometry.flags[-2:] & ~photometry.own.any(axis=(2, 3))
     return FluxTable(
         np.where(broken, np.nan, flux),
         np.where(broken, np.nan, error),

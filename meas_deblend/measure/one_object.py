@@ -61,7 +61,8 @@ class ObjectJob:
     """One object, with the images that it is measured on.
 
     ``mine`` are its pixels; ``models`` are its cubes in the observed seeing and in that of the model PSF, None without
-    such a model; ``same`` says which images repeat another one (see `Window.same`).
+    such a model; ``flavors`` are its own pixels and those two, which have the noise of its own pixels, 0 without a
+    model; ``same`` says which images repeat another one (see `Window.same`).
     """
 
     parent: ParentMeasurer
@@ -70,6 +71,7 @@ class ObjectJob:
     target: Target
     whole: Window
     own: Window
+    flavors: tuple[Window, Window, Window]
     models: tuple[Float | None, Float | None]
     same: NDArray[np.int64]
     psf_shapes: tuple[ShapeSet, ShapeSet, ShapeSet]
@@ -89,8 +91,16 @@ class ObjectJob:
         at = target.center if np.isfinite(target.center).all() else (0.0, 0.0)
         observed = parent.psfs.observed(*at)
         sharp = parent.psfs.model(parent.parent.model_psf)
-        same = _same(parent.parent.sources[child], len(own.flux))
-        return cls(parent, child, mine, target, whole, own, (convolved, deconvolved), same, (observed, observed, sharp))
+        bands = len(own.flux)
+        same = _same(parent.parent.sources[child], bands)
+        models = convolved, deconvolved
+        cubes = [np.zeros_like(own.flux) if cube is None else cube for cube in models]
+        first, second = (
+            replace(own, flux=cube, same=same[k * bands : (k + 1) * bands] - k * bands)
+            for k, cube in enumerate(cubes, 1)
+        )
+        flavors, psf_shapes = (own, first, second), (observed, observed, sharp)
+        return cls(parent, child, mine, target, whole, own, flavors, models, same, psf_shapes)
 
     @property
     def config(self) -> MeasureConfig:
@@ -100,7 +110,7 @@ class ObjectJob:
     def run(self) -> tuple[ObjectMeasurement, ChildFluxes]:
         """Measure."""
         start, noise = self.target.center, self.parent.scene.noise
-        images = stacked(self.own, [np.zeros_like(self.own.flux) if m is None else m for m in self.models])
+        images = stacked(self.own, [window.flux for window in self.flavors[1:]])
         sigma = np.concatenate([_sigma(shape, self.config) for shape in self.psf_shapes])
         weight = np.tile(self.config.weight_scale * sigma[: len(self.own.flux)], len(FLAVORS))
         core = cropped(images, _around(start, int(np.ceil(5 * weight.max() + self.config.max_shift))))
@@ -123,7 +133,7 @@ class ObjectJob:
                 shape=shapes[k],
                 psf_shape=self.psf_shapes[k],
                 sizes=excess[k],
-                half_light=half_light_radii(self.pixels(k), position, photometry[k].reach, noise),
+                half_light=half_light_radii(self.flavors[k], position, photometry[k].reach, noise),
                 ellipse=photometry[k].ellipse,
                 ellipse_flag=not photometry[k].is_certain,
                 kron=photometry[k].kron,
@@ -146,14 +156,6 @@ class ObjectJob:
             masked_fraction=_masked_fraction(self.mine),
             extra=self._extra(position),
         )
-
-    def pixels(self, flavor: int) -> Window:
-        """Images of one flavour; models have the noise of the object's own pixels."""
-        if flavor == 0:
-            return self.own
-        cube, bands = self.models[flavor - 1], len(self.own.flux)
-        same = self.same[flavor * bands :][:bands] - flavor * bands
-        return replace(self.own, flux=np.zeros_like(self.own.flux) if cube is None else cube, same=same)
 
     def _extra(self, position: tuple[float, float]) -> dict[str, Float]:
         """Return what plug-ins measure on the re-apportioned pixels."""

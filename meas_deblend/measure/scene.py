@@ -66,15 +66,10 @@ class Scene:
         exposure = self.exposure
         flux, noise = np.zeros((2, len(exposure.bands), *box.shape))
         usable, observed = np.zeros(flux.shape, dtype=bool), np.zeros(box.shape, dtype=bool)
-        here, there = exposure.box.overlap_slices(box)
-        observed[there] = True
-        cut, planes = (slice(None), *here), exposure.mask_planes
-        images, variance = (
-            np.ascontiguousarray(plane[cut], dtype=np.float64) for plane in (exposure.images, exposure.variance)
-        )
-        mask = np.ascontiguousarray(exposure.mask[cut], dtype=np.int64)
-        first = there[0].start, there[1].start
-        place_usable((images, variance, mask), planes.bad_value, first, (flux, noise, usable))
+        observed[exposure.box.overlap_slices(box)[1]] = True
+        first = box.origin[0] - exposure.box.origin[0], box.origin[1] - exposure.box.origin[1]
+        planes = exposure.images, exposure.variance, exposure.mask
+        place_usable(planes, exposure.mask_planes.bad_value, first, (flux, noise, usable))
         return Window(box, flux, noise, usable, observed)
 
     def seed_at(self, peak: Peak) -> tuple[int, int, int]:
