@@ -56,7 +56,8 @@ def seen_from_both_sides(
 
     if len(templates) < 2 or all(center is None for center in centers):
         return tuple(templates)
-    kept = np.dtype(np.float32 if sum(t.array.size for t in templates) > _LARGE else np.float64)
+    large = sum(template.array.size for template in templates) > _LARGE
+    kept: np.dtype[np.floating] = np.dtype(np.float32) if large else np.dtype(np.float64)
     extent = templates[0].box
     for template in templates:
         extent |= template.box

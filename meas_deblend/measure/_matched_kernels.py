@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-__all__ = ["compiled_quotients", "divided", "quotients", "shift_matrix"]
+__all__ = ["IS_COMPILED", "compiled_quotients", "divided", "quotients", "shift_matrix"]
 
 # Transforms of PSFs below this part of their sum are noise of the drawing; nothing is divided by less.
 _FLOOR = 1e-4
