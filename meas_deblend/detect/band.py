@@ -9,6 +9,7 @@ import numpy as np
 
 from .._each import Each, in_turn
 from .band_pixels import BandPixels, with_depth
+from .filtered_contrast import contrast_noise
 from .filtering import FilteredBand, filter_band
 from .joint import band_peaks, joint_peaks
 
@@ -109,4 +110,6 @@ def _filtered(
     pixels = with_depth(bands[k])
     band, significance = filter_band(pixels, config)
     np.maximum(significance, 0, out=significance)
-    return pixels.depth, replace(band, pixels=pixels.without_planes()), np.square(significance, out=significance)
+    noise = tuple(contrast_noise(band, config))
+    found = replace(band, pixels=pixels.without_planes(), noise=noise)
+    return pixels.depth, found, np.square(significance, out=significance)

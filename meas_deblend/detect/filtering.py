@@ -64,6 +64,8 @@ class FilteredBand:
         The detected pixels, grown by ``config.grow``.
     sample : Sample
         Of the sky of this band.
+    noise : tuple of float
+        Scatter of significances over the surroundings, by scale (`contrast_noise`).
     """
 
     pixels: BandPixels
@@ -71,6 +73,7 @@ class FilteredBand:
     values: NDArray[np.float32]
     footprint: BoolArray
     sample: Sample
+    noise: tuple[float, ...] = ()
 
     @property
     def detected(self) -> BoolArray:

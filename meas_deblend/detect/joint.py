@@ -12,7 +12,7 @@ from scipy import ndimage
 from .._each import in_turn
 from ..geometry import Box
 from .dilation import dilate_disc
-from .filtered_contrast import contrast_noise, contrasts_on
+from .filtered_contrast import contrasts_on
 from .noise import combined_significance, gaussian_deviation
 from .peaks import find_peaks, prominent_peaks, thin_peaks
 from .significance import EIGHT
@@ -113,15 +113,12 @@ class _Tiles:
         Pixels that are looked at.
     tiles : tuple of Box
         Those that have such pixels.
-    noise : array (band, scale)
-        Units of the contrasts.
     """
 
     bands: Sequence[FilteredBand]
     config: DetectConfig
     where: BoolArray
     tiles: tuple[Box, ...]
-    noise: NDArray[np.float64]
 
 
 def _contrasts(
@@ -138,9 +135,8 @@ def _contrasts(
     place of what ``contrast`` held.
     """
     frame = Box((0, 0), bands[0].pixels.shape)
-    noise = np.array(list(each(_contrast_noise, range(len(bands)), (bands, config))))
     inside = tuple(tile for tile in tiles(frame.shape, config.tile_size) if where[tile.slices_in(frame)].any())
-    found = list(each(_contrast_on_tile, range(len(inside)), _Tiles(bands, config, where, inside, noise)))
+    found = list(each(_contrast_on_tile, range(len(inside)), _Tiles(bands, config, where, inside)))
     for scale in range(len(config.peak_scales)):
         certain = np.zeros(frame.shape, dtype=bool)
         contrast[:] = 0
@@ -149,11 +145,6 @@ def _contrasts(
             wanted = where[here]
             contrast[here][wanted], certain[here][wanted] = by_scale[scale]
         yield contrast, certain
-
-
-def _contrast_noise(shared: tuple[Sequence[FilteredBand], DetectConfig], k: int) -> list[float]:
-    bands, config = shared
-    return contrast_noise(bands[k], config)
 
 
 def _contrast_on_tile(shared: _Tiles, number: int) -> list[tuple[NDArray[np.float32], BoolArray]]:
@@ -166,9 +157,9 @@ def _contrast_on_tile(shared: _Tiles, number: int) -> list[tuple[NDArray[np.floa
     planes: list[list[tuple[NDArray[np.float32], BoolArray]]] = [[] for _ in shared.config.peak_scales]
     sure = [np.zeros(here.shape, dtype=bool) for _ in planes]
     rims = [np.zeros(here.shape, dtype=bool) for _ in planes]
-    for band, ratios in zip(shared.bands, shared.noise, strict=True):
+    for band in shared.bands:
         for scale, (significance, seen) in enumerate(contrasts_on(band.pixels, tile, (wide, wanted), shared.config)):
-            planes[scale].append((significance[inner][here] / np.float32(ratios[scale]), seen[inner][here]))
+            planes[scale].append((significance[inner][here] / np.float32(band.noise[scale]), seen[inner][here]))
             sure[scale] |= seen[inner]
             rims[scale] |= seen[inner] & dilate_disc(wanted & ~seen, RIM)[inner]
     return [
