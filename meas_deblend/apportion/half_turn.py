@@ -54,7 +54,7 @@ def seen_from_both_sides(
     """
     if len(templates) < 2 or all(center is None for center in centers):
         return tuple(templates)
-    kept = np.dtype(np.float32 if sum(t.array.size for t in templates) > _LARGE else np.float64)
+    kept: type[np.floating] = np.float32 if sum(t.array.size for t in templates) > _LARGE else np.float64
     extent = templates[0].box
     for template in templates:
         extent |= template.box
@@ -71,7 +71,7 @@ def seen_from_both_sides(
 
 
 def _completed(
-    template: Image, center: tuple[float, float], light: Image, frame: Box, kept: np.dtype[np.floating]
+    template: Image, center: tuple[float, float], light: Image, frame: Box, kept: type[np.floating]
 ) -> Image:
     """Return T' of one template as ``kept``; ``light`` is the sum of all."""
     box = (template.box | _turned_box(template.box, center)) & frame
