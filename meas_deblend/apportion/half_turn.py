@@ -56,8 +56,7 @@ def seen_from_both_sides(
 
     if len(templates) < 2 or all(center is None for center in centers):
         return tuple(templates)
-    large = sum(template.array.size for template in templates) > _LARGE
-    kept: np.dtype[np.floating] = np.dtype(np.float32) if large else np.dtype(np.float64)
+    kept: type[np.floating] = np.float32 if sum(t.array.size for t in templates) > _LARGE else np.float64
     extent = templates[0].box
     for template in templates:
         extent |= template.box
@@ -75,7 +74,7 @@ def seen_from_both_sides(
 
 
 def _completed(
-    template: Image, center: tuple[float, float], light: Image, frame: Box, kept: np.dtype[np.floating]
+    template: Image, center: tuple[float, float], light: Image, frame: Box, kept: type[np.floating]
 ) -> Image:
     """Return T' of one template as ``kept``; ``light`` is the sum of all."""
     from ._turn_kernels import add_positive, completed  # noqa: PLC0415 - loads the compiler
