@@ -10,6 +10,11 @@ from ..profiles.config import ProfileFitConfig
 
 __all__ = ["HybridOptions", "JointProfilesOptions"]
 
+_STRUCTURE = (
+    "A source that was added because the residual demanded it becomes a part of the source that is brightest at its "
+    "place, if that one is brighter there than this fraction of it. None: none does."
+)
+
 
 class JointProfilesOptions(BaseModel):
     """How profiles are fitted, and how they are drawn afterwards."""
@@ -36,12 +41,7 @@ class JointProfilesOptions(BaseModel):
     kernel_floor: float | None = Field(
         None, ge=0, lt=1, description="Floor of the kernels with which models are drawn; None: chosen."
     )
-    structure: float | None = Field(
-        None,
-        ge=0,
-        description="A source that was added because the residual demanded it becomes a part of the source that is "
-        "brightest at its place, if that one is brighter there than this fraction of it. None: none does.",
-    )
+    structure: float | None = Field(None, ge=0, description=_STRUCTURE)
     catch_failures: bool = Field(True, description="Leave a parent without models if its fit raised an error.")
 
 
@@ -50,10 +50,5 @@ class HybridOptions(JointProfilesOptions):
 
     deblender: ClassVar[str] = "hybrid"
 
-    fit: ProfileFitConfig = Field(ProfileFitConfig(add_min_snr=4.0, add_model_error=0.1), description="The joint fit.")
-    structure: float | None = Field(
-        0.3,
-        ge=0,
-        description="A source that was added because the residual demanded it becomes a part of the source that is "
-        "brightest at its place, if that one is brighter there than this fraction of it. None: none does.",
-    )
+    fit: ProfileFitConfig = Field(ProfileFitConfig(add_min_snr=4.5, add_model_error=0.1), description="The joint fit.")
+    structure: float | None = Field(0.3, ge=0, description=_STRUCTURE)
