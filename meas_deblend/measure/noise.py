@@ -177,14 +177,15 @@ def _normalised(planes: tuple[FloatArray, FloatArray], excluded: BoolArray) -> t
     """Sky in units of its standard deviation, 0 where it is none, and where it is some."""
     image, variance = (plane.astype(np.float64) for plane in planes)
     good = ~excluded & np.isfinite(image) & np.isfinite(variance) & (variance > 0)
-    values = np.divide(image, np.sqrt(np.where(good, variance, 1.0)), out=np.zeros(image.shape), where=good)
-    if not good.any():
+    values, sky = np.zeros(image.shape), image[good] / np.sqrt(variance[good])
+    if not sky.size:
         return values, good
-    middle = np.median(values[good])
-    width = 1.4826 * np.median(np.abs(values[good] - middle))
-    good &= np.abs(values - middle) <= _CLIP * width
-    mean = values[good].mean() if good.any() else 0.0
-    return np.where(good, values - mean, 0.0), good
+    middle = np.median(sky)
+    away = np.abs(sky - middle)
+    kept = away <= _CLIP * (1.4826 * np.median(away))
+    good[good] = kept
+    values[good] = sky[kept] - (sky[kept].mean() if kept.any() else 0.0)
+    return values, good
 
 
 def _autocorrelation(values: Float, good: BoolArray, reach: int) -> tuple[Float, float]:
