@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..geometry import Box, Image
+from ._precision import precision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     Float = NDArray[np.float64]
 
 __all__ = ["seen_from_both_sides"]
-
-_LARGE = 4_000_000
-"""Values (bands times pixels) of all templates above which those that have changed are kept in single precision."""
 
 
 def seen_from_both_sides(
@@ -56,7 +54,7 @@ def seen_from_both_sides(
 
     if len(templates) < 2 or all(center is None for center in centers):
         return tuple(templates)
-    kept: type[np.floating] = np.float32 if sum(t.array.size for t in templates) > _LARGE else np.float64
+    kept = precision(sum(template.array.size for template in templates))
     extent = templates[0].box
     for template in templates:
         extent |= template.box

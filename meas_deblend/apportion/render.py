@@ -11,6 +11,7 @@ from ..exceptions import InputError, ModelError
 from ..geometry import Box, Image
 from ..models import FactorizedComponent, TemplateComponent
 from ..scarlet import prepare_kernels, render_source
+from ._precision import kept
 from .components import pixels_of
 from .half_turn import seen_from_both_sides
 from .split import apportion
@@ -50,7 +51,8 @@ def render_templates(parent: ParentModel, frame: Box) -> tuple[Image, ...]:
     -------
     tuple of Image
         One cube (band, y, x) per source, in the order of ``parent.sources``, image units, each on its own box; the box
-        is empty for a source without components.  Values may be below 0 where a kernel rings.
+        is empty for a source without components.  Values may be below 0 where a kernel rings.  Where there are very
+        many values they are kept in single precision.
 
     Raises
     ------
@@ -64,7 +66,7 @@ def render_templates(parent: ParentModel, frame: Box) -> tuple[Image, ...]:
         if drawn:
             kernels |= dict.fromkeys(drawn, _kernels(parent, parent.psfs if blend.psfs is None else blend.psfs))
     bands = len(parent.psfs)
-    return tuple(_render(several, kernels.get(peak), bands, frame) for peak, several in components.items())
+    return kept(_render(several, kernels.get(peak), bands, frame) for peak, several in components.items())
 
 
 def _is_factorized(component: Component) -> bool:

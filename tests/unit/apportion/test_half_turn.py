@@ -173,7 +173,7 @@ def test_what_comes_back_holds_on_to_nothing_else(monkeypatch):
     exact = seen_from_both_sides(wrong, CENTERS, FRAME)
     assert all(template.array.base is None and template.array.dtype == np.float64 for template in exact)
     # Of very many values only single precision is kept, half an ulp of which is 6e-8 down to 1e-38.
-    monkeypatch.setattr("meas_deblend.apportion.half_turn._LARGE", wrong[0].array.size)
+    monkeypatch.setattr("meas_deblend.apportion._precision.LARGE", wrong[0].array.size)
     for template, rounded in zip(exact, seen_from_both_sides(wrong, CENTERS, FRAME), strict=True):
         assert rounded.array.dtype == np.float32
         assert rounded.box == template.box
