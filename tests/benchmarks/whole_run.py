@@ -89,8 +89,8 @@ def run_chain(
     """Run ``meas-deblend run`` on coadds, one thread per process; RuntimeError, with what it said, if it fails."""
     before = yardstick()
     wall, used = _start(coadds, out, options, program).ended()
-    # Linux counts kilobytes.
-    memory = used.ru_maxrss / 1e3
+    # Linux counts in units of 1024 bytes.
+    memory = used.ru_maxrss * 1024 / 1e6
     return WholeRun(out, (before + yardstick()) / 2, wall, used.ru_utime + used.ru_stime, memory)
 
 
