@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from ..image import MaskPlanes, MoffatPsf, MultibandExposure
@@ -16,10 +18,11 @@ __all__ = ["warmup"]
 SIDE = 40
 
 
+@cache
 def warmup() -> None:
     """Compile every inner loop of detection and deconvolution, or load it: what is forked afterwards has them.
 
-    A star beside a bad pixel is detected in two bands and deconvolved.
+    Once in a process; further calls do nothing. A star beside a bad pixel is detected in two bands and deconvolved.
     """
     sigma = 1.6
     star = 500 * gaussian_kernel(sigma)

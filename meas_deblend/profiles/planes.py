@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._jit import jit
+from ..scarlet._jit import jit
 from .radial import U_COUNT, U_FIRST, U_STEP
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.fft import fht, fhtoffset
 from scipy.special import gammaincinv, gammaln
 
-from ._jit import jit
+from ..scarlet._jit import jit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._jit import jit
+from ..scarlet._jit import jit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

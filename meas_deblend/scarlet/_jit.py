@@ -1,4 +1,4 @@
-"""Compilation of the engine's inner loops, with their Python types kept for the type checker."""
+"""Compilation of the inner loops of all packages, with their Python types kept for the type checker."""
 
 from __future__ import annotations
 

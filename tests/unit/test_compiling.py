@@ -117,9 +117,8 @@ def test_the_mark_lies_beside_the_code_or_at_home(monkeypatch, tmp_path):
     assert home == tmp_path / "meas_deblend"
 
 
-@pytest.mark.parametrize("package", ["scarlet", "profiles"])
-def test_loops_that_cannot_be_kept_are_compiled_all_the_same(monkeypatch, package):
-    jit = importlib.import_module(f"meas_deblend.{package}._jit")
+def test_loops_that_cannot_be_kept_are_compiled_all_the_same(monkeypatch):
+    jit = importlib.import_module("meas_deblend.scarlet._jit")
     plain = jit.numba.njit
 
     def njit(cache=False, **options):
