@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..scarlet._jit import jit
-from ._gaussian_kernels import row_sums
+from ._gaussian_kernels import END, row_sums
 from ._noise_kernels import add_lagged
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def newton_steps(
 def _gram(image: Float, origin: Float, weight: Float, degree: int | np.int64, out: Float) -> None:
     """Σ w D m_i m_j of the six monomials (6, 6); those of a higher degree are 0."""
     sums = np.zeros((5, 5))
-    row_sums(image, origin, weight, degree, sums)
+    row_sums(image, origin, weight, (degree, END), sums)
     for i in range(6):
         for j in range(6):
             out[i, j] = sums[_DOWN[i] + _DOWN[j], _RIGHT[i] + _RIGHT[j]]
