@@ -12,6 +12,7 @@ from .deconvolved import deconvolve_exposure
 from .exposure import detect_bands
 from .merge import merge_detections
 from .significance import FWHM_PER_SIGMA, gaussian_kernel
+from .smooth_model import Stamp, smooth_model
 
 __all__ = ["warmup"]
 
@@ -22,7 +23,8 @@ SIDE = 40
 def warmup() -> None:
     """Compile every inner loop of detection and deconvolution, or load it: what is forked afterwards has them.
 
-    Once in a process; further calls do nothing. A star beside a bad pixel is detected in two bands and deconvolved.
+    Once in a process; further calls do nothing. A star beside a bad pixel is detected in two bands, modelled and
+    deconvolved.
     """
     sigma = 1.6
     star = 500 * gaussian_kernel(sigma)
@@ -34,4 +36,6 @@ def warmup() -> None:
     planes = MaskPlanes({"BAD": 0}, ("BAD",))
     exposure = MultibandExposure(("g", "r"), images, np.ones_like(images), mask, psfs, planes)
     found = merge_detections(detect_bands(exposure, DetectConfig()), DetectConfig(), int)
+    middle = 12 + len(star) // 2
+    smooth_model(Stamp(exposure.box, images.astype(np.float64), np.ones(images.shape), mask == 0, (middle, middle)))
     deconvolve_exposure(exposure, found.parents, DeconvolveConfig(max_iter=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,23 +57,44 @@ class Stamp:
         return np.where(count > 0, total / np.sqrt(np.maximum(count, 1)), np.nan)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class SmoothModel:
     """A source with nested elliptical isophotes.
 
     Parameters
     ----------
+    stamp : Stamp
+        What it is a model of.
     radius : float64 array (y, x)
         Of the isophote of each pixel of the stamp: geometric mean of its semi-axes, pixels.
-    images : float64 array (band, y, x)
-        Image units.
+    ring : int array (y, x)
+        Number of the ring between two isophotes that a pixel lies in.
+    edges : tuple of float
+        Outer radii of the rings.
+    last : int
+        First ring without light.
     half_light : float
         Radius of the isophote that holds half of the light of all bands together, pixels.
     """
 
+    stamp: Stamp
     radius: NDArray[np.float64]
-    images: NDArray[np.float64]
+    ring: NDArray[np.intp]
+    edges: tuple[float, ...]
+    last: int
     half_light: float
+
+    @cached_property
+    def images(self) -> NDArray[np.float64]:
+        """Model (band, y, x) in image units; most sources are too small for anybody to ask for it."""
+        middle = np.concatenate([[0.0], 0.5 * (np.array(self.edges[:-1]) + np.array(self.edges[1:]))])
+        # Behind the last ring the profile is 0, whatever is there.
+        inside = self.ring < self.last
+        profiles = (
+            _falling(_medians(image, usable & inside, self.ring, len(self.edges)), self.last)
+            for image, usable in zip(self.stamp.images, self.stamp.usable, strict=True)
+        )
+        return np.stack([np.interp(self.radius, middle, profile) for profile in profiles])
 
 
 def smooth_model(stamp: Stamp) -> SmoothModel | None:
@@ -107,18 +129,9 @@ def smooth_model(stamp: Stamp) -> SmoothModel | None:
         return None
     last = int(ended[0])
     level[last:] = 0
-    middle = np.concatenate([[0.0], 0.5 * (np.array(edges[:-1]) + np.array(edges[1:]))])
-    # Behind the last ring the profile is 0, whatever is there.
-    inside = ring < last
-    images = np.stack(
-        [
-            np.interp(radius, middle, _falling(_medians(image, usable & inside, ring, len(edges)), last))
-            for image, usable in zip(stamp.images, stamp.usable, strict=True)
-        ]
-    )
     growth = np.cumsum(level * np.bincount(ring.ravel(), minlength=len(edges))[: len(edges)])
     half_light = float(np.interp(0.5 * growth[-1], np.concatenate([[0.0], growth]), [0.0, *edges]))
-    return SmoothModel(radius, images, half_light)
+    return SmoothModel(stamp, radius, ring, tuple(edges), last, half_light)
 
 
 def _two_sided(together: FloatArray, stamp: Stamp) -> BoolArray | None:
@@ -154,19 +167,12 @@ def _isophotes(region: BoolArray, stamp: Stamp) -> NDArray[np.float64]:
 
 def _medians(image: FloatArray, usable: BoolArray, ring: NDArray[np.intp], count: int) -> NDArray[np.float64]:
     """Medians (ring,) of an image; rings with too few usable pixels have that of the one within."""
-    # Sorted once by ring and value: a call for the median of each of many small rings takes longer than all of them.
-    order = np.lexsort((image[usable], ring[usable]))
-    values, labels = image[usable][order], ring[usable][order]
-    bounds = np.searchsorted(labels, np.arange(count + 1))
-    out = np.zeros(count)
-    for k in range(count):
-        part = values[bounds[k] : bounds[k + 1]]
-        # Within the first pixels a ring has not many.
-        enough = part.size >= (1 if k < 2 else LEAST)
-        middle = part.size // 2
-        median = (part[middle] if part.size % 2 else (part[middle - 1] + part[middle]) / 2) if enough else None
-        out[k] = median if median is not None else out[k - 1] if k else 0.0
-    return out
+    from ._ring_kernels import ring_medians  # noqa: PLC0415 - loads the compiler
+
+    # Within the first pixels a ring has not many.
+    least = np.full(count, LEAST)
+    least[:2] = 1
+    return ring_medians(np.asarray(image, dtype=np.float64), usable, ring, least)
 
 
 def _falling(profile: NDArray[np.float64], last: int) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import cKDTree
 
+from .._each import in_turn
 from ..geometry import Box
 from .psfs import exposure_psfs
 from .significance import FWHM_PER_SIGMA, psf_sigma
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .._each import Each
     from ..geometry import FloatArray, Parent, Peak
     from ..image import MultibandExposure
     from .config import StructureConfig
@@ -78,6 +80,7 @@ def find_structure(
     exposure: MultibandExposure,
     parents: Sequence[Parent],
     config: StructureConfig,
+    each: Each = in_turn,
 ) -> tuple[MergedPeak, ...]:
     """Find the peaks that are parts of large sources.
 
@@ -92,6 +95,8 @@ def find_structure(
     parents : sequence of Parent
         With peaks in order, as detected.
     config : StructureConfig
+    each : callable
+        Does places in ``parents`` one after the other or several at a time; parents do not depend on each other.
 
     Returns
     -------
@@ -105,7 +110,14 @@ def find_structure(
     kernels = tuple(np.asarray(psfs.stamps[k], dtype=np.float64) for k in known)
     fwhm = FWHM_PER_SIGMA * max(psf_sigma(psf) for psf in kernels)
     survey = _Survey(exposure, tuple(known), _cores(kernels, fwhm), fwhm, config)
-    return tuple(one for parent in parents if len(parent.footprint.peaks) > 1 for one in survey.pieces(parent))
+    places = [n for n, parent in enumerate(parents) if _may_have_structure(parent, config)]
+    return tuple(one for found in each(_pieces, places, (survey, parents)) for one in found)
+
+
+def _may_have_structure(parent: Parent, config: StructureConfig) -> bool:
+    """Whether a parent has a peak that may take in one behind it."""
+    # Given positions have no value.
+    return any(peak.value >= config.min_significance for peak in parent.footprint.peaks[:-1])
 
 
 def merge_structure(detections: Detections, merged: Sequence[MergedPeak]) -> Detections:
@@ -165,21 +177,19 @@ class _Survey:
         larger: list[tuple[Box, FloatArray]] = []
         found: dict[int, MergedPeak] = {}
         for k, host in enumerate(peaks):
-            # Given positions have no value.
             if k in found or not host.value >= config.min_significance:
                 continue
             near = [n for n in tree.query_ball_point(host.center, LARGEST_REACH * fwhm) if n > k and n not in found]
             if not near:
                 continue
-            made = self._model(host, larger)
-            if made is None or made[1].half_light < config.min_radius * fwhm:
+            model = self._model(host, larger)
+            if model is None or model.half_light < config.min_radius * fwhm:
                 continue
-            stamp, model = made
             for n in near:
-                how = structure_of(stamp, model, self.cores, peaks[n], config.color_scatter)
+                how = structure_of(model.stamp, model, self.cores, peaks[n], config.color_scatter)
                 if how is not None and self._is_part(how):
                     found[n] = MergedPeak(parent.id, peaks[n], host, how)
-            larger.append((stamp.box, model.images))
+            larger.append((model.stamp.box, model.images))
         return [found[n] for n in sorted(found)]
 
     def _is_part(self, how: Structure) -> bool:
@@ -187,15 +197,14 @@ class _Survey:
         near = how.distance <= limits.max_distance
         return near and how.contrast <= limits.max_contrast and how.chi2 <= limits.max_color_chi2
 
-    def _model(self, host: Peak, larger: Sequence[tuple[Box, FloatArray]]) -> tuple[Stamp, SmoothModel] | None:
+    def _model(self, host: Peak, larger: Sequence[tuple[Box, FloatArray]]) -> SmoothModel | None:
         """Model a source on the smallest stamp that is large enough."""
         reach = FIRST_REACH
         while reach <= LARGEST_REACH:
             half = int(reach * self.fwhm)
-            stamp = self._stamp(host, half, larger)
-            model = smooth_model(stamp)
+            model = smooth_model(self._stamp(host, half, larger))
             if model is not None and ROOM * model.half_light <= half:
-                return stamp, model
+                return model
             reach *= 2
         return None
 
@@ -212,6 +221,12 @@ class _Survey:
             here, there = where.overlap_slices(box)
             images[(slice(None), *there)] -= np.asarray(light[(slice(None), *here)], dtype=np.float64)
         return Stamp(box, images, np.where(usable, variance, 1).astype(np.float64), usable, (host.y, host.x))
+
+
+def _pieces(shared: tuple[_Survey, Sequence[Parent]], n: int) -> list[MergedPeak]:
+    """Peaks of the n-th parent that are parts of others."""
+    survey, parents = shared
+    return survey.pieces(parents[n])
 
 
 def _cores(psfs: Sequence[NDArray[np.float64]], fwhm: float) -> tuple[NDArray[np.float64], ...]:

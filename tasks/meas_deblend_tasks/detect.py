@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -126,7 +126,10 @@ class DetectAndMergeTask(PipelineTask[DetectTaskConfig]):
 
     def _with_whole_sources(self, detections: Detections, coadds: MultibandExposure) -> Detections:
         """Merge the pieces of large sources into them."""
-        merged = find_structure(coadds, detections.parents, self.config.structure)
+        parents = detections.parents
+        loop: Loop[int, Any] = Loop(cost=lambda n: len(parents[n].footprint.peaks), ahead=False)
+        each = partial(iterate_units, description="parents", loop=loop)
+        merged = find_structure(coadds, parents, self.config.structure, each)
         if merged:
             sources = len({(one.parent, one.into) for one in merged})
             self.log.info("%d peaks are the structure of %d large sources, and merged into them", len(merged), sources)

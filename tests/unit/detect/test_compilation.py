@@ -2,13 +2,18 @@
 
 import numpy as np
 
-from meas_deblend.detect import _deconvolution_kernels, _disc_kernels, warmup
+from meas_deblend.detect import _deconvolution_kernels, _disc_kernels, _ring_kernels, warmup
 from meas_deblend.scarlet import row_filter
 
 
 def test_everything_compiled_is_there_after_the_warmup():
     warmup()
-    loops = [_disc_kernels.stencil_significance, _disc_kernels.moments_at, _deconvolution_kernels.advance]
+    loops = [
+        _disc_kernels.stencil_significance,
+        _disc_kernels.moments_at,
+        _deconvolution_kernels.advance,
+        _ring_kernels.ring_medians,
+    ]
     assert all(loop.signatures for loop in loops)
     if row_filter.IS_COMPILED:
         # Detection filters in double precision, the deconvolution in single.

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from structured_galaxies import structured_field
 
+from meas_deblend._each import in_turn
 from meas_deblend.detect import (
     DetectConfig,
     Detections,
@@ -22,8 +23,10 @@ from meas_deblend.detect import (
     merge_detections,
     merge_structure,
 )
+from meas_deblend.detect._ring_kernels import ring_medians
 from meas_deblend.detect.smooth_model import Stamp, smooth_model
 from meas_deblend.detect.structure import MergedPeak, structure_of
+from meas_deblend.framework import Loop, Workplace, map_units, working
 from meas_deblend.geometry import Box, Footprint, Parent, Peak
 
 CONFIG = StructureConfig()
@@ -142,7 +145,7 @@ def test_contrast_and_color_by_hand():
     blind = replace(stamp, usable=np.zeros_like(stamp.usable))
     assert structure_of(blind, model, (core, core), peak, 0.0) is None
     alone = replace(stamp, images=same.images[:1], variance=stamp.variance[:1], usable=stamp.usable[:1])
-    assert structure_of(alone, replace(model, images=model.images[:1]), (core,), peak, 0.0).chi2 == 0
+    assert structure_of(alone, replace(model, stamp=alone), (core,), peak, 0.0).chi2 == 0
 
 
 def test_what_does_not_end_or_is_not_there_has_no_model():
@@ -196,3 +199,35 @@ def test_the_listing_follows_what_is_merged_and_dropped_by_hand(merged):
     assert {(one.into.y, one.into.x) for one in joined.merged} == {(40, 50)}
     dropped = edited(merged, drop=(DroppedPeak(10, WHERE),))
     assert [one.into for one in dropped.merged] == [None, None]
+
+
+def test_parents_may_be_done_by_any_process(fields):
+    def in_processes(function, places, shared):
+        with working(Workplace(2)):
+            return map_units(function, places, shared, loop=Loop(ahead=False))
+
+    for field, detections, found, _ in fields[:2]:
+        assert found
+        assert find_structure(field.exposure, detections.parents, CONFIG, in_processes) == found
+        asked: list[int] = []
+
+        def noted(function, places, shared, asked=asked):
+            asked += places
+            return in_turn(function, places, shared)
+
+        assert find_structure(field.exposure, detections.parents, CONFIG, noted) == found
+        # Nobody is asked for parents in which no peak may take in another.
+        assert all(len(detections.parents[n].footprint.peaks) > 1 for n in asked)
+        assert {one.parent for one in found} <= {detections.parents[n].id for n in asked}
+
+
+def test_medians_of_rings_by_hand():
+    rng = np.random.default_rng(4)
+    image, usable = rng.normal(size=(31, 33)), rng.random((31, 33)) < 0.7
+    ring = np.digitize(np.hypot(*np.indices(image.shape)), np.arange(1, 30, 1.5))
+    usable[:4, :4], usable[ring == 6] = True, False
+    least = np.array([1, 1, *[5] * 10])
+    expected = [np.median(image[usable & (ring == k)]) if k != 6 else None for k in range(12)]
+    expected[6] = expected[5]
+    np.testing.assert_array_equal(ring_medians(image, usable, ring, least), expected)
+    np.testing.assert_array_equal(ring_medians(image, np.zeros_like(usable), ring, least), np.zeros(12))
