@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from . import __version__
+from ._collector import collector_at_rest, leave_without_collecting
 from .exceptions import MeasDeblendError
 from .parsers import ADD_COMMANDS
 
@@ -47,14 +48,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if it worked, 1 if the run failed, 2 if the input or a setting cannot be used.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments is None:
+        leave_without_collecting()
     options = build_parser().parse_args(given)
     options.command_line = ("meas-deblend", *given)
     log = logging.getLogger("meas_deblend")
     before = log.handlers, log.level, log.propagate
     try:
-        from .commands import command  # noqa: PLC0415 - keeps --help fast
+        with collector_at_rest():
+            from .commands import command  # noqa: PLC0415 - keeps --help fast
 
-        return command(options.function)(options)
+            function = command(options.function)
+        return function(options)
     except MeasDeblendError as error:
         sys.stderr.write(f"meas-deblend: {error}\n")
         return 2

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._collector import collector_at_rest
 from ..exceptions import InputError
 from ..framework import Layer, layer_from_assignment, layer_from_dict, layer_from_file, load_pipeline
 
@@ -36,7 +37,8 @@ def checked_layers(options: argparse.Namespace, survey: str | Path) -> list[Laye
         If the definition cannot be used.
     """
     layers = layers_of(options)
-    pipeline = load_pipeline(options.pipeline, survey=survey, layers=layers)
+    with collector_at_rest():
+        pipeline = load_pipeline(options.pipeline, survey=survey, layers=layers)
     if not options.strict:
         return layers
     catching = [task.label for task in pipeline.tasks if "catch_failures" in type(task.resolved.config).model_fields]
