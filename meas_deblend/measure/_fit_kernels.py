@@ -44,9 +44,10 @@ def fit_weights(
     Parameters
     ----------
     planes : tuple of float64 array
-        Images (N, h, w), the variances of their pixels, and the correlation of these (B, 2 L + 1, 2 L + 1).
+        Images (N, h, w), the variances of their pixels (B, h, w), and the correlation of these (B, 2 L + 1, 2 L + 1):
+        image k has those of band k modulo B.
     seen : tuple of bool array
-        Usable pixels (N, h, w), and pixels of the image (h, w).
+        Usable pixels (B, h, w) of the first images; those of others all are. Pixels of the image (h, w).
     origin : float64 array (2,)
         Of the images' first pixel [px].
     fits : tuple of array
@@ -112,7 +113,7 @@ def _lost(seen: tuple[BoolArray, BoolArray], origin: Float, weights: Float, inde
     usable, observed = seen
     out, complete = np.zeros((len(index), 2)), True
     for n in index:
-        complete = complete and usable[n].all()
+        complete = complete and (n >= len(usable) or usable[n].all())
     if not complete:
         sums = weighted_loss(usable, observed, origin, weights[index], index)
         for k in range(len(index)):

@@ -138,14 +138,18 @@ def weighted_monomials(images: Float, origin: Float, weights: Float, index: IntA
 
 @jit
 def weighted_loss(usable: BoolArray, observed: BoolArray, origin: Float, weights: Float, index: IntArray) -> Float:
-    """Σ w over all pixels, over those that were not observed, and over those that are not usable: (n, 3)."""
+    """Σ w over all pixels, over those that were not observed, and over those that are not usable: (n, 3).
+
+    ``usable`` (B, h, w) is of the first images; all pixels of others are.
+    """
     out = np.zeros((len(index), 3))
     ones, unseen = np.ones(observed.shape), np.where(observed, 0.0, 1.0)
     for n in range(len(index)):
         sums = np.zeros((3, 5, 5))
         row_sums(ones, origin, weights[n], (np.int64(0), END), sums[0])
         row_sums(unseen, origin, weights[n], (np.int64(0), END), sums[1])
-        row_sums(np.where(usable[index[n]], 0.0, 1.0), origin, weights[n], (np.int64(0), END), sums[2])
+        if index[n] < len(usable):
+            row_sums(np.where(usable[index[n]], 0.0, 1.0), origin, weights[n], (np.int64(0), END), sums[2])
         for k in range(3):
             out[n, k] = sums[k, 0, 0]
     return out

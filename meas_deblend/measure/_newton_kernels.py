@@ -42,8 +42,8 @@ def newton_steps(
     Parameters
     ----------
     planes : tuple of float64 array
-        Images (N, h, w), the variances of their pixels, and the correlation of these (B, 2 L + 1, 2 L + 1): image k
-        has that of band k modulo B.
+        Images (N, h, w), the variances of their pixels (B, h, w), and the correlation of these
+        (B, 2 L + 1, 2 L + 1): image k has those of band k modulo B.
     origin : float64 array (2,)
         Of the images' first pixel [px].
     weights : float64 array (N, 5)
@@ -75,10 +75,11 @@ def newton_steps(
         # The square of a Gaussian is one of half the variance.
         for i in range(5):
             squared[i] = weight[i] if i < 2 else weight[i] / 2
-        _gram(noise[k], origin, squared, degree, spread)
+        band = noise[k % len(noise)]
+        _gram(band, origin, squared, degree, spread)
         if xi.shape[1] > 1:
             # Of a centroid alone only the terms of y and x are asked for.
-            spread += _correlated(noise[k], origin, weight, xi[k % len(xi)], (1, 3) if used == 2 else (0, 6))
+            spread += _correlated(band, origin, weight, xi[k % len(xi)], (1, 3) if used == 2 else (0, 6))
         _polynomials(weight, q, s)
         for i in range(used):
             for j in range(used):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-__all__ = ["first_moment", "half_radii", "radius_noise"]
+__all__ = ["first_moment", "half_light"]
 
 _RINGS, _PARTS = 64, 3
 
@@ -81,32 +81,53 @@ def _span(first: float, reach: float, count: int) -> tuple[int, int]:
 
 
 @jit
-def half_radii(flux: Float, offset: tuple[float, float], reach: float, lead: IntArray) -> Float:
-    """Radii of the circles that hold half of the light within ``reach``; NaN where there is no such circle.
+def half_light(
+    planes: tuple[Float, Float],
+    place: tuple[tuple[float, float], tuple[int, int]],
+    reaches: Float,
+    lead: IntArray,
+) -> tuple[Float, Float, Float]:
+    """Radii of the circles that hold half of the light within a reach, and what their errors are made of.
 
     Parameters
     ----------
-    flux : float64 array (B, h, w)
-    offset : tuple of float
-        ``(y, x)`` of the first pixel from the centre [px].
-    reach : float
-        [px].
-    lead : int array (B,)
-        The image whose radius each takes: itself, or one before it.
+    planes : tuple of float64 array
+        Images (G B, h, w), and the variance of their pixels (B, h, w).
+    place : tuple
+        Where the first pixel lies as seen from the centre ``(y, x)`` [px], and the pixel of the centre.
+    reaches : float64 array (G,)
+        Of the flavours [px].
+    lead : int array (G B,)
+        The image whose radius each takes: itself, or one of its flavour before it.
 
     Returns
     -------
-    float64 array (B,)
-        [px].
+    radius : float64 array (G B,)
+        [px]; NaN where there is no such circle.
+    light, variance : float64 array (G B,)
+        Light of pixels closer than 1 to the circle, and variance of (light within it − half of that within the reach).
     """
-    rings = _light_in_rings(flux, offset, reach, lead)
-    out = np.full(len(flux), np.nan)
-    for band in range(len(flux)):
-        if lead[band] < band:
-            out[band] = out[lead[band]]
-        else:
-            out[band] = _half(rings[:, band], reach / _RINGS)
-    return out
+    (flux, noise), ((top, left), (y, x)) = planes, place
+    bands = len(flux) // len(reaches)
+    radius, light, variance = np.full(len(flux), np.nan), np.zeros(len(flux)), np.zeros(len(flux))
+    for g in range(len(reaches)):
+        near = int(np.ceil(reaches[g])) + 1
+        first_y, stop_y = max(y - near, 0), min(y + near + 1, flux.shape[1])
+        first_x, stop_x = max(x - near, 0), min(x + near + 1, flux.shape[2])
+        if first_y >= stop_y or first_x >= stop_x:
+            continue
+        low, high, offset = g * bands, (g + 1) * bands, (top + first_y, left + first_x)
+        images, spread = flux[low:high, first_y:stop_y, first_x:stop_x], noise[:, first_y:stop_y, first_x:stop_x]
+        rings = _light_in_rings(images, offset, reaches[g], lead[low:high] - low)
+        for k in range(low, high):
+            if lead[k] < k:
+                radius[k] = radius[lead[k]]
+                continue
+            found = _half(rings[:, k - low], reaches[g] / _RINGS)
+            if 0 < found < reaches[g]:
+                radius[k] = found
+        _add_radius_noise(images, spread, (offset, reaches[g]), radius[low:high], (light[low:high], variance[low:high]))
+    return radius, light, variance
 
 
 @jit
@@ -166,26 +187,11 @@ def _half(rings: Float, step: float) -> float:
 
 
 @jit
-def radius_noise(
-    flux: Float, noise: Float, offset: tuple[float, float], radius: Float, reach: float
-) -> tuple[Float, Float]:
-    """Light of pixels closer than 1 to each radius, and variance of (light within it − half of that within ``reach``).
-
-    Parameters
-    ----------
-    flux, noise : float64 array (B, h, w)
-    offset : tuple of float
-        ``(y, x)`` of the first pixel from the centre [px].
-    radius : float64 array (B,)
-        NaN where there is none [px].
-    reach : float
-        [px].
-
-    Returns
-    -------
-    light, variance : float64 array (B,)
-    """
-    light, spread = np.zeros(len(flux)), np.zeros(len(flux))
+def _add_radius_noise(
+    flux: Float, noise: Float, place: tuple[tuple[float, float], float], radius: Float, out: tuple[Float, Float]
+) -> None:
+    """Add light and variance of `half_light` for one flavour; its place is the first pixel's, and the reach."""
+    (offset, reach), (light, spread) = place, out
     for row in range(flux.shape[1]):
         y = row + offset[0]
         for column in range(flux.shape[2]):
@@ -198,4 +204,3 @@ def radius_noise(
                 # NaN is no radius: nothing lies within it.
                 half = (1.0 if distance < radius[band] else 0.0) - outer
                 spread[band] += half * half * noise[band, row, column]
-    return light, spread

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,8 @@ from ..geometry import Box
 from .pixels import cropped
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from ..geometry import BoolArray
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-__all__ = ["REACH", "HalfLight", "KronRadius", "half_light_radii", "kron_radius", "stack_weights"]
+__all__ = ["REACH", "HalfLight", "KronRadius", "half_light_radii", "kron_radius", "stack_weights", "with_correlation"]
 
 REACH = 6.0
 """Kron radii are taken within this many standard deviations, as Bertin & Arnouts (1996) do."""
@@ -85,7 +87,6 @@ def kron_radius(
     noise : NoiseCorrelation, optional
         Of the bands' noise; default: white.
     """
-    from ._influence_kernels import radius_influence  # noqa: PLC0415 - loads the compiler
     from ._radius_kernels import first_moment  # noqa: PLC0415 - loads the compiler
 
     weight = stack_weights(window)
@@ -93,13 +94,25 @@ def kron_radius(
     value, total, variance = first_moment(window.flux, window.noise, weight, _offset(window, center), shape)
     if not (np.isfinite(value) and value > 0 and total > 0):
         return KronRadius(float("nan"), float("nan"), flag=True)
+    found = KronRadius(value, math.sqrt(variance) / total, flag=False, total=float(total))
+    return found if noise is None else with_correlation(found, window, center, ellipse, noise)
+
+
+def with_correlation(
+    found: KronRadius, window: Window, center: tuple[float, float], ellipse: Ellipse, noise: NoiseCorrelation
+) -> KronRadius:
+    """Return a Kron radius with the error that correlated noise gives it; as it is for white noise."""
+    from ._influence_kernels import radius_influence  # noqa: PLC0415 - loads the compiler
+
+    if found.flag or not noise.lags:
+        return found
+    shape, (value, total) = (ellipse.a, ellipse.b, ellipse.theta, REACH), (found.value, found.total)
     # R = Σ r I / Σ I is linear in small changes of I, with the weights (r − R) / Σ I.
-    if noise is not None and noise.lags:
-        near = cropped(window, Box((round(center[0]), round(center[1])), (1, 1)).grow(math.ceil(REACH * ellipse.a) + 1))
-        change = np.empty_like(near.flux)
-        radius_influence(weight, _offset(near, center), shape, (value, total), change)
-        variance = (value * total / 2) ** 2 * float(noise.variance(change * np.sqrt(near.noise)).sum())
-    return KronRadius(value, math.sqrt(variance) / total, flag=False, total=float(total))
+    near = cropped(window, Box((round(center[0]), round(center[1])), (1, 1)).grow(math.ceil(REACH * ellipse.a) + 1))
+    change = np.empty(near.noise.shape)
+    radius_influence(stack_weights(window), _offset(near, center), shape, (value, total), change)
+    variance = (value * total / 2) ** 2 * float(noise.variance(change * np.sqrt(near.noise)).sum())
+    return replace(found, error=math.sqrt(variance) / total)
 
 
 def stack_weights(window: Window) -> Float:
@@ -110,36 +123,39 @@ def stack_weights(window: Window) -> Float:
 
 
 def half_light_radii(
-    window: Window, center: tuple[float, float], reach: float, noise: NoiseCorrelation | None = None
+    window: Window, center: tuple[float, float], reach: float | Sequence[float], noise: NoiseCorrelation | None = None
 ) -> HalfLight:
     """Radii within which half of the light inside ``reach`` lies.
 
     Parameters
     ----------
     window : Window
-        B images, and their noise.
+        N images: B bands of G flavours.
     center : tuple of float
         ``(y, x)`` [px].
-    reach : float
-        Radius of the circle that counts as all [px].
+    reach : float or sequence of float (G,)
+        Radius of the circle that counts as all, of each flavour [px].
     noise : NoiseCorrelation, optional
         Of the bands' noise; default: white.
     """
-    from ._radius_kernels import half_radii, radius_noise  # noqa: PLC0415 - loads the compiler
+    from ._radius_kernels import half_light  # noqa: PLC0415 - loads the compiler
 
     count = len(window.flux)
     if not np.isfinite(center).all():
         nothing = np.full(count, np.nan)
         return HalfLight(nothing, nothing, np.ones(count, dtype=bool))
-    window = cropped(window, Box((round(center[0]), round(center[1])), (1, 1)).grow(int(np.ceil(reach)) + 1))
-    offset = _offset(window, center)
+    reaches = np.atleast_1d(np.asarray(reach, dtype=np.float64))
+    middle = round(center[0]) - window.box.origin[0], round(center[1]) - window.box.origin[1]
     # A positive factor does not matter.
     lead = np.arange(count) if window.same is None else window.same
-    radius = half_radii(window.flux, offset, reach, lead)
-    radius[~((radius > 0) & (radius < reach))] = np.nan
-    light, variance = radius_noise(window.flux, window.noise, offset, radius, reach)
+    flux, spread = np.ascontiguousarray(window.flux), np.ascontiguousarray(window.noise)
+    radius, light, variance = half_light((flux, spread), (_offset(window, center), middle), reaches, lead)
     if noise is not None and noise.lags:
-        variance = noise.variance(_half_weights(window, offset, radius, reach) * np.sqrt(window.noise))
+        for part, one, limit in zip(
+            np.split(variance, len(reaches)), np.split(radius, len(reaches)), reaches, strict=True
+        ):
+            near = cropped(window, Box((round(center[0]), round(center[1])), (1, 1)).grow(math.ceil(limit) + 1))
+            part[:] = noise.variance(_half_weights(near, _offset(near, center), one, limit) * np.sqrt(near.noise))
     # Noise of (flux within R − half of all), over the flux per pixel of radius at R.
     slope = light / 2.0
     known = np.isfinite(radius) & (slope > 0)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-__all__ = ["Apertures", "Photometry", "PsfWeights", "aperture_stack", "flux_weights"]
+__all__ = ["Apertures", "FluxWeights", "PsfWeights", "aperture_stack", "product"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,63 +40,54 @@ class Apertures:
     areas: Float
     cut: BoolArray
 
-    def some(self, index: Sequence[int]) -> Apertures:
-        """Return those of the given places."""
-        return Apertures(self.areas[list(index)], self.cut[list(index)])
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Photometry:
+class FluxWeights:
     """Weights of F = S + 2 fluxes in B bands: S apertures, the PSF flux, and the Gaussian-aperture flux.
 
     Parameters
     ----------
-    apertures : Apertures
-        S apertures.
+    areas : float64 array (S, h, w)
+        Part of each pixel inside each aperture.
     own : float64 array (2, B, h, w)
         Weights of the PSF flux, P / Σ P² over usable pixels, and of `matched_weights`.
-    corrections : float64 array (F, B)
-        By what the flux of a point source must be multiplied to be its total; 1 for the last two; NaN without PSF.
-    flags : bool array (F, B)
-        Too much of the area, or of the light that the PSF predicts there, is masked or beyond the edge; or there
-        is no PSF, or no aperture.
     """
 
-    apertures: Apertures
+    areas: Float
     own: Float
-    corrections: Float
-    flags: BoolArray
 
-    def __call__(self, images: Float) -> Float:
-        """Fluxes (F, B) of images (B, h, w)."""
-        areas = self.apertures.areas
-        shared = areas.reshape(len(areas), -1) @ images.reshape(len(images), -1).T
-        return np.concatenate([shared, np.einsum("pbyx,byx->pb", self.own, images)])
+    @property
+    def count(self) -> int:
+        """Number of fluxes F."""
+        return len(self.areas) + len(self.own)
 
-    def variance(self, sigma: Float, noise: NoiseCorrelation) -> Float:
-        """Variances (F, B) of the fluxes of noise with standard deviation ``sigma`` (B, h, w) per pixel."""
-        shared = noise.shared_variance(self.apertures.areas, sigma)
-        return np.concatenate([shared, noise.variance(self.own * sigma)])
-
-    def cropped(self, where: tuple[slice, slice]) -> Photometry:
-        """Return the weights on a part of the window."""
-        apertures = Apertures(self.apertures.areas[(slice(None), *where)], self.apertures.cut)
-        return Photometry(apertures, self.own[(..., *where)], self.corrections, self.flags)
-
-    def times(self, images: Float, margin: int = 0) -> Float:
-        """Weights times images (B, h, w), with a margin of zeros [px] around them (F, B, h + 2 m, w + 2 m)."""
-        areas = self.apertures.areas
-        (bands, height, width), count = images.shape, len(areas) + len(self.own)
-        out = np.zeros((count, bands, height + 2 * margin, width + 2 * margin))
-        inner = out[:, :, margin : margin + height, margin : margin + width]
-        np.multiply(areas[:, None], images, out=inner[: len(areas)])
-        np.multiply(self.own, images, out=inner[len(areas) :])
+    def variance(self, noise: Float, correlation: NoiseCorrelation) -> Float:
+        """Variances (K, F, B) of the fluxes of noise with variances ``noise`` (K, B, h, w) per pixel."""
+        if correlation.lags:
+            pairs = [
+                (correlation.shared_variance(self.areas, sigma), correlation.variance(self.own * sigma))
+                for sigma in np.sqrt(noise)
+            ]
+            return np.stack([np.concatenate(pair) for pair in pairs])
+        cases, bands = noise.shape[:2]
+        out = np.empty((cases, self.count, bands))
+        shared = product(self.areas**2, noise).reshape(-1, cases, bands)
+        out[:, :-2] = shared.swapaxes(0, 1)
+        out[:, -2:] = np.einsum("pbyx,kbyx->kpb", self.own**2, noise)
         return out
 
+    def cropped(self, where: tuple[slice, slice]) -> FluxWeights:
+        """Return the weights on a part of the window."""
+        return FluxWeights(self.areas[(slice(None), *where)], self.own[(..., *where)])
+
     def smoothed(self, sigma: Float, noise: NoiseCorrelation) -> Float:
-        """Weights times ``sigma``, convolved with the noise's ξ, on a window grown by its reach (F, B, h, w)."""
-        out = self.times(sigma, noise.reach)
-        return noise.smooth(out) if noise.lags else out
+        """Weights times ``sigma`` (B, h, w), convolved with ξ, on a window grown by its reach (F, B, h, w)."""
+        margin, (bands, height, width) = noise.reach, sigma.shape
+        out = np.zeros((self.count, bands, height + 2 * margin, width + 2 * margin))
+        inner = out[:, :, margin : margin + height, margin : margin + width]
+        np.multiply(self.areas[:, None], sigma, out=inner[:-2])
+        np.multiply(self.own, sigma, out=inner[-2:])
+        return noise.smooth(out)
 
 
 def aperture_stack(center: tuple[float, float], shapes: Sequence[Ellipse | None], box: Box) -> Apertures:
@@ -145,10 +136,22 @@ class PsfWeights:
         own[0], known[0] = _fitted(psf)
         return cls(psf, np.where(drawn.usable, drawn.cube.sum(axis=(1, 2)), np.nan), own, known)
 
-    def repeated(self, bands: int) -> PsfWeights:
-        """Return the weights of one PSF for so many bands."""
-        psf, total = np.repeat(self.psf, bands, axis=0), np.repeat(self.total, bands)
-        return PsfWeights(psf, total, np.repeat(self.own, bands, axis=1), np.repeat(self.known, bands, axis=1))
+    def masked(self, usable: BoolArray) -> PsfWeights:
+        """Return the weights for images of which only some pixels (B, h, w) are usable."""
+        own, known = np.where(usable, self.own, 0.0), self.known.copy()
+        own[0], known[0] = _fitted(np.where(usable, self.psf, 0.0))
+        return PsfWeights(self.psf, self.total, own, known)
+
+    def lost(self, usable: BoolArray, areas: Float, limit: float) -> BoolArray:
+        """Whether more than ``limit`` of what a flux (F, B) is measured on is masked or beyond the edge."""
+        gone = (~usable).astype(np.float64)
+        by_area = product(areas, gone) > limit * areas.sum(axis=(1, 2))[:, None]
+        # One bad pixel in the middle of a star is little area and much light.
+        by_light = product(areas, self.psf * gone) > limit * product(areas, self.psf)
+        light, weighed = self.psf**2, np.abs(self.own[1])
+        fitted = (light * gone).sum(axis=(1, 2)) > limit * light.sum(axis=(1, 2))
+        aperture = (weighed * gone).sum(axis=(1, 2)) > limit * weighed.sum(axis=(1, 2))
+        return np.vstack([by_area | by_light, fitted, aperture])
 
 
 def _fitted(psf: Float) -> tuple[Float, BoolArray]:
@@ -158,47 +161,7 @@ def _fitted(psf: Float) -> tuple[Float, BoolArray]:
     return psf * np.divide(1.0, norm, out=np.zeros_like(norm), where=known)[:, None, None], known
 
 
-def flux_weights(usable: BoolArray, seen: PsfWeights, apertures: Apertures, max_lost: float) -> Photometry:
-    """Weights of all fluxes of one object.
-
-    Parameters
-    ----------
-    usable : bool array (B, h, w)
-        Pixels that can be used.
-    seen : PsfWeights
-    apertures : Apertures
-        On the same window.
-    max_lost : float
-        Part of area and light that may be lost.
-    """
-    own, known = seen.own, seen.known
-    complete = bool(usable.all())
-    if not complete:
-        fitted, visible = _fitted(np.where(usable, seen.psf, 0.0))
-        own, known = np.stack([fitted, np.where(usable, own[1], 0.0)]), np.stack([visible, known[1]])
-    inside = _product(apertures.areas, seen.psf)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        corrections = seen.total / inside
-    flags = np.zeros((len(inside) + 2, len(known[0])), dtype=bool)
-    flags[:-2] = apertures.cut[:, None]
-    flags[-2:] = ~known
-    if not complete:
-        flags |= _lost(usable, seen, apertures.areas, max_lost)
-    ones = np.where(np.isfinite(seen.total), 1.0, np.nan)
-    return Photometry(apertures, own, np.vstack([corrections, ones, ones]), flags)
-
-
-def _lost(usable: BoolArray, seen: PsfWeights, areas: Float, limit: float) -> BoolArray:
-    """Whether more than ``limit`` of what a flux (F, B) is measured on is masked or beyond the edge."""
-    gone = (~usable).astype(np.float64)
-    by_area = _product(areas, gone) > limit * areas.sum(axis=(1, 2))[:, None]
-    # One bad pixel in the middle of a star is little area and much light.
-    by_light = _product(areas, seen.psf * gone) > limit * _product(areas, seen.psf)
-    light, weighed = seen.psf**2, np.abs(seen.own[1])
-    fitted = (light * gone).sum(axis=(1, 2)) > limit * light.sum(axis=(1, 2))
-    aperture = (weighed * gone).sum(axis=(1, 2)) > limit * weighed.sum(axis=(1, 2))
-    return np.vstack([by_area | by_light, fitted, aperture])
-
-
-def _product(first: Float, second: Float) -> Float:
-    return np.asarray(first.reshape(len(first), -1) @ second.reshape(len(second), -1).T)
+def product(first: Float, second: Float) -> Float:
+    """Return the sums of products (n, m) of images (n, h, w) and others (…, h, w), all m of them in one row."""
+    pixels = first.shape[-2] * first.shape[-1]
+    return np.asarray(first.reshape(-1, pixels) @ second.reshape(-1, pixels).T)

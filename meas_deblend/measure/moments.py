@@ -165,6 +165,7 @@ def _hopeless(window: Window, weights: Float) -> IntArray:
     """Reasons not to start: no usable pixel under the window, or a start that is not a number."""
     reasons: IntArray = np.zeros(len(weights), dtype=np.int64)
     if window.flux.size == 0 or not window.is_complete:
-        empty = np.logical_not(window.usable.any(axis=(1, 2)))
+        empty = np.full(len(weights), window.flux.size == 0)
+        empty[: len(window.usable)] = np.logical_not(window.usable.any(axis=(1, 2)))
         reasons = add_reason(reasons, empty, FlagReason.NO_USABLE_PIXELS)
     return add_reason(reasons, np.logical_not(np.isfinite(weights).all(axis=1)), FlagReason.NON_FINITE)

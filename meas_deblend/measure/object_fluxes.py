@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +13,9 @@ from .aperture_errors import MeasuredAperture, aperture_error_terms
 from .area_change import AreaChange
 from .ellipses import Ellipse
 from .fluxes import draw_psfs
-from .kron import KronRadius, kron_radius
-from .linear import Photometry, PsfWeights, aperture_stack, flux_weights
-from .shapes import common_ellipse
+from .kron import REACH, KronRadius, stack_weights, with_correlation
+from .linear import Apertures, FluxWeights, PsfWeights, aperture_stack, product
+from .shapes import SHORTEST, shape_part
 from .shares import SharedFluxes
 from .values import FluxTable
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-__all__ = ["ChildFluxes", "FlavorWeights", "flavor_weights", "object_fluxes"]
+__all__ = ["ChildFluxes", "FlavorAperture", "flavor_apertures", "object_fluxes"]
 
 # The expansions are of first order: they may not take away most of the noise.
 _LEAST = 0.1
@@ -55,117 +56,181 @@ class ChildFluxes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FlavorWeights:
-    """How fluxes are measured on one flavour of an object's pixels.
+class FlavorAperture:
+    """Elliptical and Kron apertures of one flavour of an object's pixels.
 
     Parameters
     ----------
     ellipse : Ellipse or None
         One standard deviation of the object; None without one.
     kron : KronRadius
-    photometry : Photometry
-        Weights.
+    pair : tuple of Ellipse or None
+        Elliptical aperture, and Kron aperture.
     reach : float
         Long half-axis of the Kron aperture, within the window [px].
-    measured : MeasuredAperture or None
-        What the ellipses were measured from; None without one.
+    shape : ShapeSet
+        The bands' adaptive moments.
+    area : AreaChange
+        What noise in them does to the ellipse's area.
     """
 
     ellipse: Ellipse | None
     kron: KronRadius
-    photometry: Photometry
+    pair: tuple[Ellipse | None, Ellipse | None]
     reach: float
-    measured: MeasuredAperture | None
+    shape: ShapeSet
+    area: AreaChange
 
     @property
     def is_certain(self) -> bool:
         """Whether the ellipse is known well enough for first-order errors."""
-        return self.measured is not None and self.measured.area.is_certain
+        return self.ellipse is not None and self.area.is_certain
 
 
-def flavor_weights(job: ObjectJob, position: tuple[float, float], shapes: Sequence[ShapeSet]) -> list[FlavorWeights]:
-    """Weights of the fluxes of each flavour; circles and PSFs are drawn once.
+def flavor_apertures(job: ObjectJob, position: tuple[float, float], shape: ShapeSet) -> list[FlavorAperture]:
+    """Ellipses and Kron radii of each flavour.
 
     Parameters
     ----------
     job : ObjectJob
     position : tuple of float
         ``(y, x)`` of all fluxes [px].
-    shapes : sequence of ShapeSet
-        Adaptive moments on each flavour's pixels.
+    shape : ShapeSet
+        Adaptive moments on the pixels of all flavours (3 B).
     """
-    config, box = job.config, job.own.box
-    ellipses = [_ellipse(job, k, shape, position) for k, shape in enumerate(shapes)]
-    circles = [Ellipse(radius, radius, 0.0) for radius in config.aperture_radii]
-    pairs = [_apertures(ellipse, kron, config) for ellipse, kron in ellipses]
-    drawn = aperture_stack(position, [*circles, *(shape for pair in pairs for shape in pair)], box)
-    seen = PsfWeights.of(draw_psfs(job.parent.scene.exposure.psfs, position), config.color_sigma, box)
-    stamp, count, out = job.parent.parent.model_psf, len(circles), []
-    for k, (ellipse, kron) in enumerate(ellipses):
-        if k == 2 and stamp is not None:
-            alone = draw_psfs([job.parent.psfs.sharp(stamp)], position)
-            seen = PsfWeights.of(alone, config.color_sigma, box).repeated(len(job.own.flux))
-        usable = job.own.usable if k == 0 else np.ones_like(job.own.usable)
-        apertures = drawn.some([*range(count), count + 2 * k, count + 2 * k + 1])
-        weights = flux_weights(usable, seen, apertures, config.max_lost_fraction)
-        longest = pairs[k][1]
-        reach = min(box.shape) / 2 if longest is None else min(longest.a, min(box.shape) / 2)
-        known = ellipse is not None and bool(np.isfinite(position).all())
-        measured = None
-        if known and ellipse is not None:
-            area = AreaChange.of(shapes[k], min(box.shape) / 2)
-            measured = MeasuredAperture(position, ellipse, kron, shapes[k], area)
-        out.append(FlavorWeights(ellipse, kron, weights, reach, measured))
+    from ._aperture_kernels import find_apertures  # noqa: PLC0415 - loads the compiler
+
+    box, noise = job.own.box, job.parent.scene.noise
+    largest, psf = min(box.shape) / 2, job.psf_shape
+    planes = job.flavors.flux, job.own.noise, stack_weights(job.own)
+    offset = float(box.origin[0] - position[0]), float(box.origin[1] - position[1])
+    moments = shape.moments, shape.covariance, shape.reasons
+    found = find_apertures(planes, offset, moments, (psf.moments, psf.reasons), (SHORTEST, largest, REACH))
+    out = []
+    for k, (a, b, theta, value, error, total, certain, *_) in enumerate(found.tolist()):
+        ellipse = None if math.isnan(a) else Ellipse(a, b, theta)
+        kron = KronRadius(value, error, flag=math.isnan(value), total=total)
+        if noise.lags and ellipse is not None:
+            window = replace(job.own, flux=job.flavors.flux[k * job.bands : (k + 1) * job.bands])
+            kron = with_correlation(kron, window, position, ellipse, noise)
+        pair = _pair(ellipse, kron, job.config)
+        reach = largest if pair[1] is None else min(pair[1].a, largest)
+        is_known = bool(certain) and math.isfinite(offset[0] + offset[1])
+        part = shape_part(shape, slice(k * job.bands, (k + 1) * job.bands))
+        out.append(FlavorAperture(ellipse, kron, pair, reach, part, AreaChange(found[k, 7:], is_known)))
     return out
 
 
-def _ellipse(
-    job: ObjectJob, flavor: int, shape: ShapeSet, position: tuple[float, float]
-) -> tuple[Ellipse | None, KronRadius]:
-    """One σ of a flavour, and its Kron radius in units of that."""
-    ellipse = common_ellipse(shape, job.psf_shapes[flavor], min(job.own.box.shape) / 2)
-    if ellipse is None or not np.isfinite(position).all():
-        return ellipse, KronRadius(float("nan"), float("nan"), flag=True)
-    return ellipse, kron_radius(job.flavors[flavor], position, ellipse, job.parent.scene.noise)
-
-
-def object_fluxes(job: ObjectJob, weights: Sequence[FlavorWeights]) -> tuple[list[FluxTable], FluxTable, ChildFluxes]:
-    """Fluxes of all flavours, those of the image as it is, and what covariances need.
+def object_fluxes(
+    job: ObjectJob, position: tuple[float, float], apertures: Sequence[FlavorAperture]
+) -> tuple[list[FluxTable], ChildFluxes]:
+    """Fluxes of all flavours and, last, of the image as it is; and what covariances need.
 
     Parameters
     ----------
     job : ObjectJob
-    weights : sequence of FlavorWeights
-        By `flavor_weights`.
+    position : tuple of float
+        ``(y, x)`` of all fluxes [px].
+    apertures : sequence of FlavorAperture
+        By `flavor_apertures`.
     """
-    noise, photometry = job.parent.scene.noise, weights[0].photometry
-    variance = photometry.variance(np.sqrt(job.own.noise), noise)
+    made = _Photometry.of(job, position, [aperture.pair for aperture in apertures])
+    weights, errors = made.own_weights, job.parent.errors
+    variance, whole = weights.variance(np.stack([job.own.noise, job.whole.noise]), job.parent.scene.noise)
     terms = None
     if len(job.parent.shared.children) > 1:
-        shared = SharedFluxes.of(job, photometry)
-        extra = shared.variance(job.parent.errors, job.child, job.config.share_error)
+        shared = SharedFluxes.of(job, weights)
+        extra = shared.variance(errors, job.child, job.config.share_error)
         variance = np.maximum(variance + extra, _LEAST * variance)
         terms = shared.some(slice(-2, -1))
-    sizes = _size_terms(job, weights[0])
-    variance = _with_sizes(variance, sizes[0])
-    tables = [_table(photometry, photometry(job.own.flux), np.sqrt(variance))]
-    spread = np.sqrt(np.maximum(job.parent.errors.amplitudes[:, job.child, job.child], 0.0))
-    for flavor, cube in zip(weights[1:], job.models, strict=True):
-        flux = np.full(variance.shape, np.nan) if cube is None else flavor.photometry(cube)
-        error = np.where(spread > 0, np.abs(flux) * spread, np.nan)
-        tables.append(_table(flavor.photometry, flux, error))
-    whole = _with_sizes(photometry.variance(np.sqrt(job.whole.noise), noise), sizes[1])
-    undeblended = _table(photometry, photometry(job.whole.flux), np.sqrt(whole))
-    amplitude = photometry.own[0] * np.sqrt(np.where(_common(job), job.own.noise, 0.0))
-    return tables, undeblended, ChildFluxes(_tight(Image(amplitude, job.own.box)), variance[-2], terms)
+    sizes = _size_terms(job, position, weights, apertures[0])
+    variance, whole = _with_sizes(variance, sizes[0]), _with_sizes(whole, sizes[1])
+    flux = made.fluxes(job.images)
+    flux[1:3][np.logical_not(job.modelled)] = np.nan
+    spread = np.sqrt(np.maximum(errors.amplitudes[:, job.child, job.child], 0.0))
+    error = np.empty_like(flux)
+    error[0], error[3] = np.sqrt(variance), np.sqrt(whole)
+    error[1:3] = np.where(spread > 0, np.abs(flux[1:3]) * spread, np.nan)
+    amplitude = weights.own[0] * np.sqrt(np.where(_common(job), job.own.noise, 0.0))
+    return made.tables(flux, error), ChildFluxes(_tight(Image(amplitude, job.own.box)), variance[-2], terms)
 
 
-def _size_terms(job: ObjectJob, weights: FlavorWeights) -> Float:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Photometry:
+    """Weights of the fluxes F = S + 2 of four kinds of images: the flavours, and the image as it is.
+
+    ``apertures`` holds circles, then an elliptical and a Kron aperture of each flavour; ``index`` (4, S) says which of
+    them each kind is measured in. ``seen`` are the weights by PSFs of each kind.
+    """
+
+    apertures: Apertures
+    index: NDArray[np.int64]
+    seen: tuple[PsfWeights, PsfWeights, PsfWeights, PsfWeights]
+    lost: NDArray[np.bool_] | None
+
+    @classmethod
+    def of(
+        cls, job: ObjectJob, position: tuple[float, float], pairs: Sequence[tuple[Ellipse | None, Ellipse | None]]
+    ) -> _Photometry:
+        """Draw apertures and PSFs, each once."""
+        config, box, stamp = job.config, job.own.box, job.parent.parent.model_psf
+        circles = [Ellipse(radius, radius, 0.0) for radius in config.aperture_radii]
+        stack = aperture_stack(position, [*circles, *(shape for pair in pairs for shape in pair)], box)
+        first = len(circles) + 2 * np.array([[0], [1], [2], [0]])
+        common = np.broadcast_to(np.arange(len(circles)), (len(first), len(circles)))
+        index = np.concatenate([common, first, first + 1], axis=1)
+        full = sharp = PsfWeights.of(draw_psfs(job.parent.scene.exposure.psfs, position), config.color_sigma, box)
+        if stamp is not None:
+            alone = draw_psfs([job.parent.psfs.sharp(stamp)], position)
+            sharp = PsfWeights.of(alone, config.color_sigma, box)
+        if job.own.is_complete:
+            return cls(stack, index, (full, full, sharp, full), None)
+        own = full.masked(job.own.usable)
+        lost = full.lost(job.own.usable, stack.areas[index[0]], config.max_lost_fraction)
+        return cls(stack, index, (own, full, sharp, own), lost)
+
+    @property
+    def own_weights(self) -> FluxWeights:
+        """Weights on the object's own pixels."""
+        return FluxWeights(self.apertures.areas[self.index[0]], self.seen[0].own)
+
+    def fluxes(self, images: Float) -> Float:
+        """Fluxes (4, F, B) of images (4 B, h, w)."""
+        cubes = images.reshape(4, -1, *images.shape[1:])
+        out = np.empty((4, self.index.shape[1] + 2, cubes.shape[1]))
+        by_area = product(self.apertures.areas, images).reshape(-1, *out.shape[::2])
+        out[:, :-2] = by_area[self.index, np.arange(4)[:, None]]
+        for k, seen in enumerate(self.seen):
+            np.einsum("pbyx,byx->pb", np.broadcast_to(seen.own, (2, *cubes.shape[1:])), cubes[k], out=out[k, -2:])
+        return out
+
+    def tables(self, flux: Float, error: Float) -> list[FluxTable]:
+        """Add corrections and flags to fluxes and errors (4, F, B)."""
+        corrections, flags = np.ones(flux.shape), np.empty(flux.shape, dtype=bool)
+        flags[:, :-2] = self.apertures.cut[self.index][:, :, None]
+        inside = {id(seen): product(self.apertures.areas, seen.psf) for seen in (self.seen[0], *self.seen[1:3])}
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for k, seen in enumerate(self.seen):
+                corrections[k, :-2] = seen.total / inside[id(seen)][self.index[k]]
+                corrections[k, -2:] = np.where(np.isfinite(seen.total), 1.0, np.nan)
+                flags[k, -2:] = ~seen.known
+        if self.lost is not None:
+            flags[::3] |= self.lost
+        broken = ~(np.isfinite(flux) & np.isfinite(error)) | (flags & ~np.isfinite(corrections))
+        if flags[:, -2:].any():
+            for k, seen in enumerate(self.seen):
+                broken[k, -2:] |= flags[k, -2:] & ~seen.own.any(axis=(2, 3))
+        flux, error, flags = np.where(broken, np.nan, flux), np.where(broken, np.nan, error), flags | broken
+        return [FluxTable(*values) for values in zip(flux, error, flags, corrections, strict=True)]
+
+
+def _size_terms(job: ObjectJob, position: tuple[float, float], weights: FluxWeights, aperture: FlavorAperture) -> Float:
     """Form what noise in the apertures' sizes adds to variances (2, 2, B): own and undeblended, ellipse and Kron."""
-    if weights.measured is None:
-        return np.zeros((2, 2, len(job.own.flux)))
-    areas, noise = weights.photometry.apertures.areas[-2:], job.parent.scene.noise
-    return aperture_error_terms((job.own, job.whole), areas, weights.measured, noise, job.config)
+    if aperture.ellipse is None or not np.isfinite(position).all():
+        return np.zeros((2, 2, job.bands))
+    measured = MeasuredAperture(position, aperture.ellipse, aperture.kron, aperture.shape, aperture.area)
+    noise = job.parent.scene.noise
+    return aperture_error_terms((job.own, job.whole), weights.areas[-2:], measured, noise, job.config)
 
 
 def _with_sizes(variance: Float, terms: Float) -> Float:
@@ -192,21 +257,7 @@ def _tight(image: Image) -> Image:
     return Image(tight.array.astype(np.float32), tight.box)
 
 
-def _table(photometry: Photometry, flux: Float, error: Float) -> FluxTable:
-    broken = ~(np.isfinite(flux) & np.isfinite(error)) | (photometry.flags & ~np.isfinite(photometry.corrections))
-    if photometry.flags[-2:].any():
-        broken[-2:] |= photometry.flags[-2:] & ~photometry.own.any(axis=(2, 3))
-    return FluxTable(
-        np.where(broken, np.nan, flux),
-        np.where(broken, np.nan, error),
-        photometry.flags | broken,
-        photometry.corrections,
-    )
-
-
-def _apertures(
-    ellipse: Ellipse | None, kron: KronRadius, config: MeasureConfig
-) -> tuple[Ellipse | None, Ellipse | None]:
+def _pair(ellipse: Ellipse | None, kron: KronRadius, config: MeasureConfig) -> tuple[Ellipse | None, Ellipse | None]:
     """Elliptical aperture, and Kron aperture."""
     if ellipse is None:
         return None, None

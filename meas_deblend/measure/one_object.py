@@ -10,15 +10,16 @@ import numpy as np
 from ..geometry import Box
 from ..models import FactorizedComponent
 from .blendedness import gaussian_blendedness, model_space
-from .child import flux_position, joint_centroid
+from .child import CentroidSet, centroid_set, flux_position, joint_centroid, shape_set
 from .fluxes import draw_psfs
-from .kron import half_light_radii
-from .object_fluxes import flavor_weights, object_fluxes
+from .kron import HalfLight, half_light_radii
+from .moments import adaptive_moments, gaussian_centroid
+from .object_fluxes import flavor_apertures, object_fluxes
 from .pixels import Window, cropped
 from .plugins import get_measurement
 from .sdss_centroid import PeakCentroids, peak_centroids
-from .shapes import band_centroids, band_shapes, sizes_of_all, stacked
-from .values import FLAVORS, FlavorMeasurement, FluxTable, ObjectMeasurement
+from .shapes import shape_part, sizes
+from .values import FLAVORS, FlavorMeasurement, FluxTable, ObjectMeasurement, Sizes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ..models import SourceModel
     from .child import ShapeSet
     from .config import MeasureConfig
-    from .object_fluxes import ChildFluxes
+    from .object_fluxes import ChildFluxes, FlavorAperture
     from .objects import ParentMeasurer
 
     Float = NDArray[np.float64]
@@ -60,85 +61,81 @@ class Target:
 class ObjectJob:
     """One object, with the images that it is measured on.
 
-    ``mine`` are its pixels; ``models`` are its cubes in the observed seeing and in that of the model PSF, None without
-    such a model; ``flavors`` are its own pixels and those two, which have the noise of its own pixels, 0 without a
-    model; ``same`` says which images repeat another one (see `Window.same`).
+    ``mine`` are its pixels. ``images`` (4 B, h, w) are those of the flavours, its own pixels and its models in the
+    observed seeing and in that of the model PSF, 0 where it has no such model (``modelled``), and the image as it is.
+    ``own`` and ``whole`` are windows on the first and the last, ``flavors`` on all but the last: models have the noise
+    of its own pixels. ``psf_shape`` (3 B) is what the flavours have been seen through.
     """
 
     parent: ParentMeasurer
     child: int
     mine: Child
     target: Target
-    whole: Window
+    images: Float
     own: Window
-    flavors: tuple[Window, Window, Window]
-    models: tuple[Float | None, Float | None]
-    same: NDArray[np.int64]
-    psf_shapes: tuple[ShapeSet, ShapeSet, ShapeSet]
+    whole: Window
+    flavors: Window
+    modelled: tuple[bool, bool]
+    psf_shape: ShapeSet
 
     @classmethod
     def prepare(cls, parent: ParentMeasurer, child: int, target: Target) -> ObjectJob:
         """Cut everything out."""
-        config, scene = parent.config, parent.scene
+        config, scene, source = parent.config, parent.scene, parent.parent.sources[child]
         mine: Child = parent.shared.children[child]
         box = _window_box(target.center, mine.box, config)
         whole = scene.whole(box)
-        own = scene.isolated(whole, mine, scene.seed_at(parent.parent.sources[child].peak))
-        template = parent.templates[child]
-        model = model_space(parent.parent.sources[child], len(own.flux))
-        convolved = None if template.box.is_empty else np.asarray(template.project(box).array, np.float64)
-        deconvolved = None if model is None else np.asarray(model.project(box).array, np.float64)
-        at = target.center if np.isfinite(target.center).all() else (0.0, 0.0)
-        observed = parent.psfs.observed(*at)
-        sharp = parent.psfs.model(parent.parent.model_psf)
+        own = scene.isolated(whole, mine, scene.seed_at(source.peak))
         bands = len(own.flux)
-        same = _same(parent.parent.sources[child], bands)
-        models = convolved, deconvolved
-        cubes = [np.zeros_like(own.flux) if cube is None else cube for cube in models]
-        first, second = (
-            replace(own, flux=cube, same=same[k * bands : (k + 1) * bands] - k * bands)
-            for k, cube in enumerate(cubes, 1)
-        )
-        flavors, psf_shapes = (own, first, second), (observed, observed, sharp)
-        return cls(parent, child, mine, target, whole, own, flavors, models, same, psf_shapes)
+        images = np.zeros((4 * bands, *box.shape))
+        images[:bands], images[3 * bands :] = own.flux, whole.flux
+        models = parent.templates[child], model_space(source, bands)
+        for k, model in enumerate(models, 1):
+            if model is not None:
+                here, there = model.box.overlap_slices(box)
+                images[(slice(k * bands, (k + 1) * bands), *there)] = model.array[(slice(None), *here)]
+        modelled = not parent.templates[child].box.is_empty, models[1] is not None
+        at = target.center if np.isfinite(target.center).all() else (0.0, 0.0)
+        psf_shape = parent.psfs.flavors(*at, parent.parent.model_psf)
+        flavors = Window(box, images[: 3 * bands], own.noise, own.usable, own.observed, _same(source, bands))
+        return cls(parent, child, mine, target, images, own, whole, flavors, modelled, psf_shape)
 
     @property
     def config(self) -> MeasureConfig:
         """Options."""
         return self.parent.config
 
+    @property
+    def bands(self) -> int:
+        """Number of bands B."""
+        return len(self.own.flux)
+
     def run(self) -> tuple[ObjectMeasurement, ChildFluxes]:
         """Measure."""
-        start, noise = self.target.center, self.parent.scene.noise
-        images = stacked(self.own, [window.flux for window in self.flavors[1:]])
-        sigma = np.concatenate([_sigma(shape, self.config) for shape in self.psf_shapes])
-        weight = np.tile(self.config.weight_scale * sigma[: len(self.own.flux)], len(FLAVORS))
-        core = cropped(images, _around(start, int(np.ceil(5 * weight.max() + self.config.max_shift))))
-        centroids = band_centroids(core, start, weight, self.config, noise)
-        peaks = peak_centroids(core, start, weight, noise, self.config.max_shift)
-        shapes = band_shapes(replace(images, same=self.same), start, sigma, self.config, noise)
+        start, noise, config = self.target.center, self.parent.scene.noise, self.config
+        sigma = _sigma(self.psf_shape, config)
+        weight = np.tile(config.weight_scale * sigma[: self.bands], len(FLAVORS))
+        core = cropped(self.flavors, _around(start, int(np.ceil(5 * weight.max() + config.max_shift))))
+        plain = replace(core, same=None)
+        centroid = centroid_set(gaussian_centroid(plain, start, weight, config, noise), start)
+        peaks = peak_centroids(core, start, weight, noise, config.max_shift)
+        shape = shape_set(adaptive_moments(self.flavors, start, sigma, config, noise))
         position = start
         if not self.target.forced:
-            position = flux_position(joint_centroid(centroids[0], start), start, self.config)
-        photometry = flavor_weights(self, position, shapes)
-        tables, undeblended, covariance = object_fluxes(self, photometry)
-        excess = sizes_of_all(shapes, self.psf_shapes, self.config.extended_above)
-        flavors = {}
-        for k, name in enumerate(FLAVORS):
-            part = slice(k * len(self.own.flux), (k + 1) * len(self.own.flux))
-            flavors[name] = FlavorMeasurement(
-                fluxes=tables[k],
-                centroid=centroids[k],
-                peak=PeakCentroids(peaks.center[part], peaks.error[part], peaks.reasons[part]),
-                shape=shapes[k],
-                psf_shape=self.psf_shapes[k],
-                sizes=excess[k],
-                half_light=half_light_radii(self.flavors[k], position, photometry[k].reach, noise),
-                ellipse=photometry[k].ellipse,
-                ellipse_flag=not photometry[k].is_certain,
-                kron=photometry[k].kron,
-            )
-        return self._measurement(position, flavors, undeblended), covariance
+            position = flux_position(joint_centroid(_part(centroid, slice(self.bands)), start), start, config)
+        apertures = flavor_apertures(self, position, shape)
+        tables, covariance = object_fluxes(self, position, apertures)
+        reaches = [aperture.reach for aperture in apertures]
+        found = _Found(
+            (centroid, peaks, shape, self.psf_shape),
+            sizes(shape, self.psf_shape, config.extended_above),
+            half_light_radii(self.flavors, position, reaches, noise),
+        )
+        flavors = {
+            name: found.flavor(slice(k * self.bands, (k + 1) * self.bands), tables[k], apertures[k])
+            for k, name in enumerate(FLAVORS)
+        }
+        return self._measurement(position, flavors, tables[-1]), covariance
 
     def _measurement(
         self, position: tuple[float, float], flavors: Mapping[str, FlavorMeasurement], undeblended: FluxTable
@@ -150,7 +147,7 @@ class ObjectJob:
             flavors=flavors,
             undeblended=undeblended,
             model=self.parent.model_fluxes(self.child),
-            blendedness=gaussian_blendedness(self.own, self.whole, position, shape, self.psf_shapes[0]),
+            blendedness=gaussian_blendedness(self.own, self.whole, position, shape, flavors[FLAVORS[0]].psf_shape),
             model_blendedness=overlap.bands,
             joint_model_blendedness=overlap.joint,
             masked_fraction=_masked_fraction(self.mine),
@@ -166,6 +163,36 @@ class ObjectJob:
         for name in self.config.plugins:
             out |= get_measurement(name).checked(self.own, drawn, position)
         return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """What was measured on all flavours together (3 B)."""
+
+    fits: tuple[CentroidSet, PeakCentroids, ShapeSet, ShapeSet]
+    sizes: Sizes
+    half_light: HalfLight
+
+    def flavor(self, part: slice, fluxes: FluxTable, aperture: FlavorAperture) -> FlavorMeasurement:
+        """Return the part of one flavour."""
+        centroid, peaks, shape, psf_shape = self.fits
+        excess, light = self.sizes, self.half_light
+        return FlavorMeasurement(
+            fluxes=fluxes,
+            centroid=_part(centroid, part),
+            peak=PeakCentroids(peaks.center[part], peaks.error[part], peaks.reasons[part]),
+            shape=shape_part(shape, part),
+            psf_shape=shape_part(psf_shape, part),
+            sizes=Sizes(excess.excess[part], excess.error[part], excess.extendedness[part], excess.flag[part]),
+            half_light=HalfLight(light.radius[part], light.error[part], light.flag[part]),
+            ellipse=aperture.ellipse,
+            ellipse_flag=not aperture.is_certain,
+            kron=aperture.kron,
+        )
+
+
+def _part(found: CentroidSet, part: slice) -> CentroidSet:
+    return CentroidSet(found.y[part], found.x[part], found.y_error[part], found.x_error[part], found.reasons[part])
 
 
 def _around(center: tuple[float, float], reach: int) -> Box:

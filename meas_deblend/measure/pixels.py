@@ -99,13 +99,16 @@ class Window:
     ----------
     box : Box
         Where the arrays lie.
-    flux, noise : float64 array (B, h, w)
-        Flux and its variance; 0 where the object has no share and where a pixel is not usable.
+    flux : float64 array (N, h, w)
+        Images; 0 where the object has no share and where a pixel is not usable.
+    noise : float64 array (B, h, w)
+        Variance: N is a multiple of B, and image k has that of band k modulo B.
     usable : bool array (B, h, w)
-        Pixels that can be measured on: observed, and not bad.
+        Pixels that can be measured on: observed, and not bad. Images from number B on are models, all of whose pixels
+        can be used.
     observed : bool array (h, w)
         Pixels of the image.
-    same : int array (B,), optional
+    same : int array (N,), optional
         For each image the first one that differs from it by a positive factor only, itself where there is none; the
         shapes of such images are sought once.
     """

@@ -1,4 +1,4 @@
-"""Adaptive moments and centroids of all flavours of an object at once, and of its PSFs."""
+"""Shapes of PSFs, and what is made of the adaptive moments of several bands."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..image import ImagePsf
-from .child import CentroidSet, ShapeSet, centroid_set, psf_shape, shape_set
+from .child import ShapeSet, psf_shape
 from .ellipses import Ellipse
-from .moments import adaptive_moments, gaussian_centroid
-from .pixels import Window
 from .values import Sizes
 
 if TYPE_CHECKING:
@@ -21,20 +19,16 @@ if TYPE_CHECKING:
     from ..geometry import FloatArray
     from ..image import Psf
     from .config import MeasureConfig
-    from .noise import NoiseCorrelation
 
     Float = NDArray[np.float64]
 
 __all__ = [
     "SHORTEST",
     "PsfShapes",
-    "band_centroids",
-    "band_shapes",
     "band_weights",
     "common_ellipse",
+    "shape_part",
     "sizes",
-    "sizes_of_all",
-    "stacked",
 ]
 
 SHORTEST = 0.5
@@ -59,10 +53,11 @@ class PsfShapes:
         self._observed: dict[tuple[int, int], ShapeSet] = {}
         self._sharp: dict[bytes, ImagePsf] = {}
         self._models: dict[bytes, ShapeSet] = {}
+        self._flavors: dict[tuple[int, int, bytes | None], ShapeSet] = {}
 
     def observed(self, y: float, x: float) -> ShapeSet:
         """Moments of the B observed PSFs near a position [px]."""
-        cell = int(y // _CELL), int(x // _CELL)
+        cell = _cell(y, x)
         if cell not in self._observed:
             middle = tuple(float(c * _CELL + _CELL // 2) for c in cell)
             self._observed[cell] = psf_shape(self._psfs, (middle[0], middle[1]), self._config)
@@ -90,47 +85,28 @@ class PsfShapes:
             )
         return self._models[key]
 
+    def flavors(self, y: float, x: float, stamp: FloatArray | None) -> ShapeSet:
+        """Moments that the images of all flavours have been seen through near a position [px] (3 B)."""
+        key = (*_cell(y, x), None if stamp is None else stamp.tobytes())
+        if key not in self._flavors:
+            observed, sharp = self.observed(y, x), self.model(stamp)
+            self._flavors[key] = _joined((observed, observed, sharp))
+        return self._flavors[key]
+
+
+def _cell(y: float, x: float) -> tuple[int, int]:
+    return int(y // _CELL), int(x // _CELL)
+
 
 def _for_model_psf(config: MeasureConfig) -> MeasureConfig:
     """Return settings with which the moments of a model PSF, which is about a pixel wide, are found."""
     return config.model_copy(update={"fallback_sigma": 1.0})
 
 
-def stacked(own: Window, models: Sequence[Float]) -> Window:
-    """Images of all flavours, one after the other, on one window.
-
-    A model has no noise of its own: the same measurement on it is as uncertain as on the pixels that it was fitted
-    to. All of its pixels can be used.
-    """
-    everything = np.ones_like(own.usable)
-    count = len(models)
-    return Window(
-        own.box,
-        np.concatenate([own.flux, *models]),
-        np.concatenate([own.noise] * (count + 1)),
-        np.concatenate([own.usable, *[everything] * count]),
-        own.observed,
-    )
-
-
-def band_centroids(
-    window: Window, start: tuple[float, float], sigma: Float, config: MeasureConfig, noise: NoiseCorrelation
-) -> list[CentroidSet]:
-    """Centroids of all images of a stacked window, one set per flavour; ``sigma`` is that of the weights [px]."""
-    fit = gaussian_centroid(window, start, sigma, config, noise)
-    found = centroid_set(fit, start)
-    parts = np.split(np.arange(len(sigma)), len(sigma) // len(noise.xi))
-    return [CentroidSet(found.y[k], found.x[k], found.y_error[k], found.x_error[k], found.reasons[k]) for k in parts]
-
-
-def band_shapes(
-    window: Window, start: tuple[float, float], sigma: Float, config: MeasureConfig, noise: NoiseCorrelation
-) -> list[ShapeSet]:
-    """Adaptive moments of all images of a stacked window, one set per flavour."""
-    fit = adaptive_moments(window, start, sigma, config, noise)
-    found = shape_set(fit)
-    parts = np.split(np.arange(len(sigma)), len(sigma) // len(noise.xi))
-    return [ShapeSet(found.moments[k], found.covariance[k], found.reasons[k], fit.center[k]) for k in parts]
+def shape_part(found: ShapeSet, part: slice) -> ShapeSet:
+    """Return the shapes of some of the images."""
+    center = None if found.center is None else found.center[part]
+    return ShapeSet(found.moments[part], found.covariance[part], found.reasons[part], center)
 
 
 def common_ellipse(shape: ShapeSet, psf: ShapeSet, largest: float) -> Ellipse | None:
@@ -138,20 +114,11 @@ def common_ellipse(shape: ShapeSet, psf: ShapeSet, largest: float) -> Ellipse | 
 
     Without any, the PSF's; None where there is no PSF either. The axes are between half a pixel and ``largest`` [px].
     """
-    from ._mean_kernels import inverse_variances, weighted_moments  # noqa: PLC0415 - loads the compiler
+    from ._aperture_kernels import common_axes  # noqa: PLC0415 - loads the compiler
 
-    weights, is_known = inverse_variances(shape.covariance, shape.reasons)
-    if is_known:
-        moments = weighted_moments(shape.moments, weights)
-    elif (~shape.flag).any():
-        moments = tuple(shape.moments[~shape.flag].mean(axis=0).tolist())
-    elif (~psf.flag).any():
-        moments = tuple(psf.moments[~psf.flag].mean(axis=0).tolist())
-    else:
-        return None
-    ellipse = Ellipse.from_moments(*moments)
-    a = min(max(ellipse.a, SHORTEST), largest)
-    return Ellipse(a, min(max(ellipse.b, SHORTEST), a), ellipse.theta)
+    own, point = (shape.moments, shape.covariance, shape.reasons), (psf.moments, psf.reasons)
+    a, b, theta = common_axes(own, point, (SHORTEST, largest))
+    return None if np.isnan(a) else Ellipse(a, b, theta)
 
 
 def band_weights(shape: ShapeSet) -> Float:
@@ -168,14 +135,6 @@ def sizes(shape: ShapeSet, psf: ShapeSet, above: float) -> Sizes:
     flag, found = shape.flag | psf.flag, np.empty((3, len(shape.reasons)))
     size_excess(shape.moments, shape.covariance, np.where(flag[:, None], np.nan, psf.moments), above, found)
     return Sizes(found[0], found[1], found[2], flag)
-
-
-def sizes_of_all(shapes: Sequence[ShapeSet], psfs: Sequence[ShapeSet], above: float) -> list[Sizes]:
-    """Return `sizes` of several sets of one length, with one pass over all."""
-    found = sizes(_joined(shapes), _joined(psfs), above)
-    excess, error, chance = (np.split(a, len(shapes)) for a in (found.excess, found.error, found.extendedness))
-    flags = np.split(found.flag, len(shapes))
-    return [Sizes(*values) for values in zip(excess, error, chance, flags, strict=True)]
 
 
 def _joined(shapes: Sequence[ShapeSet]) -> ShapeSet:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from ..apportion import Child
     from ..geometry import Box
-    from .linear import Photometry
+    from .linear import FluxWeights
     from .noise import NoiseCorrelation
     from .one_object import ObjectJob
     from .pixels import Window
@@ -137,9 +137,9 @@ class SharedFluxes:
         return SharedFluxes(self.members, self.slopes[fluxes].copy(), self.overlaps[fluxes].copy())
 
     @classmethod
-    def of(cls, job: ObjectJob, weights: Photometry) -> SharedFluxes:
+    def of(cls, job: ObjectJob, weights: FluxWeights) -> SharedFluxes:
         """Form the sums of one child; ``weights`` are those of its fluxes on its isolated pixels."""
-        errors, noise, count = job.parent.errors, job.parent.scene.noise, len(weights.corrections)
+        errors, noise, count = job.parent.errors, job.parent.scene.noise, weights.count
         own, window, child = job.mine, job.own, job.child
         near = sorted({child, *overlapping(job.parent.bounds, window.box)})
         slopes, overlaps = np.zeros((2, count, len(window.flux), len(near)))
@@ -159,18 +159,18 @@ class SharedFluxes:
 
 
 def _white_sums(
-    measured: tuple[Child, Window, Photometry], inner: Box, errors: TemplateErrors, near: Sequence[int]
+    measured: tuple[Child, Window, FluxWeights], inner: Box, errors: TemplateErrors, near: Sequence[int]
 ) -> Float:
     """Form the sums (m, B, 2 F) of what `_planes` gives for white noise, without the planes."""
     from ._pair_kernels import scaled_images  # noqa: PLC0415 - loads the compiler
 
     own, window, weights = measured
     here, there = (slice(None), *inner.slices_in(own.box)), inner.slices_in(window.box)
-    part, bands, count = weights.cropped(there), len(window.flux), len(weights.corrections)
+    part, bands, count = weights.cropped(there), len(window.flux), weights.count
     sigma = np.where(own.share[here] > 0, np.sqrt(window.noise[(slice(None), *there)]), 0.0)
     images = np.stack([errors.over_sigma(sigma, inner), errors.over_total(own.flux[here], inner)])
     # As matrices: apertures (S, pixels), weights of each band (B, pixels, 2), and images, one for each template.
-    areas = part.apertures.areas.reshape(-1, inner.area)
+    areas = part.areas.reshape(-1, inner.area)
     each = np.moveaxis(part.own, 0, 1).reshape(bands, 2, inner.area).swapaxes(1, 2)
     scaled, out = np.empty_like(images), np.zeros((len(near), bands, 2, count))
     flat = scaled.reshape(2, bands, inner.area)
@@ -183,7 +183,7 @@ def _white_sums(
 
 
 def _planes(
-    measured: tuple[Child, Window, Photometry], inner: Box, errors: TemplateErrors, noise: NoiseCorrelation
+    measured: tuple[Child, Window, FluxWeights], inner: Box, errors: TemplateErrors, noise: NoiseCorrelation
 ) -> tuple[Float, Box]:
     """Weights (a ρ √V) ξ / √V, whose sums over templates are B, then a ρ D / Σ T, for −J (B, h, w, 2 F); their box.
 
@@ -196,12 +196,12 @@ def _planes(
     here, there = (slice(None), *inner.slices_in(own.box)), inner.slices_in(window.box)
     part, reached = weights.cropped(there), inner.grow(noise.reach)
     sigma = np.where(own.share[here] > 0, np.sqrt(window.noise[(slice(None), *there)]), 0.0)
-    wide, count = reached & errors.sigma.box, len(weights.corrections)
+    wide, count = reached & errors.sigma.box, weights.count
     planes = np.zeros((len(sigma), *wide.shape, 2 * count))
     noisy = errors.over_sigma(part.smoothed(sigma, noise)[(..., *wide.slices_in(reached))], wide)
     planes[..., :count] = np.moveaxis(noisy, 0, -1)
     flux, within = errors.over_total(own.flux[here], inner), planes[(slice(None), *inner.slices_in(wide))]
-    spread_weights(part.apertures.areas, part.own, flux, within, count)
+    spread_weights(part.areas, part.own, flux, within, count)
     return planes, wide
 
 
