@@ -93,7 +93,7 @@ class BlendFitter:
         sigma = parent.detect_sigma if config.model_psf_sigma is None else config.model_psf_sigma
         similar = shared_psfs(exposure, parent.footprint, psfs, SIMILAR)
         kernels = kernels_for(_known(similar), sigma, config.kernel_floor, config.model_psf_size)
-        if not np.array_equal(similar.stamps, psfs.stamps, equal_nan=True):
+        if similar is not psfs and not np.array_equal(similar.stamps, psfs.stamps, equal_nan=True):
             kernels = kernels_like(kernels, _known(psfs))
         return cls(exposure, parent, psfs, kernels, config, seeds)
 
@@ -264,4 +264,5 @@ def _known(psfs: BandPsfs) -> FloatArray:
     known = psfs.known
     if not known.any():
         raise NotFittedError("no_psf", f"no band has a PSF: {'; '.join(psfs.warnings)}")
-    return psfs.stamps[known]
+    # The array itself where it can be: its kernels are found again without a look at its values.
+    return psfs.stamps if known.all() else psfs.stamps[known]

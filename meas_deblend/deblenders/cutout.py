@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,11 +65,13 @@ def cut_out(exposure: MultibandExposure, box: Box) -> Cutout:
     """
     inside = box & exposure.box
     cut = (slice(None), *inside.slices_in(exposure.box))
-    part = replace(exposure, images=exposure.images[cut], variance=exposure.variance[cut], mask=exposure.mask[cut])
-    bad = part.bad
     with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
-        images, variance = part.images.astype(np.float32), part.variance.astype(np.float32)
+        images, variance = exposure.images[cut].astype(np.float32), exposure.variance[cut].astype(np.float32)
         # A value may leave the range of single precision, and so may the weight.
-        bad = bad | ~(np.isfinite(images) & np.isfinite(variance) & np.isfinite(1 / variance) & (variance > 0))
-    mended = [mend(image, unusable, _BRIDGE) for image, unusable in zip(images, bad, strict=True)]
-    return Cutout(inside, np.stack(mended), np.where(bad, np.float32(np.nan), variance), bad)
+        usable = np.isfinite(images) & np.isfinite(variance) & np.isfinite(1 / variance) & (variance > 0)
+    bad = exposure.mask_planes.any_set(exposure.mask[cut]) | ~usable
+    for image, value, unusable in zip(images, variance, bad, strict=True):
+        if unusable.any():
+            image[:] = mend(image, unusable, _BRIDGE)
+            value[unusable] = np.nan
+    return Cutout(inside, images, variance, bad)

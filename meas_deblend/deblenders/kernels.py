@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,9 +13,13 @@ if TYPE_CHECKING:
 
 __all__ = ["kernels_for", "kernels_like"]
 
+T = TypeVar("T")
+
 _KEPT = 64
 # A key is all that the kernels depend on, so that it does not matter what was deblended before.
 _KERNELS: OrderedDict[tuple[object, ...], Kernels] = OrderedDict()
+# By the array of PSFs itself, for parents that share it; arrays are kept so that their ids stay theirs.
+_OF_SAME: OrderedDict[tuple[object, ...], tuple[FloatArray, Kernels]] = OrderedDict()
 
 
 def kernels_for(psfs: FloatArray, sigma: float | None, floor: float | None, size: int) -> Kernels:
@@ -26,8 +30,11 @@ def kernels_for(psfs: FloatArray, sigma: float | None, floor: float | None, size
     """
     from ..scarlet import matched_kernels  # noqa: PLC0415 - loads the compiler
 
-    key = (_content(psfs), sigma, floor, size)
-    return _kept(key, lambda: matched_kernels(psfs, sigma=sigma, floor=floor, size=size))
+    def make() -> Kernels:
+        key = (_content(psfs), sigma, floor, size)
+        return _kept(_KERNELS, key, lambda: matched_kernels(psfs, sigma=sigma, floor=floor, size=size))
+
+    return _kept(_OF_SAME, (id(psfs), sigma, floor, size), lambda: (psfs, make()))[1]
 
 
 def kernels_like(kernels: Kernels, psfs: FloatArray) -> Kernels:
@@ -35,16 +42,16 @@ def kernels_like(kernels: Kernels, psfs: FloatArray) -> Kernels:
     from ..scarlet import prepare_kernels  # noqa: PLC0415 - loads the compiler
 
     key = (_content(psfs), _content(kernels.model_psf), kernels.floor)
-    return _kept(key, lambda: prepare_kernels(psfs, kernels.model_psf, floor=kernels.floor))
+    return _kept(_KERNELS, key, lambda: prepare_kernels(psfs, kernels.model_psf, floor=kernels.floor))
 
 
-def _kept(key: tuple[object, ...], make: Callable[[], Kernels]) -> Kernels:
-    if key not in _KERNELS:
-        _KERNELS[key] = make()
-        while len(_KERNELS) > _KEPT:
-            _KERNELS.popitem(last=False)
-    _KERNELS.move_to_end(key)
-    return _KERNELS[key]
+def _kept(known: OrderedDict[tuple[object, ...], T], key: tuple[object, ...], make: Callable[[], T]) -> T:
+    if key not in known:
+        known[key] = make()
+        while len(known) > _KEPT:
+            known.popitem(last=False)
+    known.move_to_end(key)
+    return known[key]
 
 
 def _content(array: FloatArray) -> tuple[object, ...]:

@@ -98,10 +98,13 @@ class _Work:
         light = self._no_light() if len(parts) > 1 else None
         order = _brightest_first(parts)
         done: dict[int, Modelled] = {}
+        again = any(part.passes > 1 for part in parts)
         for k in order:
             is_apart = self.options.subtract_neighbours or parts[k].passes > 1
             done[k] = descent.model(parts[k], light if is_apart else None)
-            self._add(done[k], light)
+            # Nobody sees the light of the last one.
+            if again or k != order[-1]:
+                self._add(done[k], light)
         if light is not None:
             for k in (k for k in order if parts[k].passes > 1):
                 self._add(done[k], light, -1)

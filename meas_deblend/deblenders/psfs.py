@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..detect import BandPsfs, evaluate_psfs
+from ..image import ImagePsf
 
 if TYPE_CHECKING:
     from ..geometry import FloatArray, Footprint, Parent
@@ -37,13 +38,15 @@ def parent_psfs(exposure: MultibandExposure, parent: Parent, tolerance: float = 
     tolerance : float
         See `shared_psfs`; 0: they are not compared with others.
     """
+    if _is_constant(exposure):
+        return _at(exposure, _middle(exposure))
     own = evaluate_psfs(exposure, _places(parent.footprint))
     return shared_psfs(exposure, parent.footprint, own, tolerance) if tolerance > 0 else own
 
 
 def blend_psfs(exposure: MultibandExposure, blend: Footprint, parent: BandPsfs, tolerance: float) -> BandPsfs:
     """Evaluate the PSFs at a blend as at a parent; those of its parent themselves if they hardly differ from them."""
-    own = evaluate_psfs(exposure, _places(blend))
+    own = _at(exposure, _middle(exposure)) if _is_constant(exposure) else evaluate_psfs(exposure, _places(blend))
     if psf_difference(own.stamps, parent.stamps) <= tolerance:
         return parent
     return shared_psfs(exposure, blend, own, tolerance)
@@ -66,10 +69,12 @@ def shared_psfs(exposure: MultibandExposure, footprint: Footprint, own: BandPsfs
     tolerance : float
         Largest `psf_difference`.
     """
+    if _is_constant(exposure):
+        return own
     (y, x), (h, w) = _places(footprint)[0], exposure.box.shape
     middles = [(side * (y // side) + side // 2, side * (x // side) + side // 2) for side in CELLS]
     gradient = 0.0
-    for place in ((h // 2, w // 2), *((v, u) for v, u in middles if v < h and u < w)):
+    for place in (_middle(exposure), *((v, u) for v, u in middles if v < h and u < w)):
         distance = max(math.hypot(place[0] - y, place[1] - x), 1.0)
         if gradient * distance > _HOPELESS * tolerance:
             continue
@@ -83,6 +88,8 @@ def shared_psfs(exposure: MultibandExposure, footprint: Footprint, own: BandPsfs
 
 def psf_difference(first: FloatArray, second: FloatArray) -> float:
     """Largest difference of PSFs (band, h, w) in units of the band's peak; infinite if they lack different bands."""
+    if first is second:
+        return 0.0
     if first.shape != second.shape:
         return np.inf
     missing = np.isnan(first[:, 0, 0]), np.isnan(second[:, 0, 0])
@@ -90,6 +97,16 @@ def psf_difference(first: FloatArray, second: FloatArray) -> float:
         return np.inf
     a, b = first[~missing[0]], second[~missing[0]]
     return float((np.abs(a - b).max(axis=(1, 2)) / a.max(axis=(1, 2))).max(initial=0.0))
+
+
+def _is_constant(exposure: MultibandExposure) -> bool:
+    """Whether all bands have the same PSF everywhere, or none: then there is nothing to compare."""
+    return all(psf is None or isinstance(psf, ImagePsf) for psf in exposure.psfs)
+
+
+def _middle(exposure: MultibandExposure) -> tuple[int, int]:
+    h, w = exposure.box.shape
+    return h // 2, w // 2
 
 
 def _places(footprint: Footprint) -> list[tuple[int, int]]:

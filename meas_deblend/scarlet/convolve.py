@@ -20,6 +20,8 @@ class Convolver:
     """Convolution on a frame with zeros outside: output and input have the same shape.
 
     A transform of length N + (K − 1) / 2 suffices for N pixels and K taps: what wraps around falls outside the frame.
+    Where the frame is not larger than the kernels, one of length 2 N does, whose taps reach N pixels: then frames of
+    several sizes share transforms of the kernels.
 
     Parameters
     ----------
@@ -33,15 +35,15 @@ class Convolver:
 
     @property
     def reach(self) -> tuple[int, int]:
-        """Pixels (y, x) over which the kernels can act inside the frame."""
-        (ry, rx), (ny, nx) = self.kernels.radius, self.shape
-        return (min(ry, ny - 1), min(rx, nx - 1))
+        """Pixels (y, x) over which the kernels act: as far as any two pixels of the frame lie apart, or farther."""
+        (ry, rx), (ly, lx), (ny, nx) = self.kernels.radius, self.lengths, self.shape
+        return (ry if ny > ry else min(ry, ly // 2 - 1), rx if nx > rx else min(rx, lx // 2 - 1))
 
     @cached_property
     def lengths(self) -> tuple[int, int]:
         """Lengths (y, x) of the transforms."""
-        (ny, nx), (ry, rx) = self.shape, self.reach
-        return (fft.next_fast_len(ny + ry, real=True), fft.next_fast_len(nx + rx, real=True))
+        (ny, nx), (ry, rx) = self.shape, self.kernels.radius
+        return (_length(ny, ry), _length(nx, rx))
 
     @cached_property
     def transform(self) -> ComplexArray:
@@ -60,6 +62,14 @@ class Convolver:
     def adjoint(self, residual: FloatArray) -> FloatArray:
         """Transpose of `render`: ⟨render(a), b⟩ = ⟨a, adjoint(b)⟩."""
         return filter_cube(residual, self.conjugate, self.lengths)
+
+
+def _length(n: int, radius: int) -> int:
+    """Length of a transform for ``n`` pixels and kernels of a radius."""
+    if n > radius:
+        return fft.next_fast_len(n + radius, real=True)
+    # Twice a length that is fast is even and fast.
+    return 2 * fft.next_fast_len(n, real=True)
 
 
 def filter_cube(cube: FloatArray, transform: ComplexArray, lengths: tuple[int, int]) -> FloatArray:

@@ -72,13 +72,21 @@ def fit(observation: LinearObservation, components: Sequence[AnyComponent], conf
         return FitResult(start, (), _log_likelihood(start, observation), reason)
     if not all(isinstance(component, Component) and not component.is_special for component in start):
         config = config.model_copy(update=_patience(config))
-    loss: list[float] = []
+    near, loss = start, list[float]()
     if isinstance(observation, Observation) and config.precondition > 0:
-        start, loss = _approach(start, observation, config)
-    result = _descend(start, loss, observation, config)
+        near, loss = _approach(start, observation, config)
+    result = _descend(near, loss, observation, config)
+    if loss and not _first_value(result, len(loss)) > loss[0]:
+        # The preconditioned steps led away from the data: their first value is that of the start.
+        result = _descend(start, [], observation, config)
     if isinstance(observation, Observation) and config.final_spectra:
         result = _with_best_spectra(result, observation)
     return replace(result, components=tuple(_normalized(c, config) for c in result.components))
+
+
+def _first_value(result: FitResult, steps: int) -> float:
+    """Log-likelihood after the first so many ``steps``."""
+    return result.loss[steps] if len(result.loss) > steps else result.log_likelihood
 
 
 def _with_best_spectra(result: FitResult, observation: Observation) -> FitResult:
@@ -101,12 +109,13 @@ def _descend(
 ) -> FitResult:
     """Step from ``start`` until the log-likelihood, with the priors there are, rises no more.
 
-    ``loss`` holds the values of the steps that led to ``start``, and is continued.
+    ``loss`` holds the values of the steps that led to ``start``; those of the result go on from there.
     """
     state = make_state(start, observation, config)
     view = view_around(observation, state.extent)
+    loss = list(loss)
     # A first guess need not meet the constraints, so it does not compete with the iterates.
-    best, best_value, feasible = state.keep(), -np.inf, bool(loss)
+    best, best_value, likelihood, feasible = state.keep(), -np.inf, np.nan, bool(loss)
     posterior: list[float] = []
     reason = "max_iter"
     for iteration in range(config.max_iter - len(loss)):
@@ -118,7 +127,7 @@ def _descend(
         loss.append(value)
         posterior.append(value + state.log_prior)
         if config.keep_best and (iteration > 0 or feasible) and posterior[-1] > best_value:
-            best, best_value = state.keep(), posterior[-1]
+            best, best_value, likelihood = state.keep(), posterior[-1], value
         state.step(gradient, view.box, iteration)
         due = iteration > 0 and iteration % config.resize_every == 0
         if due and state.resize() and not view.box.encloses(state.extent):
@@ -130,7 +139,7 @@ def _descend(
     value = view.log_likelihood()
     if (config.keep_best and best_value > value + state.log_prior) or not np.isfinite(value):
         last = best()
-        value = _log_likelihood(last, observation)
+        value = likelihood if np.isfinite(likelihood) else _log_likelihood(last, observation)
     else:
         last = state.components()
     return FitResult(last, tuple(loss), value, reason)
@@ -153,7 +162,7 @@ def _patience(config: FitConfig) -> dict[str, int]:
 def _approach(
     start: tuple[AnyComponent, ...], observation: Observation, config: FitConfig
 ) -> tuple[tuple[AnyComponent, ...], list[float]]:
-    """Preconditioned steps of what is factorized, the others as they are, unless they lead away from the data."""
+    """Preconditioned steps of what is factorized, the others as they are."""
     factorized = [component for component in start if isinstance(component, Component)]
     others = [component for component in start if not isinstance(component, Component)]
     if not factorized:
@@ -164,9 +173,7 @@ def _approach(
     found, loss = approach(rest, factorized, config)
     moved = iter(found)
     near = tuple(next(moved) if isinstance(component, Component) else component for component in start)
-    # The first value is that of the start.
-    better = bool(loss) and _log_likelihood(near, observation) > loss[0]
-    return (near, loss) if better else (start, [])
+    return (near, loss) if loss else (start, [])
 
 
 def _draw(state: State, view: View) -> None:

@@ -209,11 +209,19 @@ class Kernels:
     @property
     def known(self) -> BoolArray:
         """Which bands (band,) have a PSF: the stamps of the others are 0."""
-        return usable_stamps(self.psfs)
+        return _known(self)
 
     def select(self, bands: IntArray | slice) -> Kernels:
         """Return the kernels of some bands."""
         return Kernels(self.psfs[bands], self.model_psf, self.stamps[bands], self.floor)
+
+
+@lru_cache(maxsize=16)
+def _known(kernels: Kernels) -> BoolArray:
+    """`Kernels.known`, asked for by every blend."""
+    known = usable_stamps(kernels.psfs)
+    known.setflags(write=False)
+    return known
 
 
 def prepare_kernels(psfs: FloatArray, model: FloatArray | None = None, *, floor: float = 0.0) -> Kernels:

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from ..geometry import Box, FloatArray
-from .component import Component
+from .component import Component, add_product
 from .config import FitConfig
 from .general import GeneralComponent, GeneralWorker, LinearObservation
 from .observation import Observation
@@ -27,8 +27,10 @@ def draw_components(components: Sequence[AnyComponent], observation: LinearObser
     frame = observation.frame
     model = np.zeros((len(observation.weights), *frame.shape), dtype=observation.weights.dtype)
     for component in components:
-        part = component.cube if isinstance(component, Component) else component.model()
-        model[:, *component.box.slices_in(frame)] += part
+        if isinstance(component, Component):
+            add_product(model, component.spectrum, component.morph, component.box.origin)
+        else:
+            model[:, *component.box.slices_in(frame)] += component.model()
     return model
 
 

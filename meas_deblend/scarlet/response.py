@@ -99,10 +99,14 @@ class Response:
     def overlap(self, first: Placed, second: Placed) -> FloatArray:
         """Return the overlaps (band, cell, cell) of the cells of two morphologies, the cells' sums 1."""
         cells = np.zeros((len(self.root_weight), len(first.total), len(second.total)))
-        for side, mine in first.sets:
-            for other_side, theirs in second.sets:
-                overlap_cells(_between_blocks(self.lags, side, other_side), mine, theirs, cells)
-        return cells
+        is_own = first is second
+        for k, (side, mine) in enumerate(first.sets):
+            # Of a morphology with itself half of the pairs tell all: a cell is in one set only.
+            for j in range(k if is_own else 0, len(second.sets)):
+                other_side, theirs = second.sets[j]
+                table = _between_blocks(self.lags, side, other_side)
+                overlap_cells(table, mine, theirs, cells, is_own and j == k)
+        return _both_ways(cells) if is_own else cells
 
     def _weight_at(self, points: Points) -> FloatArray:
         """Root weights (band, point) in the middle of each point, times its share."""
@@ -110,6 +114,13 @@ class Response:
         middle = points.corners + points.side // 2
         at = self.root_weight[:, np.minimum(middle[:, 0], ny - 1), np.minimum(middle[:, 1], nx - 1)]
         return np.ascontiguousarray(at * points.share)
+
+
+def _both_ways(cells: FloatArray) -> FloatArray:
+    """Matrices (band, n, n) of which one of each pair of entries is filled, with both."""
+    whole: FloatArray = cells + cells.transpose(0, 2, 1)
+    whole.reshape(len(cells), -1)[:, :: cells.shape[1] + 1] /= 2
+    return whole
 
 
 def make_response(observation: Linear) -> Response:
@@ -209,8 +220,9 @@ def overlap_cells(
     first: tuple[IntArray, IntArray, FloatArray],
     second: tuple[IntArray, IntArray, FloatArray],
     sums: FloatArray,
+    is_half: bool,
 ) -> None:
-    """Add to ``sums`` (band, cell, cell) the overlaps of two sets of points, over all pairs.
+    """Add to ``sums`` (band, cell, cell) the overlaps of two sets of points, over all pairs or only those from k ≤ c.
 
     Each set is positions (point, 2), first points (cell + 1,) and factors (band, point); the table (band, lag, lag) is
     0 beyond its edges.
@@ -222,10 +234,11 @@ def overlap_cells(
     n, m = len(starts) - 1, len(other_starts) - 1
     lag = np.empty(len(others), dtype=np.int64)
     for k in range(n):
+        cell = k if is_half else 0
         for i in range(starts[k], starts[k + 1]):
             y, x = corners[i, 0] + radius, corners[i, 1] + radius
             near = False
-            for j in range(len(others)):
+            for j in range(other_starts[cell], len(others)):
                 dy, dx = y - others[j, 0], x - others[j, 1]
                 inside = 0 <= dy < size and 0 <= dx < size
                 # The corner of the table stands for what lies outside.
@@ -234,7 +247,7 @@ def overlap_cells(
             if not near:
                 continue
             for b in range(bands):
-                for c in range(m):
+                for c in range(cell, m):
                     total = 0.0
                     for j in range(other_starts[c], other_starts[c + 1]):
                         total += other_factor[b, j] * flat[b, lag[j]]

@@ -190,7 +190,11 @@ def _nonnegative(gram: FloatArray, moment: FloatArray) -> FloatArray:
     """
     norm = np.sqrt(np.maximum(np.diagonal(gram, axis1=1, axis2=2), 0))
     scale = np.divide(1, norm, out=np.zeros_like(norm), where=norm > 0)
-    values, vectors = _eigen(gram * scale[:, :, None] * scale[:, None, :])
+    scaled = gram * scale[:, :, None] * scale[:, None, :]
+    if scaled.shape[1] == 1:
+        # Most blends have one source: the same numbers without the algebra.
+        return np.asarray(scale * (_usable_inverse(scaled[:, :, 0]) * np.maximum(scale * moment, 0)))
+    values, vectors = _eigen(scaled)
     inverse = _usable_inverse(values)
     projected = np.einsum("bji,bj->bi", vectors, scale * moment)
     solution = np.einsum("bij,bj->bi", vectors, inverse * projected)
