@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
 from .._each import in_turn
 from ..geometry import Box, Image
@@ -16,7 +15,6 @@ from .band_pixels import BandPixels
 from .config import DeconvolveConfig
 from .psfs import exposure_psfs
 from .tile_psfs import tile_psfs
-from .tiling import row_strips
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,8 +27,8 @@ if TYPE_CHECKING:
     from ..scarlet import PsfMatch
     from .psfs import BandPsfs
 
-SPLINE = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
-"""Cubic B-spline of the starlet transform (Starck, Fadili & Murtagh 2007, IEEE TIP 16, 297)."""
+SPLINE = (6 / 16, 4 / 16, 1 / 16)
+"""Half of the cubic B-spline of the starlet transform, from its middle on (Starck et al. 2007, IEEE TIP 16, 297)."""
 
 __all__ = ["Deconvolved", "deconvolve_exposure", "detection_significance"]
 
@@ -190,34 +188,30 @@ def detection_significance(deconvolved: Deconvolved) -> NDArray[np.float32]:
     """
     smooth = _smoothed(deconvolved.significance)
     level = np.float32(3 * _clipped_noise(smooth))
-    for rows in row_strips((smooth.shape[0], smooth.shape[1])):
-        smooth[rows][np.abs(smooth[rows]) <= level] = 0
+    smooth[np.abs(smooth) <= level] = 0
     return _smoothed(smooth)
 
 
 def _smoothed(image: FloatArray) -> NDArray[np.float32]:
     """Smooth plane of a one-scale starlet transform (y, x): the image convolved with a cubic spline, 0 outside."""
-    out = ndimage.correlate1d(image, SPLINE, axis=1, output=np.float32, mode="constant")
-    return np.asarray(ndimage.correlate1d(out, SPLINE, axis=0, output=out, mode="constant"))
+    from ._smoothing_kernels import smoothed  # noqa: PLC0415 - loads the compiler
+
+    plane = np.asarray(image, dtype=np.float32)
+    out = np.empty_like(plane)
+    smoothed(plane, SPLINE, out)
+    return out
 
 
-def _clipped_noise(plane: FloatArray, sigma: float = 1.0) -> float:
+def _clipped_noise(plane: NDArray[np.float32], sigma: float = 1.0) -> float:
     """Return the standard deviation of the pixels within 3σ: refined from ``sigma`` until it changes by < 10 %."""
+    from ._smoothing_kernels import sums_within  # noqa: PLC0415 - loads the compiler
+
+    size = max(plane.size, 1)
     for _ in range(20):
-        refined = _rms_within(plane, 3 * sigma)
+        first, second = sums_within(plane, 3 * sigma)
+        # What lies beyond counts as 0.
+        refined = float(np.sqrt(max(second / size - (first / size) ** 2, 0.0)))
         if refined == 0 or abs(refined - sigma) < 0.1 * sigma:
             break
         sigma = refined
     return sigma
-
-
-def _rms_within(plane: FloatArray, level: float) -> float:
-    """Return the standard deviation of a plane (y, x) whose values beyond ± ``level`` are set to 0."""
-    first = second = 0.0
-    for rows in row_strips((plane.shape[0], plane.shape[1])):
-        part = plane[rows].astype(np.float64)
-        part[np.abs(part) > level] = 0
-        first += float(part.sum())
-        second += float(np.square(part).sum())
-    mean = first / max(plane.size, 1)
-    return float(np.sqrt(max(second / max(plane.size, 1) - mean**2, 0.0)))

@@ -82,12 +82,12 @@ class FilteredBand:
 
     def significance(self, y: IntArray, x: IntArray) -> tuple[NDArray[np.float32], BoolArray]:
         """Signal-to-noise ratio of a point source at some pixels (n,), and where it is detected; 0 elsewhere."""
-        detected = self.detected
-        before = np.concatenate([[0], np.cumsum(np.count_nonzero(detected, axis=1))])
-        here = detected[y, x]
-        index = [before[v] + np.count_nonzero(detected[v, :u]) for v, u in zip(y[here], x[here], strict=True)]
+        from ._label_kernels import members_before  # noqa: PLC0415 - loads the compiler
+
+        place = members_before(self.bits, (y, x))
+        here: BoolArray = place >= 0
         out = np.zeros(len(y), dtype=np.float32)
-        out[here] = self.values[index]
+        out[here] = self.values[place[here]]
         return out, here
 
 

@@ -9,14 +9,14 @@ import numpy as np
 from scipy import ndimage
 
 from ..exceptions import InputError
-from ..geometry import Footprint
+from ..geometry import Box, Footprint
 from .deconvolved import detection_significance
 from .dilation import dilate_disc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..geometry import BoolArray, FloatArray, Parent
+    from ..geometry import BoolArray, FloatArray, Parent, Peak
     from .config import HierarchyConfig
     from .deconvolved import Deconvolved
 
@@ -76,18 +76,25 @@ def _islands(significance: FloatArray, config: HierarchyConfig) -> BoolArray:
 
 
 def _blends(parent: Parent, grown: Footprint) -> tuple[Footprint, ...]:
-    """Return the connected pieces of ``grown`` within the parent that hold a peak."""
+    """Return the connected pieces of ``grown`` within the parent that hold a peak, ordered by their first peaks."""
+    from ._label_kernels import pieces_around  # noqa: PLC0415 - loads the compiler
+
     footprint = parent.footprint
     y0, x0 = footprint.box.origin
     # `grown` may cover a whole patch: only the parent's part of it is looked at.
     member = footprint.mask & grown.on(footprint.box)
     for peak in footprint.peaks:
         member[peak.y - y0, peak.x - x0] = True
-    labels = ndimage.label(member)[0]
-    order: dict[int, list[int]] = {}
-    for k, peak in enumerate(footprint.peaks):
-        order.setdefault(int(labels[peak.y - y0, peak.x - x0]), []).append(k)
+    seeds = np.array([(peak.y - y0, peak.x - x0) for peak in footprint.peaks], dtype=np.int64)
+    labels, own, bounds = pieces_around(member, seeds)
+    peaks: list[list[Peak]] = [[] for _ in bounds]
+    for label, peak in zip(own.tolist(), footprint.peaks, strict=True):
+        peaks[label - 1].append(peak)
     return tuple(
-        Footprint.from_mask(labels == label, (y0, x0), tuple(footprint.peaks[k] for k in index))
-        for label, index in order.items()
+        Footprint(
+            Box.from_bounds(y0 + top, y0 + bottom, x0 + left, x0 + right),
+            labels[top:bottom, left:right] == n,
+            tuple(peaks[n - 1]),
+        )
+        for n, (top, bottom, left, right) in enumerate(bounds.tolist(), start=1)
     )

@@ -172,6 +172,7 @@ def band_peaks(peaks: Sequence[Peak], band: FilteredBand) -> tuple[Peak, ...]:
     """Those of ``peaks`` that a band detects, with its own signal-to-noise ratio; highest first, ties by x then y."""
     y, x = (np.array([getattr(p, axis) for p in peaks], dtype=np.int64) for axis in "yx")
     values, seen = band.significance(y, x)
-    own = [replace(p, value=float(v)) for p, v, detected in zip(peaks, values, seen, strict=True) if detected]
-    own.sort(key=lambda p: (-p.value, p.x, p.y))
-    return tuple(replace(p, id=k) for k, p in enumerate(own))
+    index = np.flatnonzero(seen)
+    order = index[np.lexsort((y[index], x[index], -values[index]))].tolist()
+    heights = values.tolist()
+    return tuple(replace(peaks[n], id=k, value=heights[n]) for k, n in enumerate(order))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import reduce
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,8 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from ..exceptions import InputError
-from ..geometry import Footprint, Parent, Peak
+from ..geometry import Box, Footprint, Parent, Peak
 from .significance import EIGHT
-from .tiling import row_strips
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -80,10 +80,10 @@ def merge_detections(
         If there is no band, or the bands' frames differ.
     """
     mask = union_of_footprints(detections)
-    labels = ndimage.label(mask, EIGHT)[0]
+    labelled = ndimage.label(mask, EIGHT)
     radius = config.merge_radius * max(d.fwhm for d in detections.values())
-    peaks = _merge_peaks(detections, labels, radius)
-    return parents_of_mask(mask, peaks, {band: d.footprint for band, d in detections.items()}, ids)
+    peaks = _merge_peaks(detections, labelled[0], radius)
+    return _parents_of_labels(labelled, peaks, {band: d.footprint for band, d in detections.items()}, ids)
 
 
 def union_of_footprints(detections: Mapping[str, BandDetections]) -> BoolArray:
@@ -97,38 +97,44 @@ def union_of_footprints(detections: Mapping[str, BandDetections]) -> BoolArray:
     shapes = {band: d.footprint.shape for band, d in detections.items()}
     if len(set(shapes.values())) != 1:
         raise InputError(f"detections to merge must be of at least one band and on one frame; got shapes {shapes}")
-    union: BoolArray = np.logical_or.reduce([d.footprint for d in detections.values()])
-    return union
+    return reduce(np.logical_or, (d.footprint for d in detections.values()))
 
 
 def _merge_peaks(detections: Mapping[str, BandDetections], labels: IntArray, radius: float) -> list[Peak]:
     """Peaks of all bands, identified within ``radius`` (pixels) and one label of ``labels`` (y, x)."""
     pairs = [(band, peak) for band, found in detections.items() for peak in found.peaks]
-    pairs.sort(key=lambda pair: (-pair[1].value, pair[1].x, pair[1].y))  # stable: ties stay in band order
     if not pairs:
         return []
-    where = np.array([peak.center for _, peak in pairs])
-    label = np.array([labels[peak.y, peak.x] for _, peak in pairs])
-    near = cKDTree(where).query_ball_point(where, radius)
-    free = np.ones(len(pairs), dtype=bool)
+    y, x, value = (np.array([getattr(peak, name) for _, peak in pairs]) for name in ("y", "x", "value"))
+    # Ties stay in band order.
+    order = np.lexsort((y, x, -value))
+    pairs = [pairs[n] for n in order.tolist()]
+    near = _neighbours(np.array([peak.center for _, peak in pairs]), labels[y[order], x[order]], radius)
+    free = [True] * len(pairs)
     merged = []
     for k, (band, peak) in enumerate(pairs):
         if not free[k]:
             continue
-        free[k] = False
-        others = sorted((j for j in near[k] if free[j] and label[j] == label[k]), key=_distance_from(where, k))
         seen = {band}
-        for j in others:
-            if pairs[j][0] not in seen:
+        for j in near.get(k, ()):
+            if free[j] and pairs[j][0] not in seen:
                 seen.add(pairs[j][0])
                 free[j] = False
         merged.append(replace(peak, bands=tuple(b for b in detections if b in seen)))
     return merged
 
 
-def _distance_from(where: NDArray[np.float64], k: int) -> Callable[[int], tuple[float, int]]:
-    """Sort key of indices into ``where`` (n, 2): squared distance from point ``k``, then rank."""
-    return lambda j: (float(np.sum((where[j] - where[k]) ** 2)), j)
+def _neighbours(where: NDArray[np.float64], labels: IntArray, radius: float) -> dict[int, list[int]]:
+    """For the points (n, 2) that have any, the points behind them within ``radius`` and of one label, nearest first."""
+    first, second = cKDTree(where).query_pairs(radius, output_type="ndarray").T
+    alike = labels[first] == labels[second]
+    first, second = first[alike], second[alike]
+    distance = np.square(where[first] - where[second]).sum(axis=1)
+    order = np.lexsort((second, distance, first))
+    near: dict[int, list[int]] = {}
+    for k, j in zip(first[order].tolist(), second[order].tolist(), strict=True):
+        near.setdefault(k, []).append(j)
+    return near
 
 
 def parents_of_mask(
@@ -150,7 +156,17 @@ def parents_of_mask(
     -------
     Detections
     """
-    labels, count = ndimage.label(mask, EIGHT)
+    return _parents_of_labels(ndimage.label(mask, EIGHT), peaks, footprints, ids)
+
+
+def _parents_of_labels(
+    labelled: tuple[IntArray, int],
+    peaks: Sequence[Peak],
+    footprints: Mapping[str, BoolArray],
+    ids: Callable[[int], int],
+) -> Detections:
+    """Do what `parents_of_mask` does, with the labels (y, x) of its pieces and how many they are."""
+    labels, count = labelled
     members: dict[int, list[Peak]] = {}
     for peak in peaks:
         members.setdefault(int(labels[peak.y, peak.x]), []).append(peak)
@@ -158,10 +174,10 @@ def parents_of_mask(
     slices = ndimage.find_objects(labels)
     parents, footprint_bands = [], {}
     for n, label in enumerate(sorted(members)):
-        cut = slices[label - 1]
+        rows, columns = slices[label - 1]
         numbered = tuple(replace(peak, id=k) for k, peak in enumerate(members[label]))
-        footprint = Footprint.from_mask(labels[cut] == label, (cut[0].start, cut[1].start), numbered)
-        parent = Parent(ids(n), footprint)
+        box = Box.from_bounds(rows.start, rows.stop, columns.start, columns.stop)
+        parent = Parent(ids(n), Footprint(box, labels[rows, columns] == label, numbered))
         parents.append(parent)
         footprint_bands[parent.id] = tuple(band for band, has in present.items() if has[label])
     return Detections(tuple(parents), MappingProxyType(footprint_bands))
@@ -169,7 +185,8 @@ def parents_of_mask(
 
 def _labels_within(labels: IntArray, mask: BoolArray, count: int) -> BoolArray:
     """Which labels (count + 1,) some pixel of a mask (y, x) has."""
+    from ._label_kernels import mark_labels  # noqa: PLC0415 - loads the compiler
+
     present = np.zeros(count + 1, dtype=bool)
-    for rows in row_strips((labels.shape[0], labels.shape[1])):
-        present[labels[rows][mask[rows]]] = True
+    mark_labels(labels, mask, present)
     return present

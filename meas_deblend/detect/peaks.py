@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from ..geometry import Peak
-from .tiling import row_strips
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,9 +42,10 @@ def local_maxima(image: FloatArray, threshold: float) -> NDArray[np.int64]:
     int array (n, 2)
         ``(y, x)`` in raster order.
     """
+    from ._peak_kernels import maxima_above  # noqa: PLC0415 - loads the compiler
+
     shape = (image.shape[0], image.shape[1])
-    found = [_candidates(image, rows, threshold) for rows in row_strips(shape)]
-    index = np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+    index = maxima_above(image, threshold)
     if index.size == 0:
         return np.zeros((0, 2), dtype=np.int64)
     y, x = np.divmod(index, shape[1])
@@ -67,16 +66,6 @@ def local_maxima(image: FloatArray, threshold: float) -> NDArray[np.int64]:
     dropped[labels[uphill]] = True
     kept = ~dropped[labels]
     return _one_per_plateau(y[kept], x[kept], labels[kept], count)
-
-
-def _candidates(image: FloatArray, rows: slice, threshold: float) -> NDArray[np.int64]:
-    """Flat indices of the pixels of some rows that none of their neighbours exceeds."""
-    first = max(rows.start - 1, 0)
-    part = image[first : rows.stop + 1]
-    highest = ndimage.maximum_filter(part, size=3, mode="nearest")
-    candidate = (part == highest) & (part > threshold)
-    inner = candidate[rows.start - first : rows.stop - first]
-    return np.asarray(np.flatnonzero(inner) + rows.start * image.shape[1])
 
 
 def _one_per_plateau(y: IntArray, x: IntArray, label: IntArray, count: int) -> NDArray[np.int64]:
@@ -148,16 +137,15 @@ def prominent_peaks(peaks: Sequence[Peak], image: FloatArray, least: float) -> l
     """
     if len(peaks) < 2 or least == 0:
         return list(peaks)
+    from ._peak_kernels import lowest_on_the_way  # noqa: PLC0415 - loads the compiler
+
     where = np.array([(p.y, p.x) for p in peaks], dtype=np.float64)
     value = np.array([p.value for p in peaks])
     neighbours = np.asarray(cKDTree(where).query(where, min(9, len(peaks)))[1])
     lower, rank = np.nonzero(neighbours < np.arange(len(peaks))[:, None])
     higher = neighbours[lower, rank]
-    lowest = value[lower]
-    for step in np.linspace(0, 1, 65)[1:-1]:
-        y, x = np.rint((1 - step) * where[lower] + step * where[higher]).astype(np.int64).T
-        lowest = np.minimum(lowest, image[y, x])
-    dropped = lower[value[lower] - lowest < least]
+    way = lowest_on_the_way(image, (where[lower], where[higher]), np.linspace(0, 1, 65)[1:-1])
+    dropped = lower[value[lower] - np.minimum(value[lower], way) < least]
     gone = np.zeros(len(peaks), dtype=bool)
     gone[dropped] = True
     return [p for p, drop in zip(peaks, gone, strict=True) if not drop]

@@ -10,7 +10,7 @@ import numpy as np
 from .._interrupt import raise_interrupt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -77,4 +77,10 @@ def nearest_psf(psf: Psf | None, wanted: Place, others: Iterable[Place] = ()) ->
 
     Every search starts at the place that is asked for, wherever the PSF of another band was found.
     """
-    return first_psf(psf, (wanted, *sorted(others, key=lambda place: (math.dist(wanted, place), place))))
+
+    def by_distance() -> Iterator[Place]:
+        yield wanted
+        # A patch has thousands of places, and hardly ever is more than the first one needed.
+        yield from sorted(others, key=lambda place: (math.dist(wanted, place), place))
+
+    return first_psf(psf, by_distance())

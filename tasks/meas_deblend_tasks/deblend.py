@@ -226,10 +226,14 @@ class _MultiBand:
     def prediction(self, bands: int) -> Prediction:
         """Costs of parents on the first rung, within the budgets beyond which they are not on it."""
         options = self._options
+        known: dict[int, list[Cost]] = {}
 
         def costs(parent: Parent) -> list[Cost]:
-            blends = blend_footprints(parent)
-            return [options.predict(options.ladder[0], b.peaks, b.box, bands) for b in blends]
+            # Time and memory are both asked for, of every parent, while workers wait.
+            if parent.id not in known:
+                blends = blend_footprints(parent)
+                known[parent.id] = [options.predict(options.ladder[0], b.peaks, b.box, bands) for b in blends]
+            return known[parent.id]
 
         return Prediction(
             seconds=lambda parent: sum(min(cost.seconds, options.cost_budget) for cost in costs(parent)),

@@ -2,18 +2,30 @@
 
 import numpy as np
 
-from meas_deblend.detect import _deconvolution_kernels, _disc_kernels, _ring_kernels, warmup
+from meas_deblend.detect import (
+    _deconvolution_kernels,
+    _disc_kernels,
+    _label_kernels,
+    _peak_kernels,
+    _ring_kernels,
+    _smoothing_kernels,
+    warmup,
+)
 from meas_deblend.scarlet import row_filter
 
 
 def test_everything_compiled_is_there_after_the_warmup():
     warmup()
-    loops = [
-        _disc_kernels.stencil_significance,
-        _disc_kernels.moments_at,
-        _deconvolution_kernels.advance,
-        _ring_kernels.ring_medians,
-    ]
+    modules = (
+        _deconvolution_kernels,
+        _disc_kernels,
+        _label_kernels,
+        _peak_kernels,
+        _ring_kernels,
+        _smoothing_kernels,
+    )
+    loops = [value for module in modules for value in vars(module).values() if hasattr(value, "signatures")]
+    assert len(loops) == 11
     assert all(loop.signatures for loop in loops)
     if row_filter.IS_COMPILED:
         # Detection filters in double precision, the deconvolution in single.

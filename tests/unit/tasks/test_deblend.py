@@ -11,7 +11,7 @@ from meas_deblend.apportion import drawn
 from meas_deblend.deblenders import BlendLimits
 from meas_deblend.deblenders.blend_fit import BlendFitter
 from meas_deblend.exceptions import InputError
-from meas_deblend.framework import Outcome
+from meas_deblend.framework import Outcome, Workplace, working
 from meas_deblend.models import TemplateComponent
 from meas_deblend.products import pack_id, unpack_id
 from meas_deblend.scarlet import FitConfig
@@ -92,6 +92,23 @@ def test_identifiers_do_not_depend_on_the_order_of_the_work(patch_models):
     turned = with_unique_ids(patch_models[::-1])
     assert [model.id for model in turned] == [model.id for model in patch_models[::-1]]
     assert ids_by_parent(turned) == ids_by_parent(with_unique_ids(patch_models))
+
+
+def test_what_parents_take_is_predicted_once_for_time_and_memory(chain, monkeypatch):
+    asked = []
+    predict = MultiBandConfig.predict
+
+    def noted(self, rung, peaks, box, bands):
+        asked.append(box)
+        return predict(self, rung, peaks, box, bands)
+
+    monkeypatch.setattr(MultiBandConfig, "predict", noted)
+    with working(Workplace(2)):
+        models = MultiBandTask().run(chain.coadds, chain.split_parents).parent_models
+    # The cheapest, of one peak, is deblended in this process, which asks once more.
+    assert len(asked) == 1 + sum(len(parent.blends) or 1 for parent in chain.split_parents)
+    for one, other in zip(models, chain.deblended.parent_models, strict=True):
+        assert_same_parent(one, other)
 
 
 def test_parents_do_not_see_each_other(chain):

@@ -1,0 +1,69 @@
+"""Smoothing of a whole image with a short symmetric filter, and its scatter, compiled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..scarlet._jit import jit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Plane = NDArray[np.float32]
+
+__all__ = ["smoothed", "sums_within"]
+
+
+@jit
+def smoothed(image: Plane, taps: tuple[float, float, float], out: Plane) -> None:
+    """Convolve an image (y, x), 0 outside, with a separable filter of five pixels, along rows first.
+
+    Parameters
+    ----------
+    image : float32 array (y, x)
+    taps : tuple of float
+        In the middle of the filter, beside it and at its ends.
+    out : float32 array (y, x)
+        The result; may not be the image.
+    """
+    height, width = image.shape
+    line = np.zeros(width + 4)
+    # Rows that have been smoothed along x, the last five of them.
+    rows = np.zeros((5, width), dtype=np.float32)
+    for y in range(height + 2):
+        row = rows[y % 5]
+        if y < height:
+            line[2:-2] = image[y]
+            for x in range(width):
+                total = line[x + 2] * taps[0]
+                total += (line[x] + line[x + 4]) * taps[2]
+                row[x] = total + (line[x + 1] + line[x + 3]) * taps[1]
+        else:
+            row[:] = 0
+        if y >= 2:
+            here, result = rows[(y - 2) % 5], out[y - 2]
+            above, below = rows[(y - 3) % 5], rows[(y - 1) % 5]
+            top, bottom = rows[(y - 4) % 5], row
+            for x in range(width):
+                total = np.float64(here[x]) * taps[0]
+                total += (np.float64(top[x]) + np.float64(bottom[x])) * taps[2]
+                result[x] = total + (np.float64(above[x]) + np.float64(below[x])) * taps[1]
+
+
+@jit
+def sums_within(plane: Plane, level: float) -> tuple[float, float]:
+    """Sum of the values of a plane (y, x) that lie within ± ``level``, and of their squares."""
+    first, second = 0.0, 0.0
+    for y in range(len(plane)):
+        # Row by row: a single long sum would lose digits.
+        total, power = 0.0, 0.0
+        for value in plane[y]:
+            wide = np.float64(value)
+            if abs(wide) <= level:
+                total += wide
+                power += wide * wide
+        first += total
+        second += power
+    return first, second

@@ -1,0 +1,86 @@
+"""Compiled loops over whole images do what array functions do, to the bit."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from meas_deblend.detect._label_kernels import mark_labels, members_before, pieces_around
+from meas_deblend.detect._peak_kernels import lowest_on_the_way, maxima_above
+from meas_deblend.detect._smoothing_kernels import smoothed, sums_within
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (40, 33), (200, 150)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_maxima_are_those_of_a_filter(shape, dtype):
+    """Rounded values make plateaus, of which every pixel is found; there are more than fit into the first list."""
+    image = np.round(np.random.default_rng(1).normal(size=shape), 1).astype(dtype)
+    highest = ndimage.maximum_filter(image, size=3, mode="nearest")
+    expected = np.flatnonzero((image == highest) & (image > 0.5))
+    np.testing.assert_array_equal(maxima_above(image, 0.5), expected)
+
+
+def test_lowest_values_on_ways():
+    image = np.arange(30.0).reshape(5, 6)
+    image[2, 3] = -7
+    ends = np.array([[0.0, 3.0], [4.0, 0.0]]), np.array([[4.0, 3.0], [4.0, 5.0]])
+    steps = np.linspace(0, 1, 9)[1:-1]
+    # The second way stays in the last row, and the pixels that the ends lie on need not be on the way.
+    assert lowest_on_the_way(image, ends, steps).tolist() == [-7, image[4, 1]]
+    # Half-way between two pixels it is the even one.
+    half = np.array([0.5])
+    assert lowest_on_the_way(image, (np.array([[0.0, 0.0]]), np.array([[0.0, 1.0]])), half).tolist() == [image[0, 0]]
+
+
+def test_labels_on_a_mask():
+    rng = np.random.default_rng(2)
+    labels = ndimage.label(rng.random((60, 50)) < 0.3)[0]
+    mask = rng.random(labels.shape) < 0.05
+    present = np.zeros(labels.max() + 1, dtype=bool)
+    mark_labels(labels, mask, present)
+    assert np.flatnonzero(present).tolist() == np.unique(labels[mask]).tolist()
+
+
+@pytest.mark.parametrize("density", [0.0, 0.3, 0.6, 1.0])
+def test_pieces_around_seeds_are_connected_components_in_the_order_of_the_seeds(density):
+    rng = np.random.default_rng(3)
+    mask = rng.random((37, 45)) < density
+    seeds = np.stack([rng.integers(0, 37, 20), rng.integers(0, 45, 20)], axis=1)
+    mask[seeds[:, 0], seeds[:, 1]] = True
+    labels, own, bounds = pieces_around(mask, seeds)
+    whole = ndimage.label(mask)[0]
+    order = list(dict.fromkeys(whole[y, x] for y, x in seeds))
+    assert own.tolist() == [order.index(whole[y, x]) + 1 for y, x in seeds]
+    for n, label in enumerate(order, start=1):
+        np.testing.assert_array_equal(labels == n, whole == label)
+        rows, columns = ndimage.find_objects((whole == label).astype(int))[0]
+        assert bounds[n - 1].tolist() == [rows.start, rows.stop, columns.start, columns.stop]
+    assert labels.max() == len(order)
+
+
+@pytest.mark.parametrize("width", [1, 8, 13, 70])
+def test_members_before_a_pixel(width):
+    rng = np.random.default_rng(4)
+    mask = rng.random((9, width)) < 0.5
+    y, x = np.indices(mask.shape).reshape(2, -1)
+    expected = np.where(mask.ravel(), np.cumsum(mask.ravel()) - 1, -1)
+    np.testing.assert_array_equal(members_before(np.packbits(mask, axis=1), (y, x)), expected)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (4, 50), (5, 5), (60, 37)])
+def test_smoothing_is_two_correlations_with_zeros_outside(shape):
+    image = np.random.default_rng(5).normal(size=shape).astype(np.float32) ** 5
+    taps = (6 / 16, 4 / 16, 1 / 16)
+    whole = (*taps[:0:-1], *taps)
+    expected = ndimage.correlate1d(image, whole, axis=1, output=np.float32, mode="constant")
+    expected = ndimage.correlate1d(expected, whole, axis=0, output=np.float32, mode="constant")
+    out = np.empty_like(image)
+    smoothed(image, taps, out)
+    np.testing.assert_array_equal(out, expected)
+
+
+def test_sums_of_what_lies_within_a_level():
+    plane = np.random.default_rng(6).normal(size=(50, 70)).astype(np.float32)
+    plane[0, 0], plane[1, 1] = 1e20, -1e20
+    within = plane[np.abs(plane) <= 1.5].astype(np.float64)
+    # Rounding of double precision, in another order.
+    assert sums_within(plane, 1.5) == pytest.approx((within.sum(), np.square(within).sum()), rel=1e-12)
