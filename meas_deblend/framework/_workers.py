@@ -8,9 +8,10 @@ import sys
 import threading
 import traceback
 import warnings
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -21,10 +22,14 @@ from ._start import begin_worker
 from ._threads import one_thread
 from ._transfer import Receiver, send
 
-__all__ = ["Answer", "Aside", "Crew", "Memory", "check_jobs"]
+__all__ = ["Answer", "Aside", "Crew", "Needs", "check_jobs"]
 
 _ATTEMPTS = 2
 """A unit that takes its worker with it this many times is given up: once may be bad luck, such as another's memory."""
+
+_BEHIND = 8
+"""A unit is sent to a process that is not yet done with another, if for each process there is so many times as much
+behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,54 +67,97 @@ def check_jobs(jobs: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class Needs:
     """What units are predicted to need.
 
     Parameters
     ----------
-    needs : sequence of float
+    memory : sequence of float
         Of each unit, by place.
     budget : float
         What those that are worked on at the same time may need together.
+    cost : sequence of float, optional
+        Time of each unit, by place, in any unit; where it is not known, none is sent ahead.
     """
 
-    needs: Sequence[float]
+    memory: Sequence[float]
     budget: float
+    cost: Sequence[float] | None = None
 
-    def first_that_fits(self, waiting: Sequence[int], busy: Sequence[int]) -> int | None:
-        """Return the position in ``waiting`` of the last unit that fits beside those that are worked on.
-
-        Alone, any unit fits: nobody else could do it.
-        """
-        left = self.budget - sum(self.needs[index] for index in busy)
-        for position in range(len(waiting) - 1, -1, -1):
-            if not busy or self.needs[waiting[position]] <= left:
-                return position
-        return None
+    def fits(self, index: int, beside: Sequence[float]) -> bool:
+        """Whether a unit fits beside those that need so much; alone, any does: nobody else could do it."""
+        return not beside or self.memory[index] <= self.budget - sum(beside)
 
 
 @dataclass(slots=True, eq=False)
 class _Worker:
-    """A process, our end of its pipe, and the unit that it is at."""
+    """A process, our end of its pipe, and the units that it has: the one that it is at, and perhaps the next."""
 
     process: BaseProcess
     pipe: Connection
-    unit: int | None = None
+    units: deque[int] = field(default_factory=deque)
 
-    def start(self, index: int) -> None:
+    def give(self, index: int) -> None:
         """Give it a unit; if it has died in the meantime, this shows when the answer is waited for."""
-        self.unit = index
+        self.units.append(index)
         try:
             self.pipe.send(index)
         except OSError:
             return
 
-    def take(self) -> int:
-        """Take its unit from it, and return that."""
-        index, self.unit = self.unit, None
-        if index is None:
-            raise RuntimeError(f"process {self.process.pid} answered without having been asked")
-        return index
+
+class _Waiting:
+    """Units that nobody has yet.
+
+    Parameters
+    ----------
+    order : sequence of int
+        In which they are given out, as far as memory allows.
+    wanted : callable
+        Asked before a unit is given out; those that are not wanted any more are left out.
+    needs : Needs
+    """
+
+    def __init__(self, order: Sequence[int], wanted: Callable[[int], bool], needs: Needs) -> None:
+        self._stack, self._wanted, self._needs = list(reversed(order)), wanted, needs
+        self._cost = sum(map(self._cost_of, order))
+
+    def put_back(self, index: int) -> None:
+        """Let a unit be the next."""
+        self._stack.append(index)
+        self._cost += self._cost_of(index)
+
+    def take(self, beside: Sequence[float], ahead_of: int | None = None) -> int | None:
+        """Take the first unit that fits; None if there is none.
+
+        Parameters
+        ----------
+        beside : sequence of float
+            Memory of the units that other processes are at.
+        ahead_of : int, optional
+            For a process that is at a unit already, one of so many processes: only if the rest would keep them all at
+            work for some time. Else this unit would wait behind the other while somebody has nothing to do.
+        """
+        for position in range(len(self._stack) - 1, -1, -1):
+            index = self._stack[position]
+            if not self._wanted(index):
+                del self._stack[position]
+                continue
+            if not self._needs.fits(index, beside):
+                continue
+            if ahead_of is not None and not self._is_small(index, ahead_of):
+                return None
+            del self._stack[position]
+            self._cost -= self._cost_of(index)
+            return index
+        return None
+
+    def _is_small(self, index: int, processes: int) -> bool:
+        cost = self._cost_of(index)
+        return self._needs.cost is not None and cost * (1 + _BEHIND * processes) < self._cost
+
+    def _cost_of(self, index: int) -> float:
+        return 0.0 if self._needs.cost is None else self._needs.cost[index]
 
 
 class Aside:
@@ -170,8 +218,8 @@ class Crew:
         What the units are called in messages, by place.
     jobs : int
         Number of processes, at most.
-    memory : Memory
-        What may be worked on at the same time.
+    needs : Needs
+        What may be worked on at the same time, and what is sent ahead.
     preparations : iterator of callable
         What this process does one after the other while workers are at their units, and stops doing when they are
         done; what is left stays in the iterator.
@@ -184,12 +232,12 @@ class Crew:
         call: Callable[[int], Any],
         names: Sequence[str],
         jobs: int,
-        memory: Memory,
+        needs: Needs,
         preparations: Iterator[Callable[[], object]],
         *,
         method: str = "fork",
     ) -> None:
-        self._call, self._names, self._jobs, self._memory = call, names, jobs, memory
+        self._call, self._names, self._jobs, self._needs = call, names, jobs, needs
         self._aside = Aside(preparations)
         self._context: Any = multiprocessing.get_context(method)
         self._receiver = Receiver()
@@ -203,41 +251,45 @@ class Crew:
         order : sequence of int
             Places of the units, in the order in which they are started.
         wanted : callable
-            Asked before a unit is started; those that are not wanted any more are left out.
+            Asked before a unit is given to a worker; those that are not wanted any more are left out.
         """
-        waiting, died = list(reversed(order)), dict.fromkeys(order, 0)
+        waiting, died = _Waiting(order, wanted, self._needs), dict.fromkeys(order, 0)
         try:
             for _ in range(min(self._jobs, len(order))):
                 self._hire()
-            while self._start(waiting, wanted):
+            self._give(waiting)
+            while any(worker.units for worker in self._workers):
                 self._aside.start()
                 for worker in self._ready():
-                    index = worker.take()
+                    index = worker.units.popleft()
                     answer = self._answer_of(worker, index)
                     if answer is None:
+                        for later in reversed(worker.units):
+                            waiting.put_back(later)
                         died[index] += 1
                         if died[index] < _ATTEMPTS:
-                            waiting.append(index)
+                            waiting.put_back(index)
                         else:
                             answer = Answer(index, error=WorkerDiedError(_obituary(self._names[index], worker.process)))
                         self._hire()
+                    # Before anything is made of the answer: nobody waits for that.
+                    self._give(waiting)
                     if answer is not None:
                         yield answer
         finally:
             self._dismiss()
             self._aside.stop()
 
-    def _start(self, waiting: list[int], wanted: Callable[[int], bool]) -> bool:
-        """Give units to those who have none, if memory allows; return whether anybody has one."""
-        waiting[:] = [index for index in waiting if wanted(index)]
-        busy = [worker.unit for worker in self._workers if worker.unit is not None]
-        for worker in (worker for worker in self._workers if worker.unit is None):
-            position = self._memory.first_that_fits(waiting, busy)
-            if position is None:
-                break
-            worker.start(waiting.pop(position))
-            busy += [worker.unit] if worker.unit is not None else []
-        return bool(busy)
+    def _give(self, waiting: _Waiting) -> None:
+        """Give units to those who have none, and the next to those who are at one, as far as memory allows."""
+        for at_hand, ahead_of in ((0, None), (1, self._jobs)):
+            for worker in (worker for worker in self._workers if len(worker.units) == at_hand):
+                others = (other.units for other in self._workers if other is not worker)
+                # Of two units of a process one comes after the other.
+                beside = [max(self._needs.memory[index] for index in units) for units in others if units]
+                index = waiting.take(beside, ahead_of)
+                if index is not None:
+                    worker.give(index)
 
     def _hire(self) -> None:
         """Start one more."""
@@ -255,7 +307,7 @@ class Crew:
 
     def _ready(self) -> list[_Worker]:
         """Wait until some have answered or died, and return them."""
-        by_pipe: dict[Any, _Worker] = {worker.pipe: worker for worker in self._workers if worker.unit is not None}
+        by_pipe: dict[Any, _Worker] = {worker.pipe: worker for worker in self._workers if worker.units}
         # A pipe whose other end is gone is ready too.
         return [by_pipe[pipe] for pipe in wait(list(by_pipe))]
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from ._start import start_method
-from ._workers import Crew, Memory
+from ._workers import Crew, Needs
 
 __all__ = ["call_apart", "can_call_apart"]
 
@@ -42,7 +42,7 @@ def call_apart(function: Callable[[], T], name: str) -> T:
     Exception
         What the function raised.
     """
-    crew = Crew(partial(_call, function), [name], 1, Memory([0.0], math.inf), iter(()), method=start_method())
+    crew = Crew(partial(_call, function), [name], 1, Needs([0.0], math.inf), iter(()), method=start_method())
     with closing(crew.answers([0], lambda _: True)) as answers:
         answer = next(answers)
     if answer.error is not None:

@@ -17,7 +17,7 @@ from ..exceptions import WorkerDiedError
 from ._memory import MemoryKeeper
 from ._start import can_be_sent, start_method
 from ._threads import one_thread
-from ._workers import Answer, Crew, Memory, check_jobs
+from ._workers import Answer, Crew, Needs, check_jobs
 from .checkpoint import Batches, Checkpoint, Codec
 from .progress import reporter
 
@@ -278,7 +278,8 @@ class _Work(Generic[SharedT, U, R]):
                 tidy()
                 yield answer
             return
-        order = self._costliest_first(todo)
+        costs = self._costs()
+        order = list(todo) if costs is None else sorted(todo, key=lambda index: (-costs[index], index))
         failed: Answer | None = None
 
         def wanted(index: int) -> bool:
@@ -287,7 +288,7 @@ class _Work(Generic[SharedT, U, R]):
 
         ahead = [self._attempt(order.pop())] if self.loop.ahead else []
         names = [self.loop.name(unit) for unit in self.units]
-        crew = Crew(self, names, place.jobs, self._memory(), place.preparations, method=start_method())
+        crew = Crew(self, names, place.jobs, self._needs(costs), place.preparations, method=start_method())
         with closing(crew.answers(order, wanted)) as coming:
             for answer in chain(ahead, map(self._settled, coming)):
                 if answer.error is None:
@@ -297,10 +298,14 @@ class _Work(Generic[SharedT, U, R]):
         if failed is not None and failed.error is not None:
             raise failed.error
 
-    def _memory(self) -> Memory:
+    def _costs(self) -> list[float] | None:
+        cost = self.loop.cost
+        return None if cost is None else [cost(unit) for unit in self.units]
+
+    def _needs(self, costs: Sequence[float] | None) -> Needs:
         need = self.loop.memory
-        needs = [0.0 if need is None else need(unit) for unit in self.units]
-        return Memory(needs, self.loop.memory_budget)
+        memory = [0.0 if need is None else need(unit) for unit in self.units]
+        return Needs(memory, self.loop.memory_budget, costs)
 
     def _attempt(self, index: int) -> Answer:
         try:
@@ -314,10 +319,3 @@ class _Work(Generic[SharedT, U, R]):
         if self.loop.lost is None or not isinstance(answer.error, WorkerDiedError):
             return answer
         return Answer(answer.index, self.loop.lost(self.units[answer.index], answer.error))
-
-    def _costliest_first(self, todo: Sequence[int]) -> list[int]:
-        cost = self.loop.cost
-        if cost is None:
-            return list(todo)
-        costs = {index: cost(self.units[index]) for index in todo}
-        return sorted(todo, key=lambda index: (-costs[index], index))

@@ -141,6 +141,45 @@ def test_a_lost_unit_can_have_a_result_and_the_others_go_on(tmp_path):
     assert found == [0, 1, 2, "3 lost: WorkerDiedError", 4, 5, 6, 7]
 
 
+def test_what_was_sent_ahead_to_a_worker_that_dies_goes_to_others_and_counts_as_no_attempt(tmp_path):
+    (tmp_path / "deaths").write_text("9")
+
+    def alike(unit):
+        return 1.0
+
+    found = mapped(dies, range(60), tmp_path, 2, cost=alike, lost=lambda unit, _: f"{unit} lost")
+    assert found == [0, 1, 2, "3 lost", *range(4, 60)]
+    assert len(list(tmp_path.glob("3-*"))) == 2
+
+
+def test_workers_go_on_while_a_result_is_looked_at():
+    def when(_, unit):
+        time.sleep(0.01)
+        return time.monotonic(), os.getpid()
+
+    with working(Workplace(2)):
+        coming = iterate_units(when, range(60), None, loop=Loop(cost=lambda unit: 60.0 - unit, ahead=False))
+        first, _ = next(coming)
+        time.sleep(0.5)
+        looked = time.monotonic()
+        later = list(coming)
+    # Each worker had a unit, and one ahead.
+    assert sum(done < looked for done, _ in later) >= 3
+    assert first < looked
+    assert len({pid for _, pid in later}) == 2
+
+
+def test_no_unit_waits_behind_a_long_one_while_another_worker_has_nothing_to_do():
+    def length(_, unit):
+        time.sleep(unit)
+        return os.getpid()
+
+    # Few units, costly ones: whoever has done one takes the next.
+    long, *short = mapped(length, [0.6, 0.1, 0.1, 0.1, 0.1], None, 2, cost=float, ahead=False)
+    assert len(set(short)) == 1
+    assert long not in short
+
+
 def test_equal_arrays_of_several_results_are_one():
     def stamp(_, unit):
         return np.full((50, 50), 1.5), np.full(3, float(unit))
