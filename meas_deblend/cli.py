@@ -50,7 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     if arguments is None:
         leave_without_collecting()
-    options = build_parser().parse_args(given)
+    options, unknown = build_parser().parse_known_args(given)
+    if unknown:
+        # The parser itself would answer with the usage of all commands, which has nothing of this one's.
+        named = f"meas-deblend {options.command}"
+        sys.stderr.write(f"{named}: error: unrecognized arguments: {' '.join(unknown)}; see {named} --help\n")
+        return 2
     options.command_line = ("meas-deblend", *given)
     log = logging.getLogger("meas_deblend")
     before = log.handlers, log.level, log.propagate

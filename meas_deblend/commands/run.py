@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..api import deblend
-from ..compiling import compile_apart
+from ..compiling import compile_apart, is_compiled
 from ..detect import Selection, parse_bbox
 from ..edit_file import read_edits
 from ..exceptions import InputError, PipelineError
@@ -26,7 +26,7 @@ from ..framework import (
     watching,
     working,
 )
-from ..image import read_coadds
+from ..image import check_files, read_coadds
 from ..output import RunContext, prepare_figures, write_run
 from ._coadds import planes_of, read_options_of, sources_of
 from ._settings import checked_layers, say, shown_warnings, start_log
@@ -75,7 +75,9 @@ def run(options: argparse.Namespace) -> int:
         prepare = resume_output if options.resume else prepare_output
         if not options.overwrite:
             prepare(options.out)  # a folder in use is told before the coadds are read
-        compile_apart()
+        if not is_compiled():
+            check_files(planes)  # nobody waits for the compiler to be told of a misspelt name
+            compile_apart()
         with working(Workplace(options.jobs, preparations=_preparations(options, layers))):
             coadds = read_coadds(planes, **read_options, each=partial(map_units, loop=Loop(ahead=False)))
         selection.check_box(coadds.box)

@@ -91,7 +91,8 @@ class LogObserver:
     def task_finished(self, report: "QuantumReport") -> None:
         """Write outcome, time and counts of a task; what went wrong is a warning."""
         level = logging.INFO if report.outcome in (Outcome.OK, Outcome.NO_WORK) else logging.WARNING
-        self._log.log(level, "%s", report.summary())
+        line = _closing_line(report)
+        self._log.log(logging.DEBUG if line is None else level, "%s", line or report.summary())
 
     def progress(self, label: str, done: float, total: float | None, description: str) -> None:
         """Write a line when one is due."""
@@ -129,7 +130,9 @@ class TerminalObserver:
         for bar in self._ids.values():
             self._bars.remove_task(bar)
         self._ids = {}
-        self._bars.console.print(report.summary(), markup=False, highlight=False)
+        line = _closing_line(report)
+        if line is not None:
+            self._bars.console.print(line, markup=False, highlight=False)
 
     def progress(self, label: str, done: float, total: float | None, description: str) -> None:
         """Move a bar."""
@@ -164,6 +167,17 @@ def watching(stream: IO[str] | None = None) -> Iterator[Observer]:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(file=out), transient=True) as bars:
         yield TerminalObserver(bars)
+
+
+def _closing_line(report: "QuantumReport") -> str | None:
+    """Return what is shown of a task at its end; None for nothing.
+
+    Why a task failed is said once, and last, by whoever asked for the run: it is raised there. What was passed over
+    because of it is no news.
+    """
+    if report.passed_over:
+        return None
+    return report.ending() if report.outcome is Outcome.FAILED else report.summary()
 
 
 def _progress_text(done: float, total: float | None, description: str, seconds: float) -> str:

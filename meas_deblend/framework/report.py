@@ -31,6 +31,8 @@ class QuantumReport:
         What the outputs count.
     error : str, optional
         Why there are no outputs; None when there are.
+    passed_over : bool
+        Whether it was not even started, because another task made none of what it needs.
     """
 
     label: str
@@ -41,12 +43,17 @@ class QuantumReport:
     peak_memory_mb: float = 0.0
     counts: Mapping[str, int] = field(default_factory=dict)
     error: str | None = None
+    passed_over: bool = False
 
     def summary(self) -> str:
         """Return the report on one line."""
-        counts = "".join(f", {number} {name}" for name, number in self.counts.items())
         error = f": {self.error}" if self.error else ""
-        return f"{self.label}: {self.outcome.value} in {self.seconds:.2f} s{counts}{error}"
+        return f"{self.ending()}{error}"
+
+    def ending(self) -> str:
+        """Return the report on one line, but for the error."""
+        counts = "".join(f", {number} {name}" for name, number in self.counts.items())
+        return f"{self.label}: {self.outcome.value} in {self.seconds:.2f} s{counts}"
 
 
 @dataclass(frozen=True, slots=True)

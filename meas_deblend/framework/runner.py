@@ -224,7 +224,7 @@ class _Run:
             f"not run: '{maker}' {reasons.get(outcome, 'left it out')}, so the dataset '{lacking.dataset}' was not made"
         )
         passed_on = Outcome.FAILED if outcome is Outcome.FAILED else Outcome.NO_WORK
-        self._report(QuantumReport(task.label, self._data_id, passed_on, error=text))
+        self._report(QuantumReport(task.label, self._data_id, passed_on, error=text, passed_over=True))
 
     def _report(self, report: QuantumReport) -> None:
         self._reports[report.label] = report

@@ -3,6 +3,7 @@
 from .background import SkyStatistics, measure_sky, sky_pixels, subtract_background
 from .checks import check_exposure
 from .exposure import BandSource, MultibandExposure
+from .file_checks import check_files
 from .fits_writer import write_coadd, write_mask
 from .masks import MaskPlanes
 from .planes import PlaneSpec, parse_plane_spec, plane_spec
@@ -40,6 +41,7 @@ __all__ = [
     "SourceList",
     "Survey",
     "check_exposure",
+    "check_files",
     "grid_offset",
     "load_survey",
     "measure_sky",

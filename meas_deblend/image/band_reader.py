@@ -130,9 +130,7 @@ def image_hdu(file: FitsFile, selector: str | None, survey: Survey) -> Any:
     found = file.named(survey.hdus.image)
     if found is not None:
         return found
-    images = file.images()
-    if not images:
-        raise InputError(f"{file.path} holds no image")
+    images = file.need_images()
     other = [n for names in survey.hdus.model_dump(exclude={"image"}).values() for n in names]
     unnamed = [hdu for hdu in images if hdu.name.upper() not in other]
     if images[0] is file.hdus[0] or len(unnamed) == 1:

@@ -64,6 +64,19 @@ class FitsFile:
         """Image HDUs that hold pixels; a compressed image counts, a table does not."""
         return [hdu for hdu in self.hdus if hdu.is_image and hdu.header.get("NAXIS", 0) >= 2]
 
+    def need_images(self) -> list[Any]:
+        """Image HDUs that hold pixels.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        found = self.images()
+        if not found:
+            raise InputError(f"{self.path} holds no image{self._cut_off()}")
+        return found
+
     def named(self, names: Sequence[str]) -> Any | None:
         """First image HDU with one of ``names`` as its EXTNAME or EXTTYPE (any case), in the order of ``names``."""
         for name in names:
@@ -92,8 +105,11 @@ class FitsFile:
         """Image HDUs in words, for messages; says so where the file looks cut off, for HDUs may then be lacking."""
         numbers = {id(hdu): k for k, hdu in enumerate(self.hdus)}
         found = [f"{numbers[id(h)]} {h.name or '(no name)'} {h.shape}" for h in self.images()]
+        return (", ".join(found) or "no image HDU") + self._cut_off()
+
+    def _cut_off(self) -> str:
         damaged = any(_DAMAGED.search(message) for message in self.messages)
-        return (", ".join(found) or "no image HDU") + ("; the file looks truncated" if damaged else "")
+        return "; the file looks truncated: copy it again" if damaged else ""
 
     def pixels(self, hdu: Any, dtype: Any = None) -> NDArray[Any]:
         """Pixels of an HDU, scaled by BSCALE and BZERO, in native byte order; axes of length 1 in front are dropped.

@@ -166,7 +166,8 @@ def _from_table(path: Path) -> Iterator[_Row]:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             lines = list(csv.reader(stream, skipinitialspace=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as a table of patches: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{path} cannot be read as a table of patches: {reason}") from error
     numbered = [(k, line) for k, line in enumerate(lines, start=1) if any(cell.strip() for cell in line)]
     if not numbered:
         raise InputError(f"{path} is empty: a table of patches has the columns {listing(_NEEDED)}")

@@ -53,11 +53,11 @@ def reason_of(error: BaseException) -> str:
 
 def _reason_of_report(report: QuantumReport) -> str:
     """Reason of a task: its report has the error as text, with the type's name in front."""
-    if report.outcome is not Outcome.FAILED:
-        return "not_run" if (report.error or "").startswith("not run: ") else _BY_OUTCOME[report.outcome]
-    text = report.error or ""
-    if text.startswith("not run: "):
+    if report.passed_over:
         return "not_run"
+    if report.outcome is not Outcome.FAILED:
+        return _BY_OUTCOME[report.outcome]
+    text = report.error or ""
     names = {kind.__name__: reason for kind, reason in _BY_TYPE.items()}
     if text.startswith("OSError: ") and any(f"[Errno {number}]" in text for number in _NO_ROOM):
         return "disk_full"
@@ -153,7 +153,9 @@ class Recorder:
     def task_finished(self, report: QuantumReport) -> None:
         """Write the manifest of a task."""
         log = logging.getLogger("meas_deblend.progress")
-        log.log(logging.INFO if report.outcome is Outcome.OK else logging.WARNING, "%s", report.summary())
+        # One error is one warning: what is not run because of it is no other.
+        quiet = report.outcome is Outcome.OK or report.passed_over
+        log.log(logging.INFO if quiet else logging.WARNING, "%s", report.summary())
         self.write(
             report.label,
             report.outcome,

@@ -1,5 +1,7 @@
 """``meas-deblend run``: what may be given, what is refused in which words, and what a run's folder finds again."""
 
+import re
+
 import numpy as np
 import pytest
 import small_sky
@@ -7,6 +9,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import Table
 
+import meas_deblend.commands.run as run_command
 from meas_deblend.access import open_run
 from meas_deblend.exceptions import ModelError
 from meas_deblend.image import GaussianPsf, PlaneSpec
@@ -266,3 +269,55 @@ def test_plane_specs_of_python_are_described_too(files):
     assert [(entry.path, entry.planes) for entry in described.inputs] == [("", {"image": str(files["r"])}), ("", {})]
     assert described.read_options == {"survey": "generic"}
     assert described.checksums == {}
+
+
+def test_a_parent_that_is_not_there_is_said_once_and_last(quick):
+    code, _, said = quick("--only", "999")
+    assert code == 2
+    lines = said.err.splitlines()
+    assert "detect: failed in" in lines[-2]
+    assert lines[-1].startswith(
+        "meas-deblend: only: 999 is no parent of these coadds with these settings of detection; "
+    )
+    assert lines[-1].endswith("parents are 1, 2, 3")
+    assert said.err.count("999") == 1
+    assert "not run" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("missing.fits", r"meas-deblend: no file .*missing\.fits\n"),
+        ("text.fits", r"meas-deblend: .*text\.fits is not a FITS file that can be read: No SIMPLE card found.*\n"),
+        ("table.fits", r"meas-deblend: .*table\.fits holds no image\n"),
+        ("{i}[NOISE]", r"meas-deblend: .* has no image HDU 'NOISE'; there are 1 IMAGE .*\n"),
+        ("{i},variance=missing.fits", r"meas-deblend: no file .*missing\.fits\n"),
+    ],
+)
+def test_files_are_looked_at_before_anything_is_compiled(quick, files, tmp_path, monkeypatch, given, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.fits").write_text("flux,x,y\n")
+    Table({"flux": [1.0]}).write(tmp_path / "table.fits")
+    monkeypatch.setattr(run_command, "is_compiled", lambda: False)
+    monkeypatch.setattr(run_command, "compile_apart", lambda: pytest.fail("compiled first"))
+    code, _, said = quick(coadds=[f"r={files['r']},sigma=0.02", f"i={given.format(i=files['i'])}"])
+    assert code == 2
+    assert re.fullmatch(message, said.err)
+
+
+def test_what_looks_truncated_is_called_so(quick, files, tmp_path):
+    cut = tmp_path / "cut.fits"
+    whole = files["i"].read_bytes()
+    cut.write_bytes(whole[: len(whole) // 2])
+    code, _, said = quick(coadds=[f"i={cut}"])
+    assert code == 2
+    assert re.search(r"cut\.fits.*; the file looks truncated: copy it again|cannot be read", said.err)
+
+
+def test_arguments_that_there_are_not(quick, capsys):
+    code, folder, said = quick("--bands", "g")
+    assert (code, said.err) == (
+        2,
+        "meas-deblend run: error: unrecognized arguments: --bands g; see meas-deblend run --help\n",
+    )
+    assert not folder.exists()

@@ -102,8 +102,16 @@ def test_starts_and_ends_are_lines(lines, caplog):
     observer.task_started("fit")
     observer.task_finished(report(Outcome.OK))
     observer.task_finished(report(Outcome.FAILED, "ValueError: no"))
-    assert lines() == ["fit: started", "fit: ok in 1.50 s, 2 peaks", "fit: failed in 1.50 s, 2 peaks: ValueError: no"]
+    assert lines() == ["fit: started", "fit: ok in 1.50 s, 2 peaks", "fit: failed in 1.50 s, 2 peaks"]
     assert [record.levelname for record in caplog.records] == ["INFO", "INFO", "WARNING"]
+
+
+def test_what_was_passed_over_is_no_line(lines):
+    observer = LogObserver()
+    observer.task_finished(report(Outcome.NO_WORK, "no pixel is bright"))
+    observer.task_finished(QuantumReport("measure", {}, Outcome.NO_WORK, error="not run: ...", passed_over=True))
+    observer.task_finished(QuantumReport("measure", {}, Outcome.FAILED, error="not run: ...", passed_over=True))
+    assert lines() == ["fit: no_work in 1.50 s, 2 peaks: no pixel is bright"]
 
 
 class Terminal(io.StringIO):

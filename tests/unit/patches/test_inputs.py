@@ -114,5 +114,5 @@ def test_patterns_that_cannot_be_used_are_refused(tmp_path, pattern, message):
 
 
 def test_a_table_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(InputError, match=r"none\.csv cannot be read as a table of patches"):
+    with pytest.raises(InputError, match=r"none\.csv cannot be read as a table of patches: No such file or directory$"):
         read_patches(tmp_path / "none.csv")
