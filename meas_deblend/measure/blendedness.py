@@ -113,8 +113,11 @@ def gaussian_blendedness(
     cut, origin = (slice(None), *inner.slices_in(own.box)), np.array(inner.origin, dtype=np.float64)
     weights = np.empty((index.size, 5))
     weights[:, :2], weights[:, 2:] = position, moments[index]
-    mine, all_of_it = (
-        weighted_monomials(np.ascontiguousarray(w.flux[cut]), origin, weights, index, 0)[:, 0, 0] for w in (own, whole)
-    )
-    out[index] = np.where(all_of_it > 0, 1 - mine / np.where(all_of_it > 0, all_of_it, 1.0), np.nan)
+    # Images of both kinds, one behind the other.
+    images = np.concatenate([own.flux[cut], whole.flux[cut]])
+    places = np.concatenate([index, index + len(own.flux)])
+    sums = weighted_monomials(images, origin, np.concatenate([weights, weights]), places, 0)[:, 0, 0]
+    mine, everything = sums[: index.size], sums[index.size :]
+    seen = everything > 0
+    out[index[seen]] = 1 - mine[seen] / everything[seen]
     return out

@@ -196,12 +196,16 @@ class _Photometry:
 
     def fluxes(self, images: Float) -> Float:
         """Fluxes (4, F, B) of images (4 B, h, w)."""
-        cubes = images.reshape(4, -1, *images.shape[1:])
-        out = np.empty((4, self.index.shape[1] + 2, cubes.shape[1]))
+        flat = images.reshape(4, -1, images.shape[1] * images.shape[2])
+        out = np.empty((4, self.index.shape[1] + 2, flat.shape[1]))
         by_area = product(self.apertures.areas, images).reshape(-1, *out.shape[::2])
         out[:, :-2] = by_area[self.index, np.arange(4)[:, None]]
         for k, seen in enumerate(self.seen):
-            np.einsum("pbyx,byx->pb", np.broadcast_to(seen.own, (2, *cubes.shape[1:])), cubes[k], out=out[k, -2:])
+            # One PSF may be that of all bands.
+            same = len(seen.psf) == 1
+            out[k, -2:] = (
+                product(seen.own, images[k * flat.shape[1] : (k + 1) * flat.shape[1]]) if same else seen(flat[k])
+            )
         return out
 
     def tables(self, flux: Float, error: Float) -> list[FluxTable]:
