@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..geometry import BoolArray, FloatArray, Footprint
+    from ._share_kernels import Pixels
 
 __all__ = ["SharedPixels", "Shares"]
 
@@ -59,34 +60,33 @@ class SharedPixels:
         masked = np.where(inside & ~self.usable[cut], self.raw[cut], 0.0)
         return unassigned, masked
 
-    def clipped(self, template: Image) -> Image:
-        """Copy of a template on the pixels that it may have, in float64: 0 where it is not finite or below 0."""
-        box = template.box & self.box
-        if box.is_empty:
-            return Image(np.zeros((self.data.shape[0], 0, 0)), Box(self.box.origin, (0, 0)))
-        values = template.array[(slice(None), *box.slices_in(template.box))].astype(np.float64)
-        positive = np.where(np.isfinite(values) & (values > 0), values, 0.0)
-        if not self.config.keep_outside:
-            positive *= self.inside[box.slices_in(self.box)]
-        return Image(positive, box)
+    @property
+    def pixels(self) -> Pixels:
+        """What compiled loops look at."""
+        from ._share_kernels import Pixels  # noqa: PLC0415 - loads the compiler
 
-    def row(
+        claimable = np.ones_like(self.inside) if self.config.keep_outside else self.inside
+        return Pixels(self.data, self.usable, claimable, self.inside)
+
+    def corner(self, box: Box) -> tuple[int, int]:
+        """Return row and column of the pixels at which a box begins."""
+        return box.origin[0] - self.box.origin[0], box.origin[1] - self.box.origin[1]
+
+    def ledger(
         self,
-        band: int,
-        labels: tuple[int, str | int],
+        labels: tuple[int, Sequence[str | int]],
         got: NDArray[np.float64],
         rest: tuple[NDArray[np.float64], NDArray[np.float64]],
-    ) -> LedgerRow:
-        """Account of one band; ``got`` is the children's flux inside and outside the footprint."""
-        return LedgerRow(
-            parent_id=labels[0],
-            band=labels[1],
-            data=float(self.raw[band][self.inside].sum()),
-            children=float(got[0]),
-            unassigned=float(rest[0][band].sum()),
-            masked=float(rest[1][band].sum()),
-            outside=float(got[1]),
-            not_finite=int(np.count_nonzero(self.inside & ~self.finite[band])),
+    ) -> tuple[LedgerRow, ...]:
+        """Account of all bands; ``got`` (2, B) is the children's flux inside and outside the footprint."""
+        data = self.raw[:, self.inside].sum(axis=1)
+        unassigned, masked = (part.reshape(len(part), -1).sum(axis=1) for part in rest)
+        lost = np.count_nonzero(~self.finite[:, self.inside], axis=1)
+        sums = np.stack([data, got[0], unassigned, masked, got[1]], axis=1).tolist()
+        parent_id, names = labels
+        return tuple(
+            LedgerRow(parent_id, name, whole, held, free, hidden, beyond, not_finite)
+            for name, (whole, held, free, hidden, beyond), not_finite in zip(names, sums, lost.tolist(), strict=True)
         )
 
 
@@ -114,17 +114,19 @@ class Shares:
     @classmethod
     def of(cls, job: SharedPixels, templates: Sequence[Image]) -> tuple[Shares, Sequence[Image]]:
         """Go through the templates; returns those that are to be used, too: an only child's may be everything."""
-        if len(templates) == 1 and job.config.single_takes_all:
-            everything = (job.clipped(templates[0]).project(job.box).array > 0) | job.inside
-            templates = [Image(everything.astype(np.float64), job.box)]
+        from ._share_kernels import add_relative, raise_largest  # noqa: PLC0415 - loads the compiler
+
         shares = cls(job, np.zeros_like(job.data), np.zeros_like(job.data))
+        pixels = job.pixels
         for template in templates:
-            clipped = job.clipped(template)
-            cut = (slice(None), *clipped.box.slices_in(job.box))
-            np.maximum(shares.largest[cut], clipped.array, out=shares.largest[cut])
+            raise_largest(template.array, job.corner(template.box), pixels.claimable, shares.largest)
+        if len(templates) == 1 and job.config.single_takes_all:
+            everything = (shares.largest > 0) | job.inside
+            templates = [Image(everything.astype(np.float64), job.box)]
+            shares.largest[:] = everything
         for template in templates:
-            weight = shares.weight(template)
-            shares.total[(slice(None), *weight.box.slices_in(job.box))] += weight.array
+            corner = job.corner(template.box)
+            add_relative(template.array, corner, pixels.claimable, shares.largest, shares.total)
         return shares, templates
 
     def box_of(self, template: Image) -> Box:
@@ -132,21 +134,13 @@ class Shares:
         box = template.box & self.job.box
         return Box(self.job.box.origin, (0, 0)) if box.is_empty else box
 
-    def weight(self, template: Image) -> Image:
-        """Template relative to the largest one."""
-        clipped = self.job.clipped(template)
-        largest = self.largest[(slice(None), *clipped.box.slices_in(self.job.box))]
-        np.divide(clipped.array, largest, out=clipped.array, where=largest > 0)
-        return clipped
+    def child(self, template: Image, dtype: np.dtype[np.floating]) -> tuple[Child, NDArray[np.float64]]:
+        """Return a child, rounded to ``dtype``, and what it got inside and outside the footprint (2, B) before."""
+        from ._share_kernels import share_out  # noqa: PLC0415 - loads the compiler
 
-    def child(self, template: Image) -> tuple[Child, NDArray[np.float64], NDArray[np.float64]]:
-        """Return a child in float64, and what it got inside and outside the footprint per band."""
-        job, weight = self.job, self.weight(template)
-        cut = (slice(None), *weight.box.slices_in(job.box))
-        claimed = weight.array > 0
-        held = job.usable[cut] & claimed
-        share = np.divide(weight.array, self.total[cut], out=np.zeros_like(weight.array), where=held)
-        flux = share * job.data[cut]
-        inside = (flux * job.inside[cut[1:]]).sum(axis=(1, 2))
-        outside = (flux * ~job.inside[cut[1:]]).sum(axis=(1, 2))
-        return Child(weight.box, flux, share, claimed & ~job.usable[cut]), inside, outside
+        job, box = self.job, self.box_of(template)
+        shape, got = (len(job.data), *box.shape), np.zeros((2, len(job.data)))
+        flux, share, masked = np.zeros(shape, dtype), np.zeros(shape, dtype), np.zeros(shape, dtype=bool)
+        placed, first = (template.array, job.corner(template.box)), job.corner(box)
+        share_out(placed, job.pixels, (self.largest, self.total), first, (flux, share, masked, got))
+        return Child(box, flux, share, masked), got

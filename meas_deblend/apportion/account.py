@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .render import parent_pixels
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -36,7 +34,7 @@ def account_imbalance(exposure: MultibandExposure, parent: ParentModel, shared: 
         ``|data − children − unassigned − masked| / Σ|data|``; 0 where there are no data. About 1e-8 for float32 pixels.
     """
     box = parent.footprint.box
-    images = parent_pixels(exposure, box)[0]
+    images = exposure.images[(slice(None), *box.slices_in(exposure.box))]
     data = np.where(parent.footprint.mask & np.isfinite(images), images, 0).astype(np.float64)
     rest = data - shared.unassigned.array - shared.masked.array
     for child in shared.children:

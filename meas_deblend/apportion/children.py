@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
-import numpy as np
-
 from .values import Child
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from ..geometry import Box, Image
@@ -50,10 +49,8 @@ class ChildrenOnDemand(Sequence[Child]):
 
     def account(self, index: int) -> tuple[Child, NDArray[np.float64]]:
         """Make a child, and its flux inside and outside the footprint (2, B) before it is rounded."""
-        made, inside, outside = self._shares.child(self._templates[index])
-        flux, share = (np.asarray(a[0] if self._flat else a, dtype=self._dtype) for a in (made.flux, made.share))
-        rounded = Child(made.box, flux, share, made.masked[0] if self._flat else made.masked)
-        return rounded, np.stack([inside, outside])
+        made, got = self._shares.child(self._templates[index], self._dtype)
+        return Child(made.box, made.flux[0], made.share[0], made.masked[0]) if self._flat else made, got
 
     def __len__(self) -> int:
         return len(self._templates)

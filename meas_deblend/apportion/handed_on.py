@@ -50,22 +50,19 @@ def handed_on(exposure: MultibandExposure, child: Child, peak: Peak) -> HandedOn
     peak : Peak
         Of the child.
     """
-    bands = len(exposure.bands)
-    mine = ((child.share > 0) | child.masked).any(axis=0)
-    peak_flux = np.full(bands, np.nan)
-    if not mine.any():
+    from ._quality_kernels import count_covered  # noqa: PLC0415 - loads the compiler
+
+    bands, (height, width) = len(exposure.bands), exposure.images.shape[1:]
+    peak_flux, covered = np.full(bands, np.nan), np.zeros(bands, dtype=np.int64)
+    planes = exposure.images, exposure.variance, exposure.mask
+    named = exposure.mask_planes.bits
+    bits = tuple(exposure.mask_planes.value((name,)) if name in named else 0 for name in (_NO_DATA, _EDGE))
+    pixels = child.share, child.masked
+    count, marked, span = count_covered(planes, (bits[0], bits[1]), child.box.origin, pixels, covered)
+    if not count:
         return HandedOn(np.zeros(bands), peak_flux, at_edge=False)
-    cut = (slice(None), *child.box.slices_in(exposure.box))
-    planes, mask = exposure.mask_planes, exposure.mask[cut]
-    lost = ~(np.isfinite(exposure.images[cut]) & np.isfinite(exposure.variance[cut]) & (exposure.variance[cut] > 0))
-    if _NO_DATA in planes.bits:
-        lost |= planes.any_set(mask, (_NO_DATA,))
     if child.box.contains(peak.y, peak.x):
         y, x = peak.y - child.box.origin[0], peak.x - child.box.origin[1]
         peak_flux = np.where(child.share[:, y, x] > 0, child.flux[:, y, x], np.nan).astype(np.float64)
-    rows, columns = np.nonzero(mine)
-    (y0, x0), (height, width) = child.box.origin, exposure.box.shape
-    outermost = y0 + rows.min() == 0 or x0 + columns.min() == 0
-    outermost = outermost or y0 + rows.max() == height - 1 or x0 + columns.max() == width - 1
-    marked = _EDGE in planes.bits and bool((planes.any_set(mask, (_EDGE,)) & mine).any())
-    return HandedOn(1 - lost[:, mine].mean(axis=1), peak_flux, at_edge=bool(outermost or marked))
+    outermost = span[0] == 0 or span[1] == height - 1 or span[2] == 0 or span[3] == width - 1
+    return HandedOn(covered / count, peak_flux, at_edge=bool(outermost or marked))

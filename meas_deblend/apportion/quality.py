@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import numpy as np
 from ..geometry import Box
 from ..models import FactorizedComponent
 from .components import pixels_of
-from .render import parent_pixels, render_templates
+from .render import render_templates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,45 +140,46 @@ class _Residual:
     @classmethod
     def of(cls, exposure: MultibandExposure, parent: ParentModel, templates: Sequence[Image] | None) -> _Residual:
         """Draw the parent's sources, unless that is done, and compare."""
+        from ._quality_kernels import squared_residuals  # noqa: PLC0415 - loads the compiler
+
         box = parent.footprint.box & exposure.box
-        images, variance, bad = parent_pixels(exposure, box)
-        model = np.zeros(images.shape)
+        deviation = np.zeros((len(exposure.bands), *box.shape))
         for template in render_templates(parent, box) if templates is None else templates:
             here, there = template.box.overlap_slices(box)
-            model[(slice(None), *there)] += template.array[(slice(None), *here)]
-        usable = ~bad & parent.footprint.on(box)
-        deviation = np.zeros(images.shape)
-        # Variances as small as 1e-40 are usable, and their ratio is not to overflow single precision.
-        deviation[usable] = (images[usable] - model[usable]) ** 2 / variance[usable].astype(np.float64)
+            deviation[(slice(None), *there)] += template.array[(slice(None), *here)]
+        usable, planes = np.empty(deviation.shape, dtype=bool), (exposure.images, exposure.variance, exposure.mask)
+        inside = parent.footprint.on(box)
+        squared_residuals(planes, exposure.mask_planes.bad_value, box.origin, inside, (deviation, usable))
         return cls(box, deviation, usable)
 
     def chi2(self, parent: ParentModel) -> ModelChi2:
         """Means over the pixels of sources."""
-        bands = len(self.deviation)
-        anything = np.zeros_like(self.usable)
-        sums = []
+        from ._quality_kernels import supported_sums  # noqa: PLC0415 - loads the compiler
+
+        bands, anything, sums = len(self.deviation), np.zeros_like(self.usable), []
         for source in parent.sources:
             where, support = _support(parent, source, self.box, bands)
-            cut = (slice(None), *where.slices_in(self.box))
-            support &= self.usable[cut]
-            anything[cut] |= support
-            sums.append(_sums(self.deviation[cut], support))
-        whole, each = _means(*_sums(self.deviation, anything)), [_means(*pair) for pair in sums]
-        source_bands = np.array([per_band for per_band, _ in each]).reshape(-1, bands)
-        return ModelChi2(whole[1], tuple(joint for _, joint in each), whole[0], source_bands)
+            sums.append(supported_sums(self.deviation, self.usable, support, self._corner(where), anything))
+        whole = supported_sums(self.deviation, self.usable, anything, (0, 0), anything)
+        (per_band, joint), each = _means(*whole), [_means(*pair) for pair in sums]
+        source_bands = np.array([one for one, _ in each]).reshape(-1, bands)
+        return ModelChi2(joint, tuple(one for _, one in each), per_band, source_bands)
 
     def score(self, child: Child, noise_power: FloatArray) -> ResidualScore:
         """Mean over the pixels of a child, weighted by its share."""
-        here, there = child.box.overlap_slices(self.box)
-        weight = np.where(self.usable[(slice(None), *there)], child.share[(slice(None), *here)], 0.0)
-        weight = weight.astype(np.float64)
-        total, square = weight.sum(axis=(1, 2)), (weight**2).sum(axis=(1, 2))
-        deviation = (weight * self.deviation[(slice(None), *there)]).sum(axis=(1, 2))
+        from ._quality_kernels import share_sums  # noqa: PLC0415 - loads the compiler
+
+        total, square, deviation = share_sums(self.deviation, self.usable, child.share, self._corner(child.box))
         bands, joint = _means(deviation, total)
         spread = 2 * noise_power * square
         errors, _ = _means(np.sqrt(spread), total)
-        _, joint_error = _means(np.sqrt(spread[None].sum(axis=1)), total.sum()[None])
+        weight = float(total.sum())
+        joint_error = math.sqrt(float(spread.sum())) / weight if weight > 0 else math.nan
         return ResidualScore(bands, errors, joint, joint_error)
+
+    def _corner(self, box: Box) -> tuple[int, int]:
+        """Row and column of the residuals at which a box begins."""
+        return box.origin[0] - self.box.origin[0], box.origin[1] - self.box.origin[1]
 
 
 def _support(parent: ParentModel, source: SourceModel, box: Box, bands: int) -> tuple[Box, BoolArray]:
@@ -195,11 +197,6 @@ def _support(parent: ParentModel, source: SourceModel, box: Box, bands: int) -> 
             positive = component.cube[(slice(None), *here)] > 0
         out[(slice(None), *there)] |= positive
     return within, out
-
-
-def _sums(values: Float, where: BoolArray) -> tuple[Float, Float]:
-    """Sum over some pixels and their number, per band."""
-    return np.where(where, values, 0.0).sum(axis=(1, 2)), where.sum(axis=(1, 2)).astype(np.float64)
 
 
 def _means(sums: Float, weights: Float) -> tuple[Float, float]:

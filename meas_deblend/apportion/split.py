@@ -86,7 +86,7 @@ def apportion(
         if children.size <= _KEPT:
             kept.append(child)
     rest = job.leftovers(shares.total)
-    ledger = tuple(job.row(k, (parent_id, name), account[:, k], rest) for k, name in enumerate(names))
+    ledger = job.ledger((parent_id, names), account, rest)
     unassigned, unusable = (Image((r[0] if flat else r).astype(dtype), footprint.box) for r in rest)
     return Apportioned(tuple(kept) if children.size <= _KEPT else children, unassigned, unusable, ledger)
 

@@ -11,9 +11,11 @@ from ..scarlet._jit import jit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..geometry import IntArray
+
     Float = NDArray[np.float64]
 
-__all__ = ["add_positive_sums", "add_products", "scaled_images", "spread_weights"]
+__all__ = ["add_positive_sums", "add_products", "spread_weights", "take_positive"]
 
 
 @jit
@@ -79,41 +81,29 @@ def spread_weights(areas: Float, own: Float, images: Float, out: Float, first: i
 
 
 @jit
-def scaled_images(
-    values: NDArray[np.floating], corner: tuple[int, int], images: Float, origin: tuple[int, int], out: Float
+def take_positive(
+    values: NDArray[np.floating], corner: tuple[int, int], pixels: tuple[IntArray, IntArray], out: Float
 ) -> None:
-    """Write max(v, 0) times two images; values that are not finite count as 0.
+    """Write max(v, 0) of some pixels; values that are not finite count as 0.
 
     Parameters
     ----------
     values : float array (B, h, w)
         v.
-    corner, origin : tuple of int
-        First row and column ``(y, x)`` of the values, and of the images.
-    images : float64 array (2, B, H, W)
-    out : float64 array (2, B, H, W)
-        Overwritten.
+    corner : tuple of int
+        First row and column ``(y, x)`` of the values.
+    pixels : tuple of int array (n,)
+        Rows and columns.
+    out : float64 array (B, n)
+        Zeros; pixels that have a value are written.
     """
-    down, right = corner[0] - origin[0], corner[1] - origin[1]
-    first_y, stop_y = max(0, down), min(values.shape[1] + down, images.shape[2])
-    first_x, stop_x = max(0, right), min(values.shape[2] + right, images.shape[3])
-    out[:] = 0.0
-    if first_x >= stop_x:
-        return
-    for part in range(2):
-        for band in range(values.shape[0]):
-            for y in range(first_y, stop_y):
-                row = values[band, y - down, first_x - right : stop_x - right]
-                _positive_product(row, images[part, band, y, first_x:stop_x], out[part, band, y, first_x:stop_x])
-
-
-@jit
-def _positive_product(values: NDArray[np.floating], factors: Float, out: Float) -> None:
-    # All is read before it is decided, so that several pixels can go at once.
-    for x in range(out.size):
-        value, factor = np.float64(values[x]), factors[x]
-        product = value * factor
-        out[x] = product if (value > 0.0) & (value < np.inf) else 0.0
+    for k in range(len(pixels[0])):
+        y, x = pixels[0][k] - corner[0], pixels[1][k] - corner[1]
+        if 0 <= y < values.shape[1] and 0 <= x < values.shape[2]:
+            for band in range(values.shape[0]):
+                value = np.float64(values[band, y, x])
+                if 0.0 < value < np.inf:
+                    out[band, k] = value
 
 
 @jit

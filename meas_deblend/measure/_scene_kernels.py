@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float64]
 
-__all__ = ["keep_own", "place_usable", "replace_by_noise"]
+__all__ = ["keep_own", "place_child", "place_usable", "replace_by_noise"]
 
 
 @jit
@@ -49,6 +49,41 @@ def place_usable(
                     y, x = row - down, column - right
                     flux[band, y, x], noise[band, y, x] = value, spread
                     usable[band, y, x] = True
+
+
+@jit
+def place_child(
+    planes: tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.integer]],
+    bad: int,
+    child: tuple[NDArray[np.floating], NDArray[np.floating], tuple[int, int]],
+    first: tuple[int, int],
+    out: tuple[Float, Float],
+) -> None:
+    """Write flux and variance of a child on the usable pixels of which it has a share.
+
+    Parameters
+    ----------
+    planes, bad
+        As for `place_usable`.
+    child : tuple
+        Flux and share (B, k, l), and row and column of the planes at which they begin.
+    first : tuple of int
+        Row and column of the planes at which the window begins; the window lies inside of them.
+    out : tuple of float64 array (B, h, w)
+        Flux and variance ρ² V: zeros; are filled.
+    """
+    (images, variance, mask), (own, share, (top, left)), (flux, noise) = planes, child, out
+    for band in range(flux.shape[0]):
+        for row in range(max(first[0], top), min(first[0] + flux.shape[1], top + share.shape[1])):
+            for column in range(max(first[1], left), min(first[1] + flux.shape[2], left + share.shape[2])):
+                part, spread = (
+                    np.float64(share[band, row - top, column - left]),
+                    np.float64(variance[band, row, column]),
+                )
+                free = np.int64(mask[band, row, column]) & bad == 0
+                if part > 0 and free and np.isfinite(images[band, row, column]) and 0 < spread < np.inf:
+                    flux[band, row - first[0], column - first[1]] = own[band, row - top, column - left]
+                    noise[band, row - first[0], column - first[1]] = part**2 * spread
 
 
 @jit

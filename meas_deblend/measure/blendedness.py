@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["gaussian_blendedness", "model_overlaps", "model_space"]
 
 _SIGMAS = 5.0
+# Models of blends with fewer values (sources times bands times pixels) are drawn once.
+_KEPT = 1_000_000
 
 
 def model_space(source: SourceModel, bands: int) -> Image | None:
@@ -42,8 +44,8 @@ def model_space(source: SourceModel, bands: int) -> Image | None:
 def model_overlaps(parent: ParentModel) -> tuple[ModelOverlap, ...]:
     """How much of each model lies under those that it was fitted with, in the order of ``parent.sources``.
 
-    Models are those of `model_space`; templates take the place of missing ones. They are drawn when they are needed,
-    and not kept: those of a large parent would take more memory than its image.
+    Models are those of `model_space`; templates take the place of missing ones. Those of a large blend are drawn
+    whenever they are needed, and not kept: they would take more memory than its image.
 
     Parameters
     ----------
@@ -58,12 +60,13 @@ def model_overlaps(parent: ParentModel) -> tuple[ModelOverlap, ...]:
             for component in source.components:
                 box |= component.box
         total = np.zeros((bands, *box.shape))
-        for source in blend.sources:
-            image = _model(source, bands)
+        drawn = {k: _model(s, bands) for k, s in enumerate(blend.sources) if total.size * len(blend.sources) < _KEPT}
+        for k, source in enumerate(blend.sources):
+            image = drawn[k] if drawn else _model(source, bands)
             if not image.box.is_empty:
                 total[(slice(None), *image.box.slices_in(box))] += image.array
-        for source in blend.sources:
-            image = _model(source, bands)
+        for k, source in enumerate(blend.sources):
+            image = drawn[k] if drawn else _model(source, bands)
             if not image.box.is_empty:
                 part = total[(slice(None), *image.box.slices_in(box))]
                 out[place[source.id]] = model_overlap(image.array, part)
@@ -113,8 +116,11 @@ def gaussian_blendedness(
     cut, origin = (slice(None), *inner.slices_in(own.box)), np.array(inner.origin, dtype=np.float64)
     weights = np.empty((index.size, 5))
     weights[:, :2], weights[:, 2:] = position, moments[index]
-    mine, all_of_it = (
-        weighted_monomials(np.ascontiguousarray(w.flux[cut]), origin, weights, index, 0)[:, 0, 0] for w in (own, whole)
-    )
-    out[index] = np.where(all_of_it > 0, 1 - mine / np.where(all_of_it > 0, all_of_it, 1.0), np.nan)
+    # Images of both kinds, one behind the other.
+    images = np.concatenate([own.flux[cut], whole.flux[cut]])
+    places = np.concatenate([index, index + len(own.flux)])
+    sums = weighted_monomials(images, origin, np.concatenate([weights, weights]), places, 0)[:, 0, 0]
+    mine, everything = sums[: index.size], sums[index.size :]
+    seen = everything > 0
+    out[index[seen]] = 1 - mine[seen] / everything[seen]
     return out

@@ -117,7 +117,7 @@ def with_correlation(
 
 def stack_weights(window: Window) -> Float:
     """Weights (B,) of the bands in the sum that Kron radii are measured on: inverse mean variances; their sum is 1."""
-    mean = window.noise.mean(axis=(1, 2))
+    mean = window.noise.reshape(len(window.noise), -1).mean(axis=1)
     weight = np.divide(1.0, mean, out=np.zeros_like(mean), where=mean > 0)
     return weight / weight.sum() if weight.any() else np.full(len(mean), 1 / len(mean))
 

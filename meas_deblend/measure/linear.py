@@ -73,7 +73,9 @@ class FluxWeights:
         out = np.empty((cases, self.count, bands))
         shared = product(self.areas**2, noise).reshape(-1, cases, bands)
         out[:, :-2] = shared.swapaxes(0, 1)
-        out[:, -2:] = np.einsum("pbyx,kbyx->kpb", self.own**2, noise)
+        squares, flat = (self.own**2).reshape(2, bands, -1), noise.reshape(cases, bands, -1)
+        for one, values in zip(out, flat, strict=True):
+            np.einsum("pbi,bi->pb", squares, values, out=one[-2:])
         return out
 
     def cropped(self, where: tuple[slice, slice]) -> FluxWeights:
@@ -136,6 +138,10 @@ class PsfWeights:
         own[0], known[0] = _fitted(psf)
         return cls(psf, np.where(drawn.usable, drawn.cube.sum(axis=(1, 2)), np.nan), own, known)
 
+    def __call__(self, images: Float) -> Float:
+        """Fluxes (2, B) of images (B, pixels)."""
+        return np.asarray(np.einsum("pbi,bi->pb", self.own.reshape(*self.own.shape[:2], -1), images))
+
     def masked(self, usable: BoolArray) -> PsfWeights:
         """Return the weights for images of which only some pixels (B, h, w) are usable."""
         own, known = np.where(usable, self.own, 0.0), self.known.copy()
@@ -156,7 +162,8 @@ class PsfWeights:
 
 def _fitted(psf: Float) -> tuple[Float, BoolArray]:
     """P / Σ P² (B, h, w), and whether there is any light."""
-    norm = np.einsum("byx,byx->b", psf, psf)
+    flat = psf.reshape(len(psf), -1)
+    norm = np.einsum("bi,bi->b", flat, flat)
     known: BoolArray = np.asarray(norm > 0)
     return psf * np.divide(1.0, norm, out=np.zeros_like(norm), where=known)[:, None, None], known
 

@@ -43,7 +43,7 @@ class ChildFluxes:
     Parameters
     ----------
     amplitude : Image
-        a ρ √V (B, h, w) in float32, where pixels are the child's or sky.
+        a ρ √V (B, h, w) in float32, where pixels are the child's or sky; empty in a parent with one child.
     variance : float64 array (B,)
         Of the PSF flux.
     terms : SharedFluxes or None
@@ -137,12 +137,14 @@ def object_fluxes(
     made = _Photometry.of(job, position, [aperture.pair for aperture in apertures])
     weights, errors = made.own_weights, job.parent.errors
     variance, whole = weights.variance(np.stack([job.own.noise, job.whole.noise]), job.parent.scene.noise)
-    terms = None
+    terms, amplitude = None, Image(np.zeros((job.bands, 0, 0), np.float32), Box(job.own.box.origin, (0, 0)))
     if len(job.parent.shared.children) > 1:
         shared = SharedFluxes.of(job, weights)
         extra = shared.variance(errors, job.child, job.config.share_error)
         variance = np.maximum(variance + extra, _LEAST * variance)
         terms = shared.some(slice(-2, -1))
+        noise = np.where(_common(job), job.own.noise, 0.0)
+        amplitude = _tight(Image(weights.own[0] * np.sqrt(noise), job.own.box))
     sizes = _size_terms(job, position, weights, apertures[0])
     variance, whole = _with_sizes(variance, sizes[0]), _with_sizes(whole, sizes[1])
     flux = made.fluxes(job.images)
@@ -151,8 +153,7 @@ def object_fluxes(
     error = np.empty_like(flux)
     error[0], error[3] = np.sqrt(variance), np.sqrt(whole)
     error[1:3] = np.where(spread > 0, np.abs(flux[1:3]) * spread, np.nan)
-    amplitude = weights.own[0] * np.sqrt(np.where(_common(job), job.own.noise, 0.0))
-    return made.tables(flux, error), ChildFluxes(_tight(Image(amplitude, job.own.box)), variance[-2], terms)
+    return made.tables(flux, error), ChildFluxes(amplitude, variance[-2], terms)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,12 +197,16 @@ class _Photometry:
 
     def fluxes(self, images: Float) -> Float:
         """Fluxes (4, F, B) of images (4 B, h, w)."""
-        cubes = images.reshape(4, -1, *images.shape[1:])
-        out = np.empty((4, self.index.shape[1] + 2, cubes.shape[1]))
+        flat = images.reshape(4, -1, images.shape[1] * images.shape[2])
+        out = np.empty((4, self.index.shape[1] + 2, flat.shape[1]))
         by_area = product(self.apertures.areas, images).reshape(-1, *out.shape[::2])
         out[:, :-2] = by_area[self.index, np.arange(4)[:, None]]
         for k, seen in enumerate(self.seen):
-            np.einsum("pbyx,byx->pb", np.broadcast_to(seen.own, (2, *cubes.shape[1:])), cubes[k], out=out[k, -2:])
+            # One PSF may be that of all bands.
+            same = len(seen.psf) == 1
+            out[k, -2:] = (
+                product(seen.own, images[k * flat.shape[1] : (k + 1) * flat.shape[1]]) if same else seen(flat[k])
+            )
         return out
 
     def tables(self, flux: Float, error: Float) -> list[FluxTable]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..apportion import Child
-    from ..geometry import Box
+    from ..geometry import Box, IntArray
     from .linear import FluxWeights
     from .noise import NoiseCorrelation
     from .one_object import ObjectJob
@@ -45,6 +45,8 @@ __all__ = ["SharedFluxes", "TemplateErrors", "box_bounds", "overlapping", "templ
 
 # Eigenvalues of G, with unit diagonal, below this part of the largest are directions that the data do not know.
 _RCOND = 1e-8
+# So many templates are held at a time, next to each other.
+_TOGETHER = 16
 
 
 def box_bounds(boxes: Sequence[Box]) -> NDArray[np.int64]:
@@ -162,24 +164,34 @@ def _white_sums(
     measured: tuple[Child, Window, FluxWeights], inner: Box, errors: TemplateErrors, near: Sequence[int]
 ) -> Float:
     """Form the sums (m, B, 2 F) of what `_planes` gives for white noise, without the planes."""
-    from ._pair_kernels import scaled_images  # noqa: PLC0415 - loads the compiler
+    from ._pair_kernels import take_positive  # noqa: PLC0415 - loads the compiler
 
     own, window, weights = measured
-    here, there = (slice(None), *inner.slices_in(own.box)), inner.slices_in(window.box)
-    part, bands, count = weights.cropped(there), len(window.flux), weights.count
-    sigma = np.where(own.share[here] > 0, np.sqrt(window.noise[(slice(None), *there)]), 0.0)
-    images = np.stack([errors.over_sigma(sigma, inner), errors.over_total(own.flux[here], inner)])
-    # As matrices: apertures (S, pixels), weights of each band (B, pixels, 2), and images, one for each template.
-    areas = part.areas.reshape(-1, inner.area)
-    each = np.moveaxis(part.own, 0, 1).reshape(bands, 2, inner.area).swapaxes(1, 2)
-    scaled, out = np.empty_like(images), np.zeros((len(near), bands, 2, count))
-    flat = scaled.reshape(2, bands, inner.area)
-    for total, k in zip(out, near, strict=True):
-        template = errors.templates[k]
-        scaled_images(template.array, template.box.origin, images, inner.origin, scaled)
-        total[:, :, :-2] = (flat @ areas.T).swapaxes(0, 1)
-        total[:, :, -2:] = flat.swapaxes(0, 1) @ each
-    return out.reshape(len(near), bands, 2 * count)
+    rows, columns = np.nonzero((own.share[(slice(None), *inner.slices_in(own.box))] > 0).any(axis=0))
+    pixels = rows + inner.origin[0], columns + inner.origin[1]
+    share, flux = (_taken(array, own.box, pixels) for array in (own.share, own.flux))
+    noise, areas, alone = (_taken(array, window.box, pixels) for array in (window.noise, weights.areas, weights.own))
+    sigma, total = (_taken(array, errors.sigma.box, pixels) for array in (errors.sigma.array, errors.total))
+    images = np.zeros((len(share), 2, len(rows)))
+    np.divide(np.sqrt(noise), sigma, out=images[:, 0], where=(share > 0) & (sigma > 0))
+    np.divide(flux, total, out=images[:, 1], where=total > 0)
+    planes, out = np.empty((2, weights.count, len(rows))), np.empty((len(images), len(near), 2 * weights.count))
+    for first in range(0, len(near), _TOGETHER):
+        chosen = near[first : first + _TOGETHER]
+        light = np.zeros((len(images), len(chosen), len(rows)))
+        for k, template in enumerate(errors.templates[child] for child in chosen):
+            take_positive(template.array, template.box.origin, pixels, light[:, k])
+        for band, pair in enumerate(images):
+            np.multiply(pair[:, None], areas, out=planes[:, :-2])
+            np.multiply(pair[:, None], alone[:, band], out=planes[:, -2:])
+            out[band, first : first + len(chosen)] = light[band] @ planes.reshape(2 * weights.count, -1).T
+    return out.swapaxes(0, 1)
+
+
+def _taken(array: NDArray[np.floating], box: Box, pixels: tuple[IntArray, IntArray]) -> NDArray[np.floating]:
+    """Return some pixels (…, n) of images on a box."""
+    places = (pixels[0] - box.origin[0]) * box.shape[1] + pixels[1] - box.origin[1]
+    return array.reshape(*array.shape[:-2], -1).take(places, axis=-1)
 
 
 def _planes(
@@ -277,8 +289,11 @@ def _inverted(gram: Float) -> Float:
     unit = gram * factor[:, :, None] * factor[:, None, :]
     if gram.shape[1] == 1:
         return np.asarray(factor[:, :, None] ** 2)
-    # Band by band: what the decomposition needs meanwhile is several times the matrix.
-    inverse = np.stack([np.linalg.pinv(one, rcond=_RCOND, hermitian=True) for one in unit])
+    if gram.shape[1] <= _TOGETHER:
+        inverse = np.linalg.pinv(unit, rcond=_RCOND, hermitian=True)
+    else:
+        # Band by band: what the decomposition needs meanwhile is several times the matrix.
+        inverse = np.stack([np.linalg.pinv(one, rcond=_RCOND, hermitian=True) for one in unit])
     inverse *= factor[:, :, None]
     inverse *= factor[:, None, :]
     return np.asarray(inverse)

@@ -118,6 +118,8 @@ def object_pixels(measurer: ParentMeasurer, child: int) -> BlendPixels | None:
     BlendPixels or None
         None without a model, or without a PSF in any band.
     """
+    from ._scene_kernels import place_child  # noqa: PLC0415 - loads the compiler
+
     source, shared = measurer.parent.sources[child], measurer.shared.children[child]
     y, x = source.peak.center
     sigma = np.sqrt(0.5 * measurer.psfs.observed(y, x).moments[:, [0, 2]].sum(axis=1))
@@ -128,19 +130,13 @@ def object_pixels(measurer: ParentMeasurer, child: int) -> BlendPixels | None:
     reach = int(np.ceil(FARTHEST * width))
     middle = source.peak.y, source.peak.x
     box = Box((middle[0] - reach, middle[1] - reach), (2 * reach + 1,) * 2) & measurer.scene.exposure.box
-    window = measurer.scene.whole(box)
-    share, light = np.zeros(window.flux.shape), np.zeros(window.flux.shape)
-    here, there = shared.box.overlap_slices(box)
-    share[(slice(None), *there)] = shared.share[(slice(None), *here)]
-    light[(slice(None), *there)] = shared.flux[(slice(None), *here)]
-    share = np.where(window.usable, share, 0.0)[known]
+    exposure = measurer.scene.exposure
+    planes = exposure.images, exposure.variance, exposure.mask
+    light, variance = np.zeros((2, len(exposure.bands), *box.shape))
+    mine = shared.flux, shared.share, shared.box.origin
+    place_child(planes, exposure.mask_planes.bad_value, mine, box.origin, (light, variance))
     rows, columns = (np.arange(n, dtype=np.float64) + o for n, o in zip(box.shape, box.origin, strict=True))
-    return BlendPixels(
-        light=np.where(share > 0, light[known], 0.0),
-        variance=share**2 * window.noise[known],
-        offsets=((rows - y)[:, None], (columns - x)[None, :]),
-        width=width,
-    )
+    return BlendPixels(light[known], variance[known], ((rows - y)[:, None], (columns - x)[None, :]), width)
 
 
 def blend_features(pixels: BlendPixels) -> BlendFeatures | None:

@@ -193,3 +193,26 @@ def test_errors_say_what_was_given():
         apportion(images[:1], footprint, templates, bad[:1], FRAME)
     with pytest.raises(InputError, match=r"3 band names for images with 2 bands"):
         apportion(images, footprint, templates, bad, FRAME, bands="gri")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_shares_are_the_templates_over_their_sum(dtype):
+    rng = np.random.default_rng(11)
+    box, boxes = Box((4, 7), (12, 15)), [Box((2, 9), (9, 8)), Box((6, 5), (20, 12)), Box((4, 7), (12, 15))]
+    templates = [Image(rng.normal(size=(2, *one.shape)).astype(dtype), one) for one in boxes]
+    templates[1].array[0, 4, 5] = np.inf
+    images, bad = rng.normal(size=(2, *box.shape)), rng.random((2, *box.shape)) < 0.1
+    footprint = Footprint.from_mask(rng.random(box.shape) < 0.8, box.origin)
+    result = apportion(images, footprint, templates, bad, box)
+    light = np.stack([t.project(footprint.box).array.astype(np.float64) for t in templates])
+    light = np.where(np.isfinite(light) & (light > 0) & footprint.mask, light, 0)
+    total = light.sum(axis=0)
+    share = np.divide(light, total, out=np.zeros_like(light), where=total > 0)
+    cut = (slice(None), *footprint.box.slices_in(box))
+    for child, part in zip(result.children, share, strict=True):
+        here = np.where(bad[cut], 0, part)
+        np.testing.assert_allclose(Image(child.share, child.box).project(footprint.box).array, here, rtol=1e-14)
+        flux = Image(child.flux, child.box).project(footprint.box).array
+        np.testing.assert_allclose(flux, here * images[cut], rtol=1e-14, atol=1e-300)
+        masked = Image(child.masked, child.box).project(footprint.box).array
+        np.testing.assert_array_equal(masked, (part > 0) & bad[cut])
