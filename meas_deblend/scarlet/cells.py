@@ -148,10 +148,11 @@ def _blocks(image: FloatArray, most: int, above: float) -> tuple[int, FloatArray
     while True:
         largest = 0.0
         for value in sums.ravel():
-            largest = max(largest, value)
+            largest = max(largest, float(value))
         many = 0
         for value in sums.ravel():
-            many += value > above * largest
+            if value > above * largest:
+                many += 1
         if many <= most:
             return side, sums
         side += 1

@@ -13,7 +13,7 @@ import numpy as np
 from .component import Component
 from .config import FitConfig
 from .general import LinearObservation
-from .mixture import AnyComponent, State, compare, draw_components, make_state
+from .mixture import AnyComponent, State, compare, draw_components, is_pooled, make_state
 from .observation import Observation
 from .pool import Pool, next_change
 from .precondition import approach
@@ -74,13 +74,11 @@ def fit(observation: LinearObservation, components: Sequence[AnyComponent], conf
         return FitResult(start, (), _log_likelihood(start, observation), reason)
     if not all(isinstance(component, Component) and not component.is_special for component in start):
         config = config.model_copy(update=_patience(config))
-    near, loss = start, list[float]()
-    if isinstance(observation, Observation) and config.precondition > 0:
-        near, loss = _approach(start, observation, config)
-    result = _descend(near, loss, observation, config)
-    if loss and not _first_value(result, len(loss)) > loss[0]:
-        # The preconditioned steps led away from the data: their first value is that of the start.
-        result = _descend(start, [], observation, config)
+    near = _approach(start, observation, config)
+    result = None if near is None else _descend(near, observation, config)
+    # The preconditioned steps may lead away from the data: their first value is that of the start.
+    if near is None or result is None or not _first_value(result, len(near.loss)) > near.loss[0]:
+        result = _descend(_begin(start, observation, config), observation, config)
     if isinstance(observation, Observation) and config.final_spectra:
         result = _with_best_spectra(result, observation)
     return replace(result, components=tuple(_normalized(c, config) for c in result.components))
@@ -106,15 +104,28 @@ def _with_best_spectra(result: FitResult, observation: Observation) -> FitResult
     return replace(result, components=tuple(better), log_likelihood=value) if value > result.log_likelihood else result
 
 
-def _descend(
-    start: tuple[AnyComponent, ...], loss: list[float], observation: LinearObservation, config: FitConfig
-) -> FitResult:
-    """Step from ``start`` until the log-likelihood, with the priors there are, rises no more.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Begin:
+    """Where finer steps begin: components, data around them, and log-likelihoods of the steps that led there."""
 
-    ``loss`` holds the values of the steps that led to ``start``; those of the result go on from there.
-    """
-    state = make_state(start, observation, config)
-    view = view_around(observation, state.extent)
+    state: State
+    view: View
+    loss: tuple[float, ...] = ()
+
+
+def _begin(
+    components: Sequence[AnyComponent],
+    observation: LinearObservation,
+    config: FitConfig,
+    loss: tuple[float, ...] = (),
+) -> _Begin:
+    state = make_state(components, observation, config)
+    return _Begin(state, view_around(observation, state.extent), loss)
+
+
+def _descend(begin: _Begin, observation: LinearObservation, config: FitConfig) -> FitResult:
+    """Step until the log-likelihood, with the priors there are, rises no more."""
+    state, view, loss = begin.state, begin.view, begin.loss
     # A first guess need not meet the constraints, so it does not compete with the iterates.
     way = _Way(state.keep(), is_feasible=bool(loss))
     done, last = 0, config.max_iter - len(loss)
@@ -206,21 +217,23 @@ def _patience(config: FitConfig) -> dict[str, int]:
     return {"window": max(config.window, PATIENT_WINDOW), "min_iter": max(config.min_iter, 2 * PATIENT_WINDOW)}
 
 
-def _approach(
-    start: tuple[AnyComponent, ...], observation: Observation, config: FitConfig
-) -> tuple[tuple[AnyComponent, ...], list[float]]:
-    """Preconditioned steps of what is factorized, the others as they are."""
+def _approach(start: tuple[AnyComponent, ...], observation: LinearObservation, config: FitConfig) -> _Begin | None:
+    """Preconditioned steps of what is factorized, the others as they are; None if there are none."""
     factorized = [component for component in start if isinstance(component, Component)]
+    if not factorized or not config.precondition or not isinstance(observation, Observation):
+        return None
     others = [component for component in start if not isinstance(component, Component)]
-    if not factorized:
-        return start, []
     rest = observation
     if others:
         rest = replace(rest, images=rest.images - rest.render(draw_components(others, rest)))
-    found, loss = approach(rest, factorized, config)
-    moved = iter(found)
-    near = tuple(next(moved) if isinstance(component, Component) else component for component in start)
-    return (near, loss) if loss else (start, [])
+    found = approach(rest, factorized, config)
+    if not found.loss:
+        return None
+    if is_pooled(start, config):
+        return _Begin(found.pool.restarted(), found.view, found.loss)
+    moved = iter(found.pool.components())
+    near = [next(moved) if isinstance(component, Component) else component for component in start]
+    return _begin(near, observation, config, found.loss)
 
 
 def _draw(state: State, view: View) -> None:

@@ -88,6 +88,12 @@ class Pool:
         least = _least_moment(known) if config.scale_free else EPS
         return cls(boxes, centers, spectra, morphs, frame, config, starts, weights, levels, points, kept, least)
 
+    def restarted(self) -> Pool:
+        """Return the same pool, its moments set to 0."""
+        self.spectra[1:] = 0
+        self.morphs[1:] = 0
+        return self
+
     @property
     def extent(self) -> Box:
         """Box around all components."""

@@ -13,21 +13,36 @@ from .config import FitConfig
 from .kernels import ComplexArray
 from .observation import Observation
 from .pool import Pool, next_change
+from .precondition_kernels import undo
 from .stretches import ahead_stretch
 from .view import CroppedView, cropped_view
 
-__all__ = ["approach"]
-
-TOGETHER = 1 << 15
-"""Values of transforms for which one temporary plane is made."""
+__all__ = ["Approached", "approach"]
 
 DAMPING = 0.5
 """Fraction of a step of the spectra that is taken: the morphologies are stepped along the same residual."""
 
 
-def approach(
-    observation: Observation, components: Sequence[Component], config: FitConfig
-) -> tuple[tuple[Component, ...], list[float]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Approached:
+    """Outcome of the preconditioned steps.
+
+    Parameters
+    ----------
+    pool : Pool
+        The components; what its other rows hold is of no meaning.
+    view : CroppedView
+        Of the observation, around them.
+    loss : tuple of float
+        Log-likelihood before each step, at the extrapolated point.
+    """
+
+    pool: Pool
+    view: CroppedView
+    loss: tuple[float, ...]
+
+
+def approach(observation: Observation, components: Sequence[Component], config: FitConfig) -> Approached:
     """Bring components near the solution.
 
     The residual W (R − D), its weights relative to the largest of the band, is filtered with
@@ -48,10 +63,8 @@ def approach(
 
     Returns
     -------
-    components : tuple of Component
-        They meet all constraints but sparsity.
-    loss : list of float
-        Log-likelihood before each step, at the extrapolated point.
+    Approached
+        Components that meet all constraints but sparsity.
     """
     pool = Pool.of(components, observation.frame, observation.noise, config)
     work = _Work.around(observation, pool.extent, config)
@@ -66,7 +79,7 @@ def approach(
             if changed and not work.box.encloses(pool.extent):
                 work = _Work.around(observation, pool.extent | work.box, config)
         is_over |= done == losses.size
-    return pool.components(), losses[:done].tolist()
+    return Approached(pool, work.view, tuple(losses[:done].tolist()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,12 +100,7 @@ class _Work:
         largest = view.weights.max(axis=(1, 2)).astype(np.float64)
         scale = np.divide(1, largest, out=np.zeros_like(largest), where=largest > 0)
         inverse = np.empty_like(view.conjugate)
-        # Few bands at a time: temporary planes of all bands would take more memory than anything else in large blends.
-        together = max(TOGETHER // inverse[0].size, 1)
-        for first in range(0, len(inverse), together):
-            some = slice(first, first + together)
-            conjugate = view.conjugate[some]
-            inverse[some] = scale[some, None, None] * conjugate / (np.abs(conjugate) ** 2 + config.precondition_floor)
+        undo(view.conjugate, scale, config.precondition_floor, inverse)
         count = np.count_nonzero(view.weights, axis=(1, 2))
         importance = view.weights.sum(axis=(1, 2), dtype=np.float64) / np.maximum(count, 1)
         # Only ratios count: relative to the largest they stay in range whatever the units.
