@@ -70,8 +70,7 @@ def cut_out(exposure: MultibandExposure, box: Box) -> Cutout:
         # A value may leave the range of single precision, and so may the weight.
         usable = np.isfinite(images) & np.isfinite(variance) & np.isfinite(1 / variance) & (variance > 0)
     bad = exposure.mask_planes.any_set(exposure.mask[cut]) | ~usable
-    for image, value, unusable in zip(images, variance, bad, strict=True):
-        if unusable.any():
-            image[:] = mend(image, unusable, _BRIDGE)
-            value[unusable] = np.nan
+    for k in np.flatnonzero(bad.any(axis=(1, 2))):
+        images[k] = mend(images[k], bad[k], _BRIDGE)
+    variance[bad] = np.nan
     return Cutout(inside, images, variance, bad)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from ..geometry import BoolArray, Box, FloatArray, IntArray
+from ..geometry import Box, FloatArray, IntArray
 from ._jit import jit
 
 __all__ = ["Cells", "Factor", "Points", "Shaped", "make_cells"]
@@ -119,38 +119,15 @@ def make_cells(component: Factor) -> Cells:
     side, pixels = _blocks(morph, MAX_POINTS, BRIGHT)
     if isinstance(component, Shaped):
         return _shaped_cells(component.tangents(), component.box, side, pixels)
-    group, image = _blocks(pixels, MAX_CELLS)
+    group, image = _blocks(pixels, MAX_CELLS, 0.0)
     peak = (component.peak[0] // (side * group), component.peak[1] // (side * group))
-    support: BoolArray = image > 0
-    support[peak] = True
-    rows, columns = np.nonzero(_with_neighbours(support))
-    nearest_first = np.argsort((rows - peak[0]) ** 2 + (columns - peak[1]) ** 2, kind="stable")
-    places = np.stack([rows, columns], axis=1)[nearest_first]
-    level = float(image[image > 0].min()) if np.any(image > 0) else 0.0
+    places, level = supported(image, peak)
     basis, bound = free_directions(image, places, level)
     # The freedom of a cell's pixels is independent, so that of their sum grows with the root of their number.
     width = FREEDOM * bound / (side * group)
-    layers = _layers(pixels, places, side, group)
-    layers = tuple(replace(layer, corners=layer.corners + np.array(component.box.origin)) for layer in layers)
-    return Cells(layers, image[places[:, 0], places[:, 1]], basis, width)
-
-
-def _layers(pixels: FloatArray, places: IntArray, side: int, group: int) -> tuple[Points, ...]:
-    """Fine points of the cells at ``places`` that are bright, coarse points of the others; corners from the box."""
-    cells = np.zeros(tuple(n + -n % group for n in pixels.shape))
-    cells[: pixels.shape[0], : pixels.shape[1]] = pixels
-    cells = cells.reshape(cells.shape[0] // group, group, -1, group).transpose(0, 2, 1, 3)[places[:, 0], places[:, 1]]
-    bright = cells.max(axis=(1, 2)) > BRIGHT * pixels.max()
-    fine = cells * bright[:, None, None]
-    owner, dy, dx = np.nonzero(fine)
-    corners = (places[owner] * group + np.stack([dy, dx], axis=1)) * side
-    share = fine[owner, dy, dx] / fine.sum(axis=(1, 2))[owner]
-    starts = np.searchsorted(owner, np.arange(len(places) + 1))
-    coarse = np.concatenate([[0], np.cumsum(~bright)])
-    return (
-        Points(corners, side, starts, share),
-        Points(places[~bright] * (side * group), side * group, coarse, np.ones(coarse[-1])),
-    )
+    fine, coarse, total = layers_of(pixels, image, places, (side, group), component.box.origin)
+    layers = (Points(fine[0], side, *fine[1:]), Points(coarse[0], side * group, *coarse[1:]))
+    return Cells(layers, total, basis, width)
 
 
 def _shaped_cells(tangents: FloatArray, box: Box, side: int, pixels: FloatArray) -> Cells:
@@ -164,31 +141,127 @@ def _shaped_cells(tangents: FloatArray, box: Box, side: int, pixels: FloatArray)
     return Cells((points,), pixels[y, x], basis, np.full(basis.shape[1], np.inf))
 
 
-def _blocks(image: FloatArray, most: int, above: float = 0.0) -> tuple[int, FloatArray]:
+@jit
+def _blocks(image: FloatArray, most: int, above: float) -> tuple[int, FloatArray]:
     """Side of the smallest blocks of which at most so many exceed a fraction of the largest, and their sums (y, x)."""
     side, sums = 1, image
-    while np.count_nonzero(sums > above * sums.max(initial=0)) > most:
+    while True:
+        largest = 0.0
+        for value in sums.ravel():
+            largest = max(largest, float(value))
+        many = 0
+        for value in sums.ravel():
+            if value > above * largest:
+                many += 1
+        if many <= most:
+            return side, sums
         side += 1
         sums = _block_sums(image, side)
-    return side, sums
 
 
+@jit
 def _block_sums(image: FloatArray, side: int) -> FloatArray:
     """Add up ``image`` (y, x) in blocks, the last ones as large as there are pixels."""
-    rows, columns = (np.arange(0, n, side) for n in image.shape)
-    sums: FloatArray = np.add.reduceat(np.add.reduceat(image, rows, axis=0), columns, axis=1)
+    ny, nx = image.shape
+    sums = np.zeros((-(-ny // side), -(-nx // side)))
+    for y in range(ny):
+        for x in range(nx):
+            sums[y // side, x // side] += image[y, x]
     return sums
 
 
-def _with_neighbours(mask: BoolArray) -> BoolArray:
-    """Grow a mask by one pixel along rows, columns and diagonals."""
-    rows = mask.copy()
-    rows[1:] |= mask[:-1]
-    rows[:-1] |= mask[1:]
-    out = rows.copy()
-    out[:, 1:] |= rows[:, :-1]
-    out[:, :-1] |= rows[:, 1:]
-    return out
+@jit
+def supported(image: FloatArray, peak: tuple[int, int]) -> tuple[IntArray, float]:
+    """Return the pixels (n, 2) above 0, the peak, and their neighbours, in the order of their distance from the peak.
+
+    Of the same distance those that come first in the image do. Also returned is the least value above 0, 0 if none is.
+    """
+    ny, nx = image.shape
+    wanted = np.zeros((ny, nx), dtype=np.bool_)
+    level = np.inf
+    farthest = 0
+    for y in range(ny):
+        for x in range(nx):
+            if image[y, x] > 0:
+                level = min(level, image[y, x])
+            elif (y, x) != peak:
+                continue
+            for j in range(max(y - 1, 0), min(y + 2, ny)):
+                for k in range(max(x - 1, 0), min(x + 2, nx)):
+                    wanted[j, k] = True
+                    farthest = max(farthest, (j - peak[0]) ** 2 + (k - peak[1]) ** 2)
+    # Squares of distances are small whole numbers: so many pixels have each, and come before the farther ones.
+    first = np.zeros(farthest + 2, dtype=np.int64)
+    for y in range(ny):
+        for x in range(nx):
+            if wanted[y, x]:
+                first[(y - peak[0]) ** 2 + (x - peak[1]) ** 2 + 1] += 1
+    first = np.cumsum(first)
+    places = np.empty((first[-1], 2), dtype=np.int64)
+    for y in range(ny):
+        for x in range(nx):
+            if wanted[y, x]:
+                square = (y - peak[0]) ** 2 + (x - peak[1]) ** 2
+                places[first[square], 0], places[first[square], 1] = y, x
+                first[square] += 1
+    return places, level if level < np.inf else 0.0
+
+
+@jit
+def layers_of(
+    pixels: FloatArray, image: FloatArray, places: IntArray, sides: tuple[int, int], origin: tuple[int, int]
+) -> tuple[tuple[IntArray, IntArray, FloatArray], tuple[IntArray, IntArray, FloatArray], FloatArray]:
+    """Fine points of the cells at ``places`` that are bright, coarse points of the others, and all cells' sums.
+
+    Parameters
+    ----------
+    pixels, image : arrays (y, x)
+        Points, and cells, as they are added up.
+    places : int array (cell, 2)
+        In ``image``.
+    sides : tuple of int
+        Side of a point in pixels, and of a cell in points.
+    origin : tuple of int
+        First pixel (y, x).
+
+    Returns
+    -------
+    two tuples of arrays
+        Corners (point, 2), first points (cell + 1,) and shares (point,) of the fine and of the coarse ones.
+    total : array (cell,)
+    """
+    (side, group), (ny, nx), n = sides, pixels.shape, len(places)
+    level = BRIGHT * pixels.max()
+    total = np.empty(n)
+    corners, share = np.empty((n * group * group, 2), dtype=np.int64), np.empty(n * group * group)
+    coarse = np.empty((n, 2), dtype=np.int64)
+    starts, coarse_starts = np.zeros(n + 1, dtype=np.int64), np.zeros(n + 1, dtype=np.int64)
+    many = few = 0
+    for i in range(n):
+        y0, x0 = places[i, 0] * group, places[i, 1] * group
+        total[i] = image[places[i, 0], places[i, 1]]
+        y1, x1 = min(y0 + group, ny), min(x0 + group, nx)
+        largest = whole = 0.0
+        for y in range(y0, y1):
+            for x in range(x0, x1):
+                largest = max(largest, pixels[y, x])
+                whole += pixels[y, x]
+        if largest > level:
+            for y in range(y0, y1):
+                for x in range(x0, x1):
+                    if pixels[y, x] != 0:
+                        corners[many, 0], corners[many, 1] = origin[0] + y * side, origin[1] + x * side
+                        share[many] = pixels[y, x] / whole
+                        many += 1
+        else:
+            coarse[few, 0], coarse[few, 1] = origin[0] + y0 * side, origin[1] + x0 * side
+            few += 1
+        starts[i + 1], coarse_starts[i + 1] = many, few
+    return (
+        (corners[:many].copy(), starts, share[:many].copy()),
+        (coarse[:few].copy(), coarse_starts, np.ones(few)),
+        total,
+    )
 
 
 @jit

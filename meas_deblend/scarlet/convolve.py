@@ -98,8 +98,9 @@ def full_convolution(images: FloatArray, kernels: Kernels) -> FloatArray:
     count, h, w = inner.shape
     cube = np.zeros((count, h + 2 * ry, w + 2 * rx), dtype=inner.dtype)
     cube[:, ry : ry + h, rx : rx + w] = inner
-    lengths = tuple(fft.next_fast_len(side, real=True) for side in cube.shape[-2:])
-    return filter_cube(cube, kernel_transform(kernels, (lengths[0], lengths[1]), (ry, rx)), (lengths[0], lengths[1]))
+    # Few lengths, as in `local_convolution`.
+    ly, lx = (_coarse_length(side) for side in cube.shape[-2:])
+    return filter_cube(cube, kernel_transform(kernels, (ly, lx), (ry, rx)), (ly, lx))
 
 
 def local_convolution(image: FloatArray, box: Box, target: Box, kernels: Kernels) -> FloatArray:

@@ -17,7 +17,7 @@ from .observation import Observation
 from .pool import Pool
 from .workers import Workers
 
-__all__ = ["AnyComponent", "Mixture", "Singles", "State", "compare", "draw_components", "make_state"]
+__all__ = ["AnyComponent", "Mixture", "Singles", "State", "compare", "draw_components", "is_pooled", "make_state"]
 
 AnyComponent = Component | GeneralComponent
 
@@ -85,6 +85,11 @@ def make_state(components: Sequence[AnyComponent], observation: LinearObservatio
         return parts[0]
     present = sorted(set(kinds))
     return Mixture(parts, [present.index(kind) for kind in kinds])
+
+
+def is_pooled(components: Sequence[AnyComponent], config: FitConfig) -> bool:
+    """Whether AMSGrad steps all of them, without priors, in flat arrays."""
+    return all(_kind(component, config) == 0 for component in components)
 
 
 def _kind(component: AnyComponent, config: FitConfig) -> int:

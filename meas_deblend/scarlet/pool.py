@@ -12,9 +12,11 @@ from ..geometry import BoolArray, Box, FloatArray, IntArray
 from .component import Component, PointComponent
 from .config import FitConfig
 from .monotone import monotone_weights
-from .pool_kernels import add_components, best_boxes, bounds, move_values, step_components
+from .pool_kernels import FLOOR, add_components, best_boxes, bounds, move_values, step_components
+from .stretches import step_stretch
+from .view import CroppedView
 
-__all__ = ["Pool"]
+__all__ = ["Pool", "next_change"]
 
 B1, B2, EPS = 0.9, 0.999, 1e-8
 """Decay of the first and of the second moment, and floor of the second."""
@@ -82,9 +84,15 @@ class Pool:
         known = np.where(np.isfinite(noise), noise, 0).astype(dtype)
         levels = (known, (config.bg_thresh * noise).astype(dtype))
         points = {k: component for k, component in enumerate(components) if isinstance(component, PointComponent)}
-        kept = np.isin(np.arange(len(components)), list(points))
+        kept = np.array([isinstance(component, PointComponent) for component in components])
         least = _least_moment(known) if config.scale_free else EPS
         return cls(boxes, centers, spectra, morphs, frame, config, starts, weights, levels, points, kept, least)
+
+    def restarted(self) -> Pool:
+        """Return the same pool, its moments set to 0."""
+        self.spectra[1:] = 0
+        self.morphs[1:] = 0
+        return self
 
     @property
     def extent(self) -> Box:
@@ -98,10 +106,11 @@ class Pool:
 
     def step(self, gradient: FloatArray, box: Box, iteration: int) -> None:
         """Take one step with the gradient of −logL with respect to the model on ``box``; ``iteration`` is from 0."""
-        config, dtype = self.config, self.morphs.dtype
+        config = self.config
         # The moments know few gradients in the first iterations.
         ramp = min(max(0.1, iteration / config.warm_up), 1.0)
-        steps = (config.morph_step * ramp, config.spectrum_step * ramp, config.spectrum_step_floor * ramp)
+        constants = self._constants()
+        constants[FLOOR + 1 : FLOOR + 4] = self._steps() * ramp
         step_components(
             gradient,
             np.array(box.origin, dtype=np.int64),
@@ -109,16 +118,68 @@ class Pool:
             self.spectra,
             self.morphs,
             self.levels,
-            np.array([B1, 1 - B1, B2, 1 - B2, EPS, *steps, self.least_moment], dtype=dtype),
-            (
-                config.monotonic,
-                config.symmetric,
-                config.edge_damping,
-                config.rescale_spectrum,
-                config.symmetry == "mean",
-            ),
+            constants,
+            self._switches(),
             self.weights,
         )
+
+    def run(
+        self, view: CroppedView, values: FloatArray, best_value: float, span: tuple[int, int], is_feasible: bool
+    ) -> tuple[int, float, int, Callable[[], tuple[Component, ...]]]:
+        """Take the steps of a ``span`` in compiled code; see `step_stretch`.
+
+        Parameters
+        ----------
+        view : CroppedView
+            That holds all components.
+        values : array (m,)
+            Log-likelihoods of all updates so far; continued.
+        best_value : float
+            Log-likelihood that an iterate has to exceed to be the best.
+        span : tuple of int
+            Numbers of the first update and of the one after the last.
+        is_feasible : bool
+            Whether the first of all iterates meets the constraints.
+
+        Returns
+        -------
+        tuple
+            What `step_stretch` does, and the best iterate, if it is of this stretch.
+        """
+        config = self.config
+        record = (values, np.empty_like(self.spectra[0]), np.empty_like(self.morphs[0]))
+        rules = (config.e_rel, config.min_iter, config.window, config.stop == "last_two", config.warm_up)
+        found = step_stretch(
+            (view.images, view.weights, view.transform, view.conjugate),
+            view.cube,
+            (np.array(view.box.origin, dtype=np.int64), self.boxes, self.starts, self.centers, self.kept),
+            self.spectra,
+            self.morphs,
+            self.levels,
+            self._constants(),
+            self._steps(),
+            self._switches(),
+            self.weights,
+            np.array([*rules, not is_feasible], dtype=np.float64),
+            record,
+            best_value,
+            span,
+        )
+        return *found, partial(self._components, self.boxes, self.starts, *record[1:])
+
+    def _steps(self) -> FloatArray:
+        """Full steps (3,): of morphologies, of spectra relative to their mean, and least ones relative to the noise."""
+        config = self.config
+        return np.array([config.morph_step, config.spectrum_step, config.spectrum_step_floor])
+
+    def _constants(self) -> FloatArray:
+        """Constants of `step_components`, with steps of 0."""
+        return np.array([B1, 1 - B1, B2, 1 - B2, EPS, 0, 0, 0, self.least_moment], dtype=self.morphs.dtype)
+
+    def _switches(self) -> tuple[bool, bool, bool, bool, bool]:
+        config = self.config
+        is_mean = config.symmetry == "mean"
+        return (config.monotonic, config.symmetric, config.edge_damping, config.rescale_spectrum, is_mean)
 
     @property
     def log_prior(self) -> float:
@@ -161,6 +222,12 @@ class Pool:
             y, x = self.centers[k].tolist()
             found.append(Component((y, x), Box((y0, x0), (h, w)), spectra[k].copy(), morph))
         return tuple(found)
+
+
+def next_change(done: int, config: FitConfig) -> int:
+    """Return the number of the update, from ``done`` on but not the very first, after which boxes are changed."""
+    every = config.resize_every
+    return max(-(-done // every), 1) * every
 
 
 def _least_moment(noise: FloatArray) -> float:

@@ -12,26 +12,37 @@ from .component import Component
 from .config import FitConfig
 from .kernels import ComplexArray
 from .observation import Observation
-from .pool import Pool
-from .precondition_kernels import advance, draw_ahead
-from .row_filter import filter_rows
-from .view import CroppedView, cropped_view, weigh_rows
+from .pool import Pool, next_change
+from .precondition_kernels import undo
+from .stretches import ahead_stretch
+from .view import CroppedView, cropped_view
 
-__all__ = ["approach"]
-
-WINDOW = 5
-"""Iterations over which the gain is judged."""
-
-TOGETHER = 1 << 15
-"""Values of transforms for which one temporary plane is made."""
+__all__ = ["Approached", "approach"]
 
 DAMPING = 0.5
 """Fraction of a step of the spectra that is taken: the morphologies are stepped along the same residual."""
 
 
-def approach(
-    observation: Observation, components: Sequence[Component], config: FitConfig
-) -> tuple[tuple[Component, ...], list[float]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Approached:
+    """Outcome of the preconditioned steps.
+
+    Parameters
+    ----------
+    pool : Pool
+        The components; what its other rows hold is of no meaning.
+    view : CroppedView
+        Of the observation, around them.
+    loss : tuple of float
+        Log-likelihood before each step, at the extrapolated point.
+    """
+
+    pool: Pool
+    view: CroppedView
+    loss: tuple[float, ...]
+
+
+def approach(observation: Observation, components: Sequence[Component], config: FitConfig) -> Approached:
     """Bring components near the solution.
 
     The residual W (R − D), its weights relative to the largest of the band, is filtered with
@@ -52,43 +63,23 @@ def approach(
 
     Returns
     -------
-    components : tuple of Component
-        They meet all constraints but sparsity.
-    loss : list of float
-        Log-likelihood before each step, at the extrapolated point.
+    Approached
+        Components that meet all constraints but sparsity.
     """
     pool = Pool.of(components, observation.frame, observation.noise, config)
     work = _Work.around(observation, pool.extent, config)
-    before, t = pool.morphs[0].copy(), 1.0
-    loss: list[float] = []
-    for iteration in range(min(config.precondition, config.max_iter)):
-        t_next = (1 + float(np.sqrt(1 + 4 * t * t))) / 2
-        ahead, claim, new = (np.empty_like(before) for _ in range(3))
-        value, residual = work.residual(pool, before, (ahead, claim), (t - 1) / t_next)
-        if not np.isfinite(value):
-            break
-        loss.append(value)
-        uphill = work.step(pool, residual, (ahead, claim, new))
-        t = 1.0 if uphill > 0 else t_next
-        before, pool.morphs[0] = pool.morphs[0].copy(), new
-        if iteration > 0 and iteration % config.resize_every == 0:
-            # The previous iterate travels with the present one.
-            pool.morphs[1] = before
+    pool.morphs[1] = pool.morphs[0]
+    losses = np.empty(min(config.precondition, config.max_iter))
+    done, momentum, is_over = 0, 1.0, not losses.size
+    while not is_over:
+        stop = next_change(done, config) + 1
+        done, momentum, is_over = work.run(pool, losses, (done, min(stop, losses.size)), momentum)
+        if done == stop:
             changed = pool.resize()
-            before = pool.morphs[1].copy()
             if changed and not work.box.encloses(pool.extent):
                 work = _Work.around(observation, pool.extent | work.box, config)
-        if _has_settled(loss, config):
-            break
-    return pool.components(), loss
-
-
-def _has_settled(loss: Sequence[float], config: FitConfig) -> bool:
-    """Whether the best value has risen little over the last steps."""
-    if len(loss) <= 2 * WINDOW:
-        return False
-    before, now = max(loss[1:-WINDOW]), max(loss[1:])
-    return now - before < config.e_rel * abs(now)
+        is_over |= done == losses.size
+    return Approached(pool, work.view, tuple(losses[:done].tolist()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,12 +100,7 @@ class _Work:
         largest = view.weights.max(axis=(1, 2)).astype(np.float64)
         scale = np.divide(1, largest, out=np.zeros_like(largest), where=largest > 0)
         inverse = np.empty_like(view.conjugate)
-        # Few bands at a time: temporary planes of all bands would take more memory than anything else in large blends.
-        together = max(TOGETHER // inverse[0].size, 1)
-        for first in range(0, len(inverse), together):
-            some = slice(first, first + together)
-            conjugate = view.conjugate[some]
-            inverse[some] = scale[some, None, None] * conjugate / (np.abs(conjugate) ** 2 + config.precondition_floor)
+        undo(view.conjugate, scale, config.precondition_floor, inverse)
         count = np.count_nonzero(view.weights, axis=(1, 2))
         importance = view.weights.sum(axis=(1, 2), dtype=np.float64) / np.maximum(count, 1)
         # Only ratios count: relative to the largest they stay in range whatever the units.
@@ -127,28 +113,19 @@ class _Work:
         """Where the planes lie; rows of those with bands are longer."""
         return self.view.box
 
-    def residual(
-        self, pool: Pool, before: FloatArray, out: tuple[FloatArray, FloatArray], momentum: float
-    ) -> tuple[float, FloatArray]:
-        """Extrapolate into ``out``; return the log-likelihood there and the deconvolved residual (band, y, row)."""
-        origin = np.array(self.box.origin, dtype=np.int64)
-        values = (pool.morphs[0], before, *out)
-        layout = (pool.boxes, pool.starts)
-        draw_ahead(self.planes, origin, layout, pool.spectra[0], values, (momentum, pool.levels[0]))
-        rendered = filter_rows(self.view.cube, self.view.transform)
-        value = weigh_rows(rendered, self.view.images, self.view.weights)
-        return value, filter_rows(rendered, self.inverse)
-
-    def step(self, pool: Pool, residual: FloatArray, out: tuple[FloatArray, FloatArray, FloatArray]) -> float:
-        """Step from the extrapolated point by the claims into the last of ``out``; see `advance`."""
-        return advance(
-            (residual, self.planes[1], self.planes[2]),
-            np.array(self.box.origin, dtype=np.int64),
-            (pool.boxes, pool.starts, pool.centers, pool.kept),
+    def run(self, pool: Pool, losses: FloatArray, span: tuple[int, int], momentum: float) -> tuple[int, float, bool]:
+        """Take the steps of a ``span``; the pool's second row holds the morphologies before. See `ahead_stretch`."""
+        view, config = self.view, self.config
+        return ahead_stretch(
+            (view.images, view.weights, view.transform, self.inverse),
+            self.planes,
+            (np.array(self.box.origin, dtype=np.int64), pool.boxes, pool.starts, pool.centers, pool.kept),
             pool.spectra[0],
-            (pool.morphs[0], *out),
-            self.importance,
-            DAMPING,
-            (self.config.monotonic, self.config.symmetric, self.config.symmetry == "mean"),
+            (*pool.morphs, np.empty_like(pool.morphs[0])),
+            (pool.levels[0], self.importance),
+            (momentum, DAMPING, config.e_rel),
+            (config.monotonic, config.symmetric, config.symmetry == "mean"),
             pool.weights,
+            losses,
+            span,
         )

@@ -6,11 +6,12 @@ import numpy as np
 
 from ..geometry import BoolArray, FloatArray, IntArray
 from ._jit import jit
+from .kernels import ComplexArray
 from .monotone import monotonic_inplace
 from .pool_kernels import symmetrize, trim
 from .proximal import SPECTRUM_FLOOR
 
-__all__ = ["advance", "draw_ahead"]
+__all__ = ["advance", "draw_ahead", "undo"]
 
 FARTHEST = 10.0
 """Longest step of a pixel, in units of the morphology's maximum: a component without light would have infinite ones."""
@@ -18,6 +19,18 @@ FARTHEST = 10.0
 
 FAINT, FAINTEST = 0.3, 1e-6
 """Most and least of its maximum that counts as the faintest light of a morphology."""
+
+
+@jit
+def undo(conjugate: ComplexArray, scale: FloatArray, floor: float, out: ComplexArray) -> None:
+    """Write scale · conj(K̂) / (|K̂|² + floor) into ``out`` (band, y, x), scales (band,) in double precision."""
+    bands, ny, nx = conjugate.shape
+    for b in range(bands):
+        for y in range(ny):
+            line, row = conjugate[b, y], out[b, y]
+            for x in range(nx):
+                power = line[x].real * line[x].real + line[x].imag * line[x].imag
+                row[x] = line[x] * (scale[b] / (power + floor))
 
 
 @jit

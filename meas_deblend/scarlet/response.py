@@ -106,7 +106,9 @@ class Response:
                 other_side, theirs = second.sets[j]
                 table = _between_blocks(self.lags, side, other_side)
                 overlap_cells(table, mine, theirs, cells, is_own and j == k)
-        return _both_ways(cells) if is_own else cells
+        if is_own:
+            mirror(cells)
+        return cells
 
     def _weight_at(self, points: Points) -> FloatArray:
         """Root weights (band, point) in the middle of each point, times its share."""
@@ -116,11 +118,14 @@ class Response:
         return np.ascontiguousarray(at * points.share)
 
 
-def _both_ways(cells: FloatArray) -> FloatArray:
-    """Matrices (band, n, n) of which one of each pair of entries is filled, with both."""
-    whole: FloatArray = cells + cells.transpose(0, 2, 1)
-    whole.reshape(len(cells), -1)[:, :: cells.shape[1] + 1] /= 2
-    return whole
+@jit
+def mirror(cells: FloatArray) -> None:
+    """Fill matrices (band, n, n), of which one of each pair of entries is 0, with the other one."""
+    for b in range(len(cells)):
+        for k in range(cells.shape[1]):
+            for c in range(k):
+                both = cells[b, k, c] + cells[b, c, k]
+                cells[b, k, c] = cells[b, c, k] = both
 
 
 def make_response(observation: Linear) -> Response:

@@ -7,7 +7,9 @@ stand in for it elsewhere: the engine needs nothing but numpy, scipy and numba. 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from scipy import fft
@@ -16,7 +18,10 @@ from ..geometry import FloatArray
 from ._jit import jit
 from .kernels import ComplexArray
 
-__all__ = ["filter_rows", "spread_rows"]
+__all__ = ["filter_inside", "filter_rows", "jit_with_filter", "spread_rows"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 IS_COMPILED = find_spec("rocket_fft") is not None
 if IS_COMPILED:
@@ -56,6 +61,15 @@ def _compiled(cube: FloatArray, transform: ComplexArray) -> FloatArray:
         c2c(planes, planes, along_y, False, scale, 1)
         c2r(planes[:, :ny], out[first:stop], along_x, False, one, 1)
     return out
+
+
+filter_inside = _compiled if IS_COMPILED else _with_scipy
+"""`filter_rows` for loops that are made with `jit_with_filter`."""
+
+
+def jit_with_filter(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function that calls `filter_inside`, if that is compiled."""
+    return jit(function) if IS_COMPILED else function
 
 
 def _spread_with_scipy(rows: FloatArray, first: int, height: int, transform: ComplexArray) -> FloatArray:
