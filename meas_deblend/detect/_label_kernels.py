@@ -15,7 +15,28 @@ if TYPE_CHECKING:
 
     Int = NDArray[np.int64]
 
-__all__ = ["mark_labels", "members_before", "pieces_around"]
+__all__ = ["every_nth", "mark_labels", "members_before", "pieces_around"]
+
+
+@jit
+def every_nth(mask: BoolArray, step: int) -> Int:
+    """Flat indices (n,) of the first true pixel of a mask (y, x) in raster order, and of each ``step``-th after it."""
+    height, width = mask.shape
+    number = 0
+    for y in range(height):
+        for x in range(width):
+            number += mask[y, x]
+    out = np.empty((number + step - 1) // step, dtype=np.int64)
+    wait, count = 0, 0
+    for y in range(height):
+        for x in range(width):
+            if mask[y, x]:
+                if wait == 0:
+                    out[count] = y * width + x
+                    count += 1
+                    wait = step
+                wait -= 1
+    return out
 
 
 @jit

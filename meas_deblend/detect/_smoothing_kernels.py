@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["smoothed", "sums_within"]
 
+PART = 4096
+
 
 @jit
 def smoothed(image: Plane, taps: tuple[float, float, float], out: Plane) -> None:
@@ -53,13 +55,13 @@ def smoothed(image: Plane, taps: tuple[float, float, float], out: Plane) -> None
 
 
 @jit
-def sums_within(plane: Plane, level: float) -> tuple[float, float]:
-    """Sum of the values of a plane (y, x) that lie within ± ``level``, and of their squares."""
+def sums_within(values: Plane, level: float) -> tuple[float, float]:
+    """Sum of those of some values (n,) that lie within ± ``level``, and of their squares."""
     first, second = 0.0, 0.0
-    for y in range(len(plane)):
-        # Row by row: a single long sum would lose digits.
+    for start in range(0, len(values), PART):
+        # Part by part: a single long sum would lose digits.
         total, power = 0.0, 0.0
-        for value in plane[y]:
+        for value in values[start : start + PART]:
             wide = np.float64(value)
             if abs(wide) <= level:
                 total += wide

@@ -60,6 +60,12 @@ class BandField:
         return Box((0, 0), self.pixels.shape)
 
     @cached_property
+    def image(self) -> FloatArray:
+        """Pixels (y, x) as compiled loops take them: files may bring their bytes in another order."""
+        image = self.pixels.image
+        return image.astype(image.dtype.newbyteorder("="), copy=False)
+
+    @cached_property
     def unusable(self) -> BoolArray:
         """Pixels (y, x) that do not count."""
         return np.concatenate([~self.pixels.usable(rows) for rows in row_strips(self.pixels.shape)])
@@ -133,6 +139,11 @@ class Block:
     here: tuple[slice, slice]
     stencils: Stencils
 
+    @property
+    def place(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+        """First pixel of it in what `Stencils.filtered` gives, the same in the frame, and its shape."""
+        return self.stencils.reach, self.box.origin, self.box.shape
+
 
 def deconvolve_band(field: BandField, config: DeconvolveConfig) -> tuple[Plane, int]:
     """Least-squares deconvolution with positivity, by projected gradients.
@@ -184,10 +195,11 @@ def _start(field: BandField) -> Plane:
 
 def _residual(field: BandField, model: Plane, residual: Plane) -> None:
     """Set ``residual`` to image − kernel ∗ model on the usable pixels."""
+    from ._deconvolution_kernels import subtract  # noqa: PLC0415 - loads the compiler
+
     for block in field.seen_blocks:
-        part = residual[block.here]
-        np.subtract(field.pixels.image[block.here], block.stencils.sums_on(model, block.box, 0), out=part)
-        np.copyto(part, 0, where=field.unusable[block.here])
+        seen = block.stencils.filtered(model, block.box, 0)
+        subtract(seen, block.place, field.image, field.unusable, residual)
 
 
 def _loss(field: BandField, residual: Plane) -> float:
@@ -202,5 +214,5 @@ def _update(field: BandField, residual: Plane, models: tuple[Plane, Plane], beta
 
     steps = (np.float32(1 / field.gain**2), np.float32(beta))
     for block in field.blocks:
-        gradient = block.stencils.sums_on(residual, block.box, 1)
-        advance(gradient, block.box.origin, steps, field.wanted, models)
+        gradient = block.stencils.filtered(residual, block.box, 1)
+        advance(gradient, block.place, steps, field.wanted, models)

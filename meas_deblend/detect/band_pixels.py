@@ -11,7 +11,7 @@ import numpy as np
 from ..exceptions import InputError
 from ..geometry import Box
 from .significance import FWHM_PER_SIGMA, filter_kernel, psf_sigma
-from .tiling import TilePixels, padded, row_strips
+from .tiling import TilePixels, row_strips
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -40,6 +40,8 @@ class BandPixels:
         Smallest variance of a usable pixel; 0 for a band that has none, or no contrast: nothing of it is used.
     kernels : mapping of tuple of int to array (y, x)
         Kernels of the tiles whose PSF differs from that in the middle, by the origin of the tile.
+    known : bool array (y, x), optional
+        Which pixels may be used, for those who ask again and again; default: it is found when somebody asks.
     """
 
     image: FloatArray
@@ -49,6 +51,7 @@ class BandPixels:
     kernel: FloatArray
     depth: float
     kernels: Mapping[tuple[int, int], FloatArray] = field(default_factory=dict)
+    known: BoolArray | None = None
 
     @classmethod
     def prepare(
@@ -78,7 +81,7 @@ class BandPixels:
     def without_planes(self) -> BandPixels:
         """Return the same of an empty frame, which can be sent to where the planes are."""
         empty = np.zeros((0, 0))
-        return replace(self, image=empty, variance=empty, mask=np.zeros((0, 0), dtype=bool))
+        return replace(self, image=empty, variance=empty, mask=np.zeros((0, 0), dtype=bool), known=None)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -102,6 +105,8 @@ class BandPixels:
     def usable(self, rows: slice, columns: slice = slice(None)) -> BoolArray:
         """Which pixels of a part of the image may be used (y, x)."""
         part = (rows, columns)
+        if self.known is not None:
+            return self.known[part]
         if self.depth == 0:
             return np.zeros(self.image[part].shape, dtype=bool)
         flagged = (self.mask[part] & np.asarray(self.bad, dtype=self.mask.dtype)) != 0
@@ -113,19 +118,26 @@ class BandPixels:
         """Pixels on a box, which may reach beyond the image."""
         inside = box & Box((0, 0), self.shape)
         rows, columns = inside.slices_in(Box((0, 0), self.shape))
+        here = inside.slices_in(box)
         usable = np.zeros(box.shape, dtype=bool)
-        usable[inside.slices_in(box)] = self.usable(rows, columns)
-        image, variance = (np.where(usable, padded(array, box), 0.0) for array in (self.image, self.variance))
-        return TilePixels(image.astype(np.float64, copy=False), variance.astype(np.float64, copy=False), usable)
+        usable[here] = self.usable(rows, columns)
+        image, variance = np.zeros(box.shape), np.zeros(box.shape)
+        for out, array in ((image, self.image), (variance, self.variance)):
+            np.copyto(out[here], array[rows, columns], where=usable[here])
+        return TilePixels(image, variance, usable)
 
 
 def with_depth(band: BandPixels) -> BandPixels:
-    """Find the depth of a band; 0 where its usable pixels have all one value."""
+    """Find which pixels of a band may be used, and its depth: 0, and none of them, where these have all one value."""
+    known = np.zeros(band.shape, dtype=bool)
     low, high, depth = np.inf, -np.inf, np.inf
     for rows in row_strips(band.shape):
         usable = band.usable(rows)
+        known[rows] = usable
         if usable.any():
             values = band.image[rows][usable]
             low, high = min(low, float(values.min())), max(high, float(values.max()))
             depth = min(depth, float(band.variance[rows][usable].min()))
-    return replace(band, depth=depth if low < high else 0.0)
+    if not low < high:
+        return replace(band, depth=0.0, known=np.zeros_like(known))
+    return replace(band, depth=depth, known=known)

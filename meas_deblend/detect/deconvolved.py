@@ -206,10 +206,10 @@ def _clipped_noise(plane: NDArray[np.float32], sigma: float = 1.0) -> float:
     """Return the standard deviation of the pixels within 3σ: refined from ``sigma`` until it changes by < 10 %."""
     from ._smoothing_kernels import sums_within  # noqa: PLC0415 - loads the compiler
 
-    size = max(plane.size, 1)
+    size, values = max(plane.size, 1), plane[plane != 0]
     for _ in range(20):
-        first, second = sums_within(plane, 3 * sigma)
-        # What lies beyond counts as 0.
+        first, second = sums_within(values, 3 * sigma)
+        # What is 0, as between parents, or lies beyond, adds nothing to the sums.
         refined = float(np.sqrt(max(second / size - (first / size) ** 2, 0.0)))
         if refined == 0 or abs(refined - sigma) < 0.1 * sigma:
             break

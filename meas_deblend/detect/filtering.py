@@ -14,7 +14,7 @@ from .dilation import dilate_disc
 from .noise import noise_ratio
 from .significance import EIGHT, matched_filter
 from .stencils import Stencils
-from .tiling import row_strips, tiles
+from .tiling import tiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +105,8 @@ def filter_band(pixels: BandPixels, config: DetectConfig) -> tuple[FilteredBand,
     plane = _significance(pixels, config)
     regions = unseen_regions(plane)
     detected = _detected(plane, regions, config)
-    sample = _free_sample(pixels, _grown(detected, pixels, config))
+    footprint = _grown(detected, pixels, config)
+    sample = _free_sample(pixels, footprint)
     if config.calibrate_noise:
         values = plane[sample.y, sample.x]
         ratio = noise_ratio(values[np.isfinite(values)], sample.independent)
@@ -114,12 +115,12 @@ def filter_band(pixels: BandPixels, config: DetectConfig) -> tuple[FilteredBand,
             regions = [region.scaled(1 / ratio) for region in regions]
             detected = _detected(plane, regions, config)
             # The noise is larger than was thought: more of the sky is free.
-            sample = _free_sample(pixels, _grown(detected, pixels, config))
+            footprint = _grown(detected, pixels, config)
+            sample = _free_sample(pixels, footprint)
     np.nan_to_num(plane, copy=False, nan=0.0)
     for region in regions:
         if region.lowest > config.threshold:
             plane[region.where][region.members] = region.highest
-    footprint = _grown(detected, pixels, config)
     return FilteredBand(pixels, np.packbits(detected, axis=1), plane[detected], footprint, sample), plane
 
 
@@ -160,16 +161,11 @@ def _grown(detected: BoolArray, pixels: BandPixels, config: DetectConfig) -> Boo
 
 def _free_sample(pixels: BandPixels, footprint: BoolArray) -> Sample:
     """Pixels away from what is detected."""
-    strips = list(row_strips(pixels.shape))
-    numbers = [int(np.count_nonzero(pixels.usable(rows) & ~footprint[rows])) for rows in strips]
-    total = sum(numbers)
-    step = max(-(-total // MAX_SAMPLE), 1)
-    chosen, before = [], 0
-    for rows, number in zip(strips, numbers, strict=True):
-        free = np.flatnonzero(pixels.usable(rows) & ~footprint[rows])
-        chosen.append(free[-before % step :: step] + rows.start * pixels.shape[1])
-        before += number
-    index = np.concatenate(chosen) if chosen else np.zeros(0, dtype=np.int64)
+    from ._label_kernels import every_nth  # noqa: PLC0415 - loads the compiler
+
+    free = pixels.usable(slice(None)) & ~footprint
+    total = int(np.count_nonzero(free))
+    index = every_nth(free, max(-(-total // MAX_SAMPLE), 1))
     # A filter that is a Gaussian of σ leaves one independent value in 4 π σ² pixels.
     independent = min(index.size, total / max(4 * np.pi * pixels.sigma**2, 1.0))
     y, x = np.divmod(index, max(pixels.shape[1], 1))

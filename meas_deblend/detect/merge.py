@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -120,7 +120,8 @@ def _merge_peaks(detections: Mapping[str, BandDetections], labels: IntArray, rad
             if free[j] and pairs[j][0] not in seen:
                 seen.add(pairs[j][0])
                 free[j] = False
-        merged.append(replace(peak, bands=tuple(b for b in detections if b in seen)))
+        bands = tuple(b for b in detections if b in seen)
+        merged.append(Peak(peak.id, peak.y, peak.x, peak.value, bands, peak.position, peak.name))
     return merged
 
 
@@ -175,7 +176,10 @@ def _parents_of_labels(
     parents, footprint_bands = [], {}
     for n, label in enumerate(sorted(members)):
         rows, columns = slices[label - 1]
-        numbered = tuple(replace(peak, id=k) for k, peak in enumerate(members[label]))
+        numbered = tuple(
+            Peak(k, peak.y, peak.x, peak.value, peak.bands, peak.position, peak.name)
+            for k, peak in enumerate(members[label])
+        )
         box = Box.from_bounds(rows.start, rows.stop, columns.start, columns.stop)
         parent = Parent(ids(n), Footprint(box, labels[rows, columns] == label, numbered))
         parents.append(parent)

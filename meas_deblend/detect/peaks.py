@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..geometry import FloatArray, IntArray
+    from ..geometry import BoolArray, FloatArray, IntArray
 
 __all__ = ["find_peaks", "local_maxima", "prominent_peaks", "thin_peaks"]
 
@@ -87,7 +87,7 @@ def _vertex(low: FloatArray, middle: FloatArray, high: FloatArray) -> FloatArray
     return np.where(curved, np.clip(offset, -0.5, 0.5), 0.0)
 
 
-def find_peaks(image: FloatArray, threshold: float) -> list[Peak]:
+def find_peaks(image: FloatArray, threshold: float, where: BoolArray | None = None) -> list[Peak]:
     """Local maxima as peaks, highest first, ties by x then y.
 
     The sub-pixel position is the vertex of the parabolas through the maximum and its neighbours along each axis.
@@ -98,6 +98,8 @@ def find_peaks(image: FloatArray, threshold: float) -> list[Peak]:
         Significance.
     threshold : float
         Lowest value of a peak, exclusive.
+    where : bool array (y, x), optional
+        Pixels whose maxima are wanted; default: all.
 
     Returns
     -------
@@ -105,15 +107,16 @@ def find_peaks(image: FloatArray, threshold: float) -> list[Peak]:
         ``id`` counts from 0; ``value`` is the image's.
     """
     y, x = local_maxima(image, threshold).T
+    if where is not None:
+        y, x = y[where[y, x]], x[where[y, x]]
     height, width = image.shape
     middle = image[y, x]
     dy = _vertex(image[np.maximum(y - 1, 0), x], middle, image[np.minimum(y + 1, height - 1), x])
     dx = _vertex(image[y, np.maximum(x - 1, 0)], middle, image[y, np.minimum(x + 1, width - 1)])
     order = np.lexsort((y, x, -middle))
-    return [
-        Peak(n, int(y[k]), int(x[k]), float(middle[k]), position=(float(y[k] + dy[k]), float(x[k] + dx[k])))
-        for n, k in enumerate(order)
-    ]
+    columns = (y, x, middle.astype(np.float64), y + dy, x + dx)
+    rows = zip(*(column[order].tolist() for column in columns), strict=True)
+    return [Peak(n, v, u, value, position=(cy, cx)) for n, (v, u, value, cy, cx) in enumerate(rows)]
 
 
 def prominent_peaks(peaks: Sequence[Peak], image: FloatArray, least: float) -> list[Peak]:

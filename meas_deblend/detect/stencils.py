@@ -98,6 +98,11 @@ class Stencils:
 
     def sums_on(self, plane: FloatArray, block: Box, k: int) -> FloatArray:
         """Return what `sums` does on one block, at most `block` in size, of a plane (y, x) that is 0 outside."""
+        (ry, rx), (height, width) = self.reach, block.shape
+        return self.filtered(plane, block, k)[ry : ry + height, rx : rx + width]
+
+    def filtered(self, plane: FloatArray, block: Box, k: int) -> FloatArray:
+        """Return what `sums_on` does within an array (y, x) in one piece: behind the first `reach` rows and columns."""
         from ..scarlet.row_filter import filter_rows  # noqa: PLC0415 - loads the compiler
 
         transform = self.transforms[k : k + 1]
@@ -105,7 +110,7 @@ class Stencils:
         rows = np.zeros((1, source.shape[0], 2 * (transform.shape[2] - 1)), dtype=plane.dtype)
         here, there = source.overlap_slices(Box((0, 0), (plane.shape[0], plane.shape[1])))
         rows[0][here] = plane[there]
-        found: FloatArray = filter_rows(rows, transform)[0][block.slices_in(source)]
+        found: FloatArray = filter_rows(rows, transform)[0]
         return found
 
 

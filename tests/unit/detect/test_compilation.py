@@ -25,7 +25,7 @@ def test_everything_compiled_is_there_after_the_warmup():
         _smoothing_kernels,
     )
     loops = [value for module in modules for value in vars(module).values() if hasattr(value, "signatures")]
-    assert len(loops) == 11
+    assert len(loops) == 13
     assert all(loop.signatures for loop in loops)
     if row_filter.IS_COMPILED:
         # Detection filters in double precision, the deconvolution in single.

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from meas_deblend.detect._label_kernels import mark_labels, members_before, pieces_around
+from meas_deblend.detect._deconvolution_kernels import advance, subtract
+from meas_deblend.detect._label_kernels import every_nth, mark_labels, members_before, pieces_around
 from meas_deblend.detect._peak_kernels import lowest_on_the_way, maxima_above
 from meas_deblend.detect._smoothing_kernels import smoothed, sums_within
 
@@ -57,6 +58,13 @@ def test_pieces_around_seeds_are_connected_components_in_the_order_of_the_seeds(
     assert labels.max() == len(order)
 
 
+@pytest.mark.parametrize("step", [1, 2, 7, 1000])
+@pytest.mark.parametrize("density", [0.0, 0.4, 1.0])
+def test_every_nth_pixel(step, density):
+    mask = np.random.default_rng(7).random((21, 33)) < density
+    np.testing.assert_array_equal(every_nth(mask, step), np.flatnonzero(mask)[::step])
+
+
 @pytest.mark.parametrize("width", [1, 8, 13, 70])
 def test_members_before_a_pixel(width):
     rng = np.random.default_rng(4)
@@ -79,8 +87,41 @@ def test_smoothing_is_two_correlations_with_zeros_outside(shape):
 
 
 def test_sums_of_what_lies_within_a_level():
-    plane = np.random.default_rng(6).normal(size=(50, 70)).astype(np.float32)
-    plane[0, 0], plane[1, 1] = 1e20, -1e20
-    within = plane[np.abs(plane) <= 1.5].astype(np.float64)
+    values = np.random.default_rng(6).normal(size=10_000).astype(np.float32)
+    values[:2] = 1e20, -1e20
+    within = values[np.abs(values) <= 1.5].astype(np.float64)
     # Rounding of double precision, in another order.
-    assert sums_within(plane, 1.5) == pytest.approx((within.sum(), np.square(within).sum()), rel=1e-12)
+    assert sums_within(values, 1.5) == pytest.approx((within.sum(), np.square(within).sum()), rel=1e-12)
+
+
+PLACE = ((3, 2), (10, 7), (20, 31))
+"""Of a part of a frame: where it begins in a filtered array, where in the frame, and its shape."""
+
+
+def planes(number):
+    rng = np.random.default_rng(8)
+    return rng.normal(size=(number, 40, 50)).astype(np.float32), rng.random((40, 50)) < 0.4
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_residual_of_a_part(dtype):
+    (seen, image, residual), unusable = planes(3)
+    image = image.astype(dtype)
+    image[unusable] = np.nan
+    here, there = np.s_[3:23, 2:33], np.s_[10:30, 7:38]
+    expected = residual.copy()
+    expected[there] = np.where(unusable[there], 0, image[there] - seen[here])
+    subtract(seen, PLACE, image, unusable, residual)
+    np.testing.assert_array_equal(residual, expected)
+
+
+def test_update_of_a_part():
+    (gradient, model, ahead), wanted = planes(3)
+    here, there = np.s_[3:23, 2:33], np.s_[10:30, 7:38]
+    scale, beta = np.float32(0.3), np.float32(0.6)
+    new = np.where(wanted[there], np.maximum(gradient[here] * scale + ahead[there], 0), 0)
+    expected = model.copy(), ahead.copy()
+    expected[1][there] = new + beta * (new - model[there])
+    expected[0][there] = new
+    advance(gradient, PLACE, (scale, beta), wanted, (model, ahead))
+    np.testing.assert_array_equal((model, ahead), expected)
