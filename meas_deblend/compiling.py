@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 
 from ._atomic import atomic_write
 from ._interrupt import raise_interrupt
-from .api import deblend
 from .framework import call_apart, can_call_apart
 
 if TYPE_CHECKING:
@@ -74,6 +73,7 @@ def compile_apart() -> None:
 
 def compile_chain() -> None:
     """Compile what a run calls: a small field goes through the whole chain, by way of each kind of models."""
+    from .api import deblend  # noqa: PLC0415 - whoever asks what is compiled need not load all that may be
     from .scarlet import warmup  # noqa: PLC0415 - loads the compiler
     from .simulate import preset, simulate_field  # noqa: PLC0415 - only where something is compiled
 

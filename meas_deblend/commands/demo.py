@@ -13,7 +13,7 @@ from ..image import PlaneSpec, read_coadds, write_coadd
 from ..output import RunContext
 from ..simulate import SkyConfig, simulate_sky
 from ._settings import checked_layers, say, shown_warnings, start_log
-from .run import Settings, deblend_and_write
+from .one_patch import Settings, deblend_and_write
 
 if TYPE_CHECKING:
     import argparse

@@ -6,6 +6,7 @@ numerics by name: it loads the classes that a definition names.
 """
 
 from .._registry import Registry
+from ._workers import check_jobs
 from .apart import call_apart, can_call_apart
 from .checkpoint import Checkpoint, Codec
 from .classes import load_task_class, tuning_fields
@@ -87,6 +88,7 @@ __all__ = [
     "build_pipeline",
     "call_apart",
     "can_call_apart",
+    "check_jobs",
     "dump_yaml",
     "find_pipeline",
     "history_rows",

@@ -8,7 +8,7 @@ import sys
 import threading
 import traceback
 import warnings
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -225,6 +225,8 @@ class Crew:
         done; what is left stays in the iterator.
     method : str
         "fork" or "spawn", see `start_method`.
+    daemon : bool
+        Daemons have no processes of their own; who is none and hires workers must be dismissed.
     """
 
     def __init__(
@@ -236,12 +238,15 @@ class Crew:
         preparations: Iterator[Callable[[], object]],
         *,
         method: str = "fork",
+        daemon: bool = True,
     ) -> None:
         self._call, self._names, self._jobs, self._needs = call, names, jobs, needs
         self._aside = Aside(preparations)
         self._context: Any = multiprocessing.get_context(method)
+        self._daemon = daemon
         self._receiver = Receiver()
         self._workers: list[_Worker] = []
+        self._waiting = _Waiting((), lambda _: True, needs)
 
     def answers(self, order: Sequence[int], wanted: Callable[[int], bool]) -> Generator[Answer, None, None]:
         """Do units, and yield what becomes of each as it comes; when the iterator is closed, all workers are ended.
@@ -253,11 +258,25 @@ class Crew:
         wanted : callable
             Asked before a unit is given to a worker; those that are not wanted any more are left out.
         """
-        waiting, died = _Waiting(order, wanted, self._needs), dict.fromkeys(order, 0)
+        self.begin(order, wanted)
+        yield from self.coming()
+
+    def begin(self, order: Sequence[int], wanted: Callable[[int], bool]) -> None:
+        """Begin with units, as `answers` does; `coming` must follow, or `dismiss`."""
+        self._waiting = _Waiting(order, wanted, self._needs)
         try:
             for _ in range(min(self._jobs, len(order))):
                 self._hire()
-            self._give(waiting)
+            self._give(self._waiting)
+        except BaseException:
+            self.dismiss()
+            raise
+
+    def coming(self) -> Generator[Answer, None, None]:
+        """Yield what becomes of each unit that was begun; at the end, or when this is closed, all workers are ended."""
+        waiting = self._waiting
+        died: Counter[int] = Counter()
+        try:
             while any(worker.units for worker in self._workers):
                 self._aside.start()
                 for worker in self._ready():
@@ -277,7 +296,7 @@ class Crew:
                     if answer is not None:
                         yield answer
         finally:
-            self._dismiss()
+            self.dismiss()
             self._aside.stop()
 
     def _give(self, waiting: _Waiting) -> None:
@@ -296,7 +315,7 @@ class Crew:
         # Locks that a thread of ours holds would stay locked in the new process.
         self._aside.stop()
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_work, args=(self._call, theirs), daemon=True)
+        process = self._context.Process(target=_work, args=(self._call, theirs), daemon=self._daemon)
         # Python 3.12 warns of forks where there are threads: those of progress bars and of libraries. A worker does
         # not use what they may hold: it draws nothing, and BLAS, Arrow and logging are made for forks.
         with _interrupts_held(), warnings.catch_warnings():
@@ -322,7 +341,7 @@ class Crew:
             return None
         return Answer(index, value) if good else Answer(index, error=value)
 
-    def _dismiss(self) -> None:
+    def dismiss(self) -> None:
         """End all of them, whatever they are at."""
         for worker in self._workers:
             worker.process.kill()

@@ -14,22 +14,26 @@ import numpy as np
 from .._each import in_turn
 from ..exceptions import InputError, InputWarning, NoWorkFoundError
 from .background import subtract_background
-from .band_reader import BandData, read_band
+from .band_reader import BandData, image_hdu, read_band
 from .checks import check_exposure
 from .exposure import MultibandExposure
+from .fits_io import open_fits, split_selector
 from .grids import check_grids, check_grids_of_files
 from .masks import MaskPlanes
 from .planes import PlaneSpec, plane_spec
 from .psf_specs import BandContext, make_psf, psf_of_band
 from .survey import Survey, load_survey
+from .wcs import wcs_from_header
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from .._each import Each
     from .psf import Psf
 
-__all__ = ["read_coadds"]
+__all__ = ["read_coadds", "wcs_of_coadds"]
 
 
 def read_coadds(
@@ -41,6 +45,7 @@ def read_coadds(
     background: Literal["none", "subtract"] = "none",
     on_missing_psf: Literal["error", "drop"] = "error",
     each: Each = in_turn,
+    empty: Callable[[tuple[int, ...], Any], NDArray[Any]] = np.empty,
 ) -> MultibandExposure:
     """Read coadds of one patch of sky, one per band, all on the same pixel grid.
 
@@ -65,6 +70,8 @@ def read_coadds(
     each : callable
         Does bands one after the other or several at a time: ``each(function, places, shared)`` gives
         ``function(shared, place)`` of every place.
+    empty : callable
+        Makes the arrays (band, y, x) that pixels are read into, from a shape and a type.
 
     Returns
     -------
@@ -95,7 +102,7 @@ def read_coadds(
     _check_names("zeropoint", zeropoint, bands)
     notes = [note for data in bands for note in data.notes] + check_grids(bands)
     bands, psfs = _with_psfs(bands, psf, settings, on_missing_psf, notes)
-    exposure = _assemble(bands, psfs, zeropoint)
+    exposure = _assemble(bands, psfs, zeropoint, empty)
     asked_for: list[str] = []
     if background == "subtract":
         exposure = _without_background(exposure, asked_for)
@@ -104,6 +111,33 @@ def read_coadds(
     if findings:
         warnings.warn("\n".join(findings), InputWarning, stacklevel=2)
     return replace(exposure, warnings=(*findings, *asked_for))
+
+
+def wcs_of_coadds(paths: Mapping[str, PlaneSpec], bands: Sequence[str], survey: str | Path | Survey) -> Any | None:
+    """Return the world coordinates that `read_coadds` gives an exposure, from the headers alone.
+
+    Parameters
+    ----------
+    paths : mapping of str to PlaneSpec
+        Files by band.
+    bands : sequence of str
+        Those of the exposure.
+    survey : str, Path or Survey
+        Which conventions the files follow.
+
+    Raises
+    ------
+    InputError
+        If a file or its image cannot be found any more.
+    """
+    settings = load_survey(survey)
+    for band in bands:
+        path, selector = split_selector(paths[band].image)
+        with open_fits(path) as file:
+            wcs = wcs_from_header(image_hdu(file, selector, settings).header, file.hdus, f"band {band}")
+        if wcs is not None:
+            return wcs
+    return None
 
 
 def _read_bands(specs: Mapping[str, PlaneSpec], survey: Survey) -> list[BandData]:
@@ -172,7 +206,10 @@ def _pixel_scale(bands: Sequence[BandData]) -> float | None:
 
 
 def _assemble(
-    bands: list[BandData], psfs: Sequence[Psf], zeropoint: float | Mapping[str, float] | None
+    bands: list[BandData],
+    psfs: Sequence[Psf],
+    zeropoint: float | Mapping[str, float] | None,
+    empty: Callable[[tuple[int, ...], Any], NDArray[Any]],
 ) -> MultibandExposure:
     """Stack the planes; masks are rewritten to common bits if their headers differ.
 
@@ -181,12 +218,13 @@ def _assemble(
     planes = reduce(MaskPlanes.union, (data.planes for data in bands))
     # 32 bits, as in most FITS masks, unless a plane lies above them: it halves the largest integer array.
     narrow = max(planes.bits.values(), default=0) <= 30
+    shape = (len(bands), *bands[0].image.shape)
     given = zeropoint if isinstance(zeropoint, Mapping) else dict.fromkeys((d.band for d in bands), zeropoint)
     return MultibandExposure(
         bands=tuple(d.band for d in bands),
-        images=_stacked(bands, "image", np.float32),
-        variance=_stacked(bands, "variance", np.float32),
-        mask=_stacked(bands, "mask", np.int32 if narrow else np.int64, planes),
+        images=_stacked(bands, "image", empty(shape, np.float32)),
+        variance=_stacked(bands, "variance", empty(shape, np.float32)),
+        mask=_stacked(bands, "mask", empty(shape, np.int32 if narrow else np.int64), planes),
         psfs=tuple(psfs),
         mask_planes=MaskPlanes(planes.bits, planes.bad),
         wcs=next((d.wcs for d in bands if d.wcs is not None), None),
@@ -197,15 +235,14 @@ def _assemble(
     )
 
 
-def _stacked(bands: list[BandData], name: str, dtype: type[Any], planes: MaskPlanes | None = None) -> NDArray[Any]:
-    """One kind of plane of all bands (band, y, x), taken out of them; masks in the bits of ``planes``."""
-    cube = np.empty((len(bands), *getattr(bands[0], name).shape), dtype=dtype)
+def _stacked(bands: list[BandData], name: str, cube: NDArray[Any], planes: MaskPlanes | None = None) -> NDArray[Any]:
+    """Put one kind of plane of all bands into a cube (band, y, x), out of them; masks in the bits of ``planes``."""
     for k, data in enumerate(bands):
         plane = getattr(data, name)
         if planes is not None and dict(data.planes.bits) != dict(planes.bits):
             plane = planes.translate(plane, data.planes)
         cube[k] = plane
-        taken: dict[str, Any] = {name: np.empty((0, 0), dtype=dtype)}
+        taken: dict[str, Any] = {name: np.empty((0, 0), dtype=cube.dtype)}
         bands[k] = replace(data, **taken)
     return cube
 

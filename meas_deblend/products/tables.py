@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from astropy.table import Table
-from astropy.units import Unit
 
 from .._atomic import atomic_write
 from ..exceptions import InputError, ModelError
@@ -21,6 +20,7 @@ from .versions import check_header, header
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from astropy.table import Table
     from numpy.typing import NDArray
 
 __all__ = ["READABLE_TABLES", "TABLE_TYPE", "arrow_schema", "read_columns", "read_table", "to_table", "write_table"]
@@ -69,15 +69,25 @@ def to_table(name: str, columns: Mapping[str, Any], layout: CatalogLayout, versi
     InputError
         If the columns are not those that are declared (`check_table`).
     """
+    from astropy.table import Table  # noqa: PLC0415 - slow to load: a run does it while other processes work
+
     typed = typed_columns(name, columns, layout, version)
     # The columns are copies already; another one of a patch's hundreds of columns costs as much as its images.
     table = Table({key: _plain_strings(values) for key, values in typed.items()}, copy=False)
     for column in declaration(name).unfold(layout, version):
         table[column.name].description = column.meaning
         if column.unit:
-            table[column.name].unit = Unit(column.unit, parse_strict="silent")
+            table[column.name].unit = _unit(column.unit)
     table.meta.update(table=name, layout=layout)
     return table
+
+
+@cache
+def _unit(text: str) -> Any:
+    """Return the unit of a column: a few, for more than a thousand columns."""
+    from astropy.units import Unit  # noqa: PLC0415 - slow to load
+
+    return Unit(text, parse_strict="silent")
 
 
 def write_table(

@@ -11,7 +11,7 @@ from meas_deblend.deblenders import blend_footprints
 from meas_deblend.geometry import Footprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from meas_deblend.geometry import Parent
     from meas_deblend.image import MultibandExposure
@@ -52,12 +52,12 @@ def mark(coadds: MultibandExposure, regions: Mapping[str | None, Sequence[Footpr
 
 def degraded_blends(parents: Sequence[Parent], models: Sequence[ParentModel]) -> list[Footprint]:
     """Pixels of the blends in which a source is not on the rung that was asked for, though some have a model."""
-    return [pixels for pixels, blend in _pixels_of_blends(parents, models) if _is_degraded(blend)]
+    return list(_pixels_of_blends(parents, models, _is_degraded))
 
 
 def undeblended_blends(parents: Sequence[Parent], models: Sequence[ParentModel]) -> list[Footprint]:
     """Pixels of the blends none of whose sources has a model."""
-    return [pixels for pixels, blend in _pixels_of_blends(parents, models) if not _has_model(blend)]
+    return list(_pixels_of_blends(parents, models, lambda blend: not _has_model(blend)))
 
 
 def _has_model(blend: BlendModel) -> bool:
@@ -69,10 +69,13 @@ def _is_degraded(blend: BlendModel) -> bool:
 
 
 def _pixels_of_blends(
-    parents: Sequence[Parent], models: Sequence[ParentModel]
-) -> Iterator[tuple[Footprint, BlendModel]]:
-    """Each fitted blend with its pixels: those of the deconvolved one, within the box of the part that was fitted."""
+    parents: Sequence[Parent], models: Sequence[ParentModel], chosen: Callable[[BlendModel], bool]
+) -> Iterator[Footprint]:
+    """Pixels of some of the fitted blends: those of the deconvolved one, within the box of the part that was fitted."""
     for parent, model in zip(parents, models, strict=True):
+        blends = [blend for blend in model.blends if blend.sources and chosen(blend)]
+        if not blends:
+            continue
         held = {peak.id: footprint for footprint in blend_footprints(parent) for peak in footprint.peaks}
-        for blend in (blend for blend in model.blends if blend.sources):
-            yield held[blend.sources[0].peak.id] & Footprint.from_box(blend.box), blend
+        for blend in blends:
+            yield held[blend.sources[0].peak.id] & Footprint.from_box(blend.box)
