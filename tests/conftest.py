@@ -1,11 +1,14 @@
 """Fixtures that all tests share."""
 
+import gc
 import os
 import sys
 from pathlib import Path
 
 import pytest
 import sharing
+from depth import examples
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -23,9 +26,19 @@ def pytest_configure(config):
     # sources and tests again, which takes as long as many a test.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    gc.disable()
+    # What a property's own settings do not say; see tests/depth.py.
+    settings.register_profile("after_an_edit", settings.default, max_examples=examples(50))
+    settings.load_profile("after_an_edit")
     if hasattr(config, "workerinput"):
         # The processes' folders lie beside each other.
         sharing.compile_once(Path(config.option.basetemp).parent / "compiling")
+
+
+def pytest_collection_finish():
+    """Look for garbage only among what tests make: modules and tests are a million objects, and they stay."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from depth import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -426,7 +427,7 @@ def test_options_are_frozen_and_checked():
         MultiBandOptions(limits={"mask_limits": {"BAD": 1.5}})
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(12), suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**31), name=st.sampled_from(NAMES))
 def test_no_peak_is_ever_lost(seed, name):
     rng = np.random.default_rng(seed)

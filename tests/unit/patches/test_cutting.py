@@ -113,21 +113,21 @@ def test_a_psfex_model_moves_with_the_tiles(tmp_path):
 
 
 def test_only_parts_are_held(tmp_path):
-    # 16 MB of zeros, of which the disk holds nothing.
+    # 6 MB of zeros, of which the disk holds nothing.
     header = fits.PrimaryHDU(np.zeros((1, 1), dtype=np.float32)).header
-    header["NAXIS1"] = header["NAXIS2"] = 2000
+    header["NAXIS1"] = header["NAXIS2"] = 1200
     header.tofile(tmp_path / "r.fits")
     with (tmp_path / "r.fits").open("r+b") as stream:
-        stream.truncate(-(-(stream.seek(0, 2) + 4 * 2000**2) // 2880) * 2880)
+        stream.truncate(-(-(stream.seek(0, 2) + 4 * 1200**2) // 2880) * 2880)
     tracemalloc.start()
     try:
-        tiles, _ = cut(tmp_path, {"r": {"image": tmp_path / "r.fits", "sigma": "1"}}, size=500, overlap=20)
+        tiles, _ = cut(tmp_path, {"r": {"image": tmp_path / "r.fits", "sigma": "1"}}, size=300, overlap=20)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert len(tiles) == 25
-    # A tile has 0.8 MB; it is held as it is, and turned into the file's byte order.
-    assert peak < 4e6
+    # A tile has 0.3 MB; it is held as it is, and turned into the file's byte order.
+    assert peak < 2e6
 
 
 @pytest.mark.parametrize(

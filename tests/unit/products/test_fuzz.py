@@ -31,7 +31,7 @@ from meas_deblend.products import ModelStore, StoreMetadata, models_from_json, m
 from meas_deblend.products._store_schema import store_fields
 
 SECONDS = float(os.environ.get("MEAS_DEBLEND_FUZZ_SECONDS", "0"))
-CASES = 300
+CASES = 150
 MOST_MEMORY = 600 << 20
 EXTREMES = (
     0, -1, 1, 7, 2**31 - 1, -(2**31), 10**9, 2**40, 2**63 - 1, 10**30, -0.5, 1e308, math.nan, math.inf, "", "g", "<f8",

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from depth import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from synthetic_models import BANDS, assert_same_parent, make_parent, with_fits
@@ -111,7 +112,9 @@ def parents(draw, identifier):
     return ParentModel(identifier * 10, footprint, blends, psfs, draw(arrays((3, 3))), *texts, floor)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 @given(st.data())
 def test_parquet_and_json_give_back_every_bit(tmp_path_factory, data):
     made = [data.draw(parents(identifier)) for identifier in (3, 1, 2)]
@@ -296,7 +299,7 @@ def test_truncated_and_altered_files_are_told(tmp_path):
     with pytest.raises(ModelError, match="damaged"):
         ModelStore.open(path)
     noticed = 0
-    places = range(4, len(whole) - 8, 61)
+    places = range(4, len(whole) - 8, 127)
     for place in places:
         altered = bytearray(whole)
         altered[place] ^= 0xFF

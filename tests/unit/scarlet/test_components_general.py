@@ -162,7 +162,7 @@ def test_a_profile_finds_its_shape():
     truth = sersic_source(SHAPE, 4 * FLUX, FRAME)
     observation = observe([truth], noise=0.3)
     start = sersic_source(SersicShape((15, 19), 1.6, (0.0, 0.0), 1.0), 3 * FLUX, FRAME)
-    (found,) = refine([start], observation, 300)
+    (found,) = refine([start], observation, 120)
     values = found.values
     # Errors expected from the noise are smaller; what remains is that index and radius trade off along a valley.
     assert found.center == pytest.approx(truth.center, abs=0.02)

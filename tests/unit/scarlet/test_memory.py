@@ -38,10 +38,10 @@ def memory():
 
 
 def test_memory_is_flat_over_hundreds_of_blends():
-    for seed in range(100):
+    for seed in range(50):
         fit(seed)
-    before, more = memory(), examples(300)
-    for seed in range(100, 100 + more):
+    before, more = memory(), examples(200)
+    for seed in range(50, 50 + more):
         fit(seed)
-    # A blend's arrays take 100 kB, so 300 of them would show; transforms of the last kernels are kept.
+    # A blend's arrays take 100 kB, so 200 of them would show; transforms of the last kernels are kept.
     assert memory() - before < 15e6

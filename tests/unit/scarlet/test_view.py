@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,7 +55,7 @@ def test_local_convolution_is_that_of_the_whole_plane(seed, radius):
     grown = box.grow(kernels.radius)
     expected = full_convolution(morph, kernels)[:, *grown.overlap_slices(frame)[0]]
     assert found == grown & frame
-    assert cube == pytest.approx(expected, abs=1e-10 * np.abs(expected).max())
+    np.testing.assert_allclose(cube, expected, rtol=1e-6, atol=1e-10 * np.abs(expected).max())
 
 
 # Computed from the definition for 0 ... 24 on 5 x 5 pixels with the peak in the middle.
@@ -165,7 +166,7 @@ def noisy(rng, shape=(3, 21, 23)):
     production=st.booleans(),
     dtype=st.sampled_from([np.float32, np.float64]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_trouble_gives_finite_results_and_a_reason(seed, trouble, production, dtype):
     rng = np.random.default_rng(seed)
     images = noisy(rng)
@@ -210,7 +211,7 @@ def test_trouble_gives_finite_results_and_a_reason(seed, trouble, production, dt
     assert np.isfinite(model).all()
     assert model.min() >= 0
     total = sum(blend.source_model(k, convolved=False) for k in range(len(centers)))
-    assert total == pytest.approx(model, rel=1e-5, abs=1e-6 * (1 + float(model.max())))
+    np.testing.assert_allclose(total, model, rtol=1e-5, atol=1e-6 * (1 + float(model.max())))
     assert all(np.isfinite(source.flux).all() for source in blend.sources)
 
 

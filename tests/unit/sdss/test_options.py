@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,7 +52,7 @@ OPTIONS = st.fixed_dictionaries(
 
 
 @given(seed=st.integers(0, 2**32 - 1), options=OPTIONS, whole=st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_every_pixel_is_accounted_for_with_any_options(seed, options, whole):
     image, footprint, mask, peaks = scene(seed)
     result = deblend_parent(
