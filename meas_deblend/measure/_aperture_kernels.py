@@ -25,7 +25,10 @@ __all__ = ["common_axes", "find_apertures"]
 def common_axes(
     shape: tuple[Float, Float, IntArray], psf: tuple[Float, IntArray], limits: tuple[float, float]
 ) -> tuple[float, float, float]:
-    """Semi-axes a ≥ b and angle of `shapes.common_ellipse`; NaN where there is none.
+    """Semi-axes a ≥ b and angle of the ellipse of one σ for all bands; NaN where there is none.
+
+    It is that of the mean of the trusted moments, weighted with their inverse variances; without any, of their plain
+    mean, or else of the PSFs'.
 
     Parameters
     ----------

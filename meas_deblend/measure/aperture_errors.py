@@ -67,7 +67,7 @@ class MeasuredAperture:
     center : tuple of float
         ``(y, x)`` [px].
     ellipse : Ellipse
-        One standard deviation, by `shapes.common_ellipse`.
+        One standard deviation, by `object_fluxes.flavor_apertures`.
     kron : KronRadius
         In units of that.
     shape : ShapeSet

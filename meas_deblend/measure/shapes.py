@@ -8,7 +8,6 @@ import numpy as np
 
 from ..image import ImagePsf
 from .child import ShapeSet, psf_shape
-from .ellipses import Ellipse
 from .values import Sizes
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ __all__ = [
     "SHORTEST",
     "PsfShapes",
     "band_weights",
-    "common_ellipse",
     "shape_part",
     "sizes",
 ]
@@ -107,18 +105,6 @@ def shape_part(found: ShapeSet, part: slice) -> ShapeSet:
     """Return the shapes of some of the images."""
     center = None if found.center is None else found.center[part]
     return ShapeSet(found.moments[part], found.covariance[part], found.reasons[part], center)
-
-
-def common_ellipse(shape: ShapeSet, psf: ShapeSet, largest: float) -> Ellipse | None:
-    """Ellipse of one σ for all bands: mean of the trusted moments, weighted with their inverse variances.
-
-    Without any, the PSF's; None where there is no PSF either. The axes are between half a pixel and ``largest`` [px].
-    """
-    from ._aperture_kernels import common_axes  # noqa: PLC0415 - loads the compiler
-
-    own, point = (shape.moments, shape.covariance, shape.reasons), (psf.moments, psf.reasons)
-    a, b, theta = common_axes(own, point, (SHORTEST, largest))
-    return None if np.isnan(a) else Ellipse(a, b, theta)
 
 
 def band_weights(shape: ShapeSet) -> Float:

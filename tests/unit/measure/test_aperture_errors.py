@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from single_apertures import area_change, common_ellipse
 
 from meas_deblend.geometry import Box
 from meas_deblend.image import GaussianPsf, MaskPlanes, MultibandExposure
@@ -18,11 +19,9 @@ from meas_deblend.measure import (
     noise_field,
 )
 from meas_deblend.measure.aperture_errors import MeasuredAperture, _influences, aperture_error_terms
-from meas_deblend.measure.area_change import AreaChange
 from meas_deblend.measure.child import shape_set
 from meas_deblend.measure.ellipses import Ellipse
 from meas_deblend.measure.moments import adaptive_moments
-from meas_deblend.measure.shapes import common_ellipse
 
 SIDE, CENTER, BANDS = 81, (40.3, 39.8), 2
 PSFS = tuple(GaussianPsf(1.7) for _ in range(BANDS))
@@ -86,7 +85,7 @@ def terms(image, noise=1.0):
     shape = shape_set(adaptive_moments(window, CENTER, np.full(len(image), 2.0), CONFIG))
     ellipse = common_ellipse(shape, shape, 30.0)
     kron = kron_radius(window, CENTER, ellipse)
-    return window, MeasuredAperture(CENTER, ellipse, kron, shape, AreaChange.of(shape, 30.0))
+    return window, MeasuredAperture(CENTER, ellipse, kron, shape, area_change(shape, 30.0))
 
 
 def area(measured_aperture):
@@ -118,7 +117,7 @@ def test_apertures_of_known_size_have_no_such_term():
     nothing = shape_set(adaptive_moments(window, (np.nan, np.nan), np.full(2, 2.0), CONFIG))
     kron = kron_radius(Window(window.box, -image, window.noise, window.usable, window.observed), CENTER, before.ellipse)
     assert kron.flag
-    given = MeasuredAperture(CENTER, Ellipse(3.0, 2.0, 0.3), kron, nothing, AreaChange.of(nothing, 30.0))
+    given = MeasuredAperture(CENTER, Ellipse(3.0, 2.0, 0.3), kron, nothing, area_change(nothing, 30.0))
     areas = np.ones((2, SIDE, SIDE))
     assert (aperture_error_terms((window,), areas, given, NOISES["white"], CONFIG) == 0).all()
 

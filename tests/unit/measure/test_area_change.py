@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from single_apertures import area_change
 
-from meas_deblend.measure.area_change import AreaChange
 from meas_deblend.measure.child import ShapeSet
 from meas_deblend.measure.shapes import SHORTEST
 
@@ -18,7 +18,7 @@ def shape_of(moments, error, bands=2):
 
 @pytest.mark.parametrize("moments", [(4.0, 0.0, 4.0), (9.0, 2.0, 3.0), (3.0, -1.5, 6.0)])
 def test_small_errors_give_the_derivative(moments):
-    found = AreaChange.of(shape_of(moments, 0.01), LARGEST)
+    found = area_change(shape_of(moments, 0.01), LARGEST)
     yy, yx, xx = moments
     inverse = np.linalg.inv([[yy, yx], [yx, xx]])
     # The difference is off by (σ / λ)² / 3.
@@ -28,15 +28,15 @@ def test_small_errors_give_the_derivative(moments):
 
 def test_two_bands_know_it_better():
     """Errors are those of the mean: with 1.8 px² each, and 1.27 together, on a moment of 3."""
-    assert not AreaChange.of(shape_of((3.0, 0.0, 3.0), 1.8, bands=1), LARGEST).is_certain
-    assert AreaChange.of(shape_of((3.0, 0.0, 3.0), 1.8), LARGEST).is_certain
+    assert not area_change(shape_of((3.0, 0.0, 3.0), 1.8, bands=1), LARGEST).is_certain
+    assert area_change(shape_of((3.0, 0.0, 3.0), 1.8), LARGEST).is_certain
 
 
 @pytest.mark.parametrize("short", [0.3, 0.01, 1e-6])
 def test_noise_that_makes_a_line_has_a_bound(short):
     """The area changes by no more than the axis does within its limits, however short noise makes it."""
     error = 1.0
-    found = AreaChange.of(shape_of((short, 0.0, 5.0), error, bands=1), LARGEST)
+    found = area_change(shape_of((short, 0.0, 5.0), error, bands=1), LARGEST)
     assert not found.is_certain
     # From 0.5 px to √(λ + σ), in the logarithm, over 2 σ, times two since δ ln A = ½ tr(Q δM).
     assert found.slopes[0] == pytest.approx(np.log((short + error) / SHORTEST**2) / (2 * error))
@@ -45,7 +45,7 @@ def test_noise_that_makes_a_line_has_a_bound(short):
 
 
 def test_an_axis_at_its_limit_stays():
-    found = AreaChange.of(shape_of((0.05, 0.0, 500.0), 0.1, bands=1), LARGEST)
+    found = area_change(shape_of((0.05, 0.0, 500.0), 0.1, bands=1), LARGEST)
     np.testing.assert_array_equal(found.slopes, 0.0)
     assert not found.is_certain
 
@@ -53,6 +53,6 @@ def test_an_axis_at_its_limit_stays():
 def test_no_moments_no_change():
     nothing = shape_of((4.0, 0.0, 4.0), 0.1)
     nothing.reasons[:] = 1
-    found = AreaChange.of(nothing, LARGEST)
+    found = area_change(nothing, LARGEST)
     np.testing.assert_array_equal(found.slopes, 0.0)
     assert not found.is_certain

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from single_apertures import area_change, common_ellipse
 
 from meas_deblend.geometry import Box
 from meas_deblend.measure import (
@@ -16,11 +17,10 @@ from meas_deblend.measure import (
 )
 from meas_deblend.measure._aperture_kernels import find_apertures
 from meas_deblend.measure._peak_kernels import gaussians
-from meas_deblend.measure.area_change import AreaChange
 from meas_deblend.measure.child import ShapeSet, shape_set
 from meas_deblend.measure.kron import stack_weights
 from meas_deblend.measure.linear import FluxWeights
-from meas_deblend.measure.shapes import SHORTEST, common_ellipse, shape_part
+from meas_deblend.measure.shapes import SHORTEST, shape_part
 
 BOX, CENTER, BANDS = Box((10, 20), (41, 45)), (30.2, 42.7), 2
 WHITE = NoiseCorrelation.white(BANDS)
@@ -98,7 +98,7 @@ def test_apertures_of_all_flavors_are_those_of_each(flavors):
         assert found[k, :3].tolist() == [ellipse.a, ellipse.b, ellipse.theta]
         kron = kron_radius(one_of(flavors, k), CENTER, ellipse, WHITE)
         assert found[k, 3:6].tolist() == [kron.value, kron.error, kron.total]
-        area = AreaChange.of(one, 20.0)
+        area = area_change(one, 20.0)
         assert found[k, 6] == area.is_certain
         np.testing.assert_array_equal(found[k, 7:], area.slopes)
     assert np.isnan(found[2, :6]).all()
