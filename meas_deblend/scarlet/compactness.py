@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from ..geometry import Box, FloatArray
+from .kernels import Kernels
 from .observation import Observation
 
 __all__ = ["broadenings"]
@@ -33,7 +35,7 @@ def broadenings(observation: Observation, centers: Sequence[tuple[int, int]], ra
     float64 array (center,)
         −∞ where the pixels around a centre leave the frame: nothing is known.
     """
-    solver = _solver(observation.convolver.kernels.psfs.astype(np.float64), radius)
+    solver = _solver(observation.convolver.kernels, radius)
     noise = observation.noise.astype(np.float64)
     weight = np.where(np.isfinite(noise) & (noise > 0), 1 / np.maximum(noise, np.finfo(np.float64).tiny) ** 2, 0)
     out = np.full(len(centers), -np.inf)
@@ -50,8 +52,13 @@ def broadenings(observation: Observation, centers: Sequence[tuple[int, int]], ra
     return out
 
 
-def _solver(psfs: FloatArray, radius: int) -> FloatArray:
-    """Matrices (band, 5, pixel) that fit the PSF, its slopes, its Laplacian and a constant to a window."""
+@lru_cache(maxsize=16)
+def _solver(kernels: Kernels, radius: int) -> FloatArray:
+    """Matrices (band, 5, pixel) that fit the PSF, its slopes, its Laplacian and a constant to a window.
+
+    Kept for the kernels used last, as they are the same for many blends.
+    """
+    psfs = kernels.psfs.astype(np.float64)
     h, w = psfs.shape[1:]
     padded = np.pad(psfs, [(0, 0), (radius + 1, radius + 1), (radius + 1, radius + 1)])
     y, x = h // 2 + radius + 1, w // 2 + radius + 1
