@@ -21,8 +21,9 @@ _BATCH = 256
 _EVERY_SECONDS = 2.0
 """A file is written when so many results wait, or when the first of them has waited so long."""
 
-_PAUSE = 50.0
-"""It waits at least so many times as long as writing the last file took: a run that writes does nothing else."""
+_PAUSE, _LONGEST = 50.0, 10.0
+"""It waits at least so many times as long as writing the last file took, since others wait for who writes; but not
+more than so many times as long as usual."""
 
 _SHOWN = 5
 
@@ -139,7 +140,8 @@ class Batches(Generic[R]):
             number = len(self._files())
             self._codec.write(self._folder / f"{self._label}-{number:06d}{self._codec.suffix}", self._waiting)
             self._waiting = []
-            self._pause = max(_EVERY_SECONDS, _PAUSE * (time.monotonic() - begun))
+            took = time.monotonic() - begun
+            self._pause = min(max(_EVERY_SECONDS, _PAUSE * took), _LONGEST * _EVERY_SECONDS)
 
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob(f"{self._label}-??????{self._codec.suffix}"))
