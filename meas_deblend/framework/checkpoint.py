@@ -21,6 +21,10 @@ _BATCH = 256
 _EVERY_SECONDS = 2.0
 """A file is written when so many results wait, or when the first of them has waited so long."""
 
+_PAUSE, _LONGEST = 50.0, 10.0
+"""It waits at least so many times as long as writing the last file took, since others wait for who writes; but not
+more than so many times as long as usual."""
+
 _SHOWN = 5
 
 
@@ -106,7 +110,7 @@ class Batches(Generic[R]):
     def __init__(self, folder: Path, label: str, codec: Codec[R]) -> None:
         self._folder, self._label, self._codec = folder, label, codec
         self._waiting: list[R] = []
-        self._since = 0.0
+        self._since, self._pause = 0.0, _EVERY_SECONDS
 
     def stored(self) -> dict[int, R]:
         """Read all results that are there, by key.
@@ -126,15 +130,18 @@ class Batches(Generic[R]):
         if not self._waiting:
             self._since = time.monotonic()
         self._waiting.append(result)
-        if len(self._waiting) >= _BATCH or time.monotonic() - self._since >= _EVERY_SECONDS:
+        if len(self._waiting) >= _BATCH or time.monotonic() - self._since >= self._pause:
             self.flush()
 
     def flush(self) -> None:
         """Write what waits."""
         if self._waiting:
+            begun = time.monotonic()
             number = len(self._files())
             self._codec.write(self._folder / f"{self._label}-{number:06d}{self._codec.suffix}", self._waiting)
             self._waiting = []
+            took = time.monotonic() - begun
+            self._pause = min(max(_EVERY_SECONDS, _PAUSE * took), _LONGEST * _EVERY_SECONDS)
 
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob(f"{self._label}-??????{self._codec.suffix}"))

@@ -105,7 +105,10 @@ class Footprint:
 
     def spans(self) -> IntArray:
         """Maximal horizontal runs as rows ``(y, x_first, x_stop)``, half-open in x, sorted by y then x."""
-        edges = np.diff(np.pad(self.mask.astype(np.int8), ((0, 0), (1, 1))), axis=1)
+        height, width = self.mask.shape
+        padded = np.zeros((height, width + 2), dtype=np.int8)
+        padded[:, 1:-1] = self.mask
+        edges = padded[:, 1:] - padded[:, :-1]
         rows, first = np.nonzero(edges == 1)
         stop = np.nonzero(edges == -1)[1]
         y0, x0 = self.box.origin

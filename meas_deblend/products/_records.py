@@ -6,7 +6,7 @@ Parquet and JSON files hold the same records, so that what is stored is decided 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..exceptions import CorruptModelError
 from ..geometry import Box, Peak
@@ -29,14 +29,27 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["PARENT", "PSF", "Record", "check_extent", "parent_from_record", "parent_record", "psf_planes", "psf_record"]
+__all__ = [
+    "PARENT",
+    "PSF",
+    "PsfPlanes",
+    "Record",
+    "check_extent",
+    "parent_from_record",
+    "parent_record",
+    "psf_planes",
+    "psf_record",
+]
 
 Record = dict[str, Any]
+
+PsfPlanes: TypeAlias = "tuple[list[str], str | None, dict[str, NDArray[Any]]]"
+"""Keys of PSFs per band, the key of the model PSF, and arrays (y, x) by key."""
 
 PARENT, PSF = "parent", "psf"
 
 
-def psf_planes(parent: ParentModel) -> tuple[list[str], str | None, dict[str, NDArray[Any]]]:
+def psf_planes(parent: ParentModel) -> PsfPlanes:
     """Keys of a parent's PSFs per band, the key of its model PSF, and the arrays (y, x) by key, with those of blends.
 
     A key is made from the content, so equal PSFs of different parents have one key and are stored once.
@@ -56,16 +69,18 @@ def psf_record(key: str, array: NDArray[Any]) -> Record:
     return {"kind": PSF, "id": 0, "key": key, "array": pixel_record(array)}
 
 
-def parent_record(parent: ParentModel, compact: bool = False) -> Record:
+def parent_record(parent: ParentModel, planes: PsfPlanes, compact: bool = False) -> Record:
     """Everything about a parent but the pixels of its PSFs.
 
     Parameters
     ----------
     parent : ParentModel
+    planes : PsfPlanes
+        What `psf_planes` gives: whoever writes a record writes these too.
     compact : bool
         Round the pixels of components, see `_arrays.rounded`.
     """
-    keys, model_key, _ = psf_planes(parent)
+    keys, model_key, _ = planes
     return {
         "kind": PARENT,
         "id": int(parent.id),

@@ -88,11 +88,12 @@ class _Rows:
         """Take a parent."""
         if len(self._parents) >= _GROUP_ROWS or self._size >= _GROUP_BYTES:
             self.flush()
-        for key, array in psf_planes(parent)[2].items():
+        planes = psf_planes(parent)
+        for key, array in planes[2].items():
             if key not in self._keys:
                 self._keys.add(key)
                 self._new_psfs.append(psf_record(key, array))
-        record = parent_record(parent, self._compact)
+        record = parent_record(parent, planes, self._compact)
         self._parents.append(record)
         self._size += _pixel_bytes(record)
         self.objects[record["id"]] = record["object_ids"]

@@ -41,14 +41,15 @@ def models_to_json(parents: Iterable[ParentModel], metadata: StoreMetadata) -> s
         If the models do not fit each other or the bands (`sorted_parents`).
     """
     ordered = sorted_parents(parents, metadata)
-    psfs = {key: pixel_record(array) for parent in ordered for key, array in psf_planes(parent)[2].items()}
+    planes = [psf_planes(parent) for parent in ordered]
+    psfs = {key: pixel_record(array) for _, _, arrays in planes for key, array in arrays.items()}
     document = {
         "type": STORE_TYPE,
         "version": STORE_VERSION,
         "written_by": release(),
         **metadata.to_dict(),
         "psfs": psfs,
-        "parents": [parent_record(parent) for parent in ordered],
+        "parents": [parent_record(parent, of_parent) for parent, of_parent in zip(ordered, planes, strict=True)],
     }
     return json.dumps(_encode(document), allow_nan=False)
 

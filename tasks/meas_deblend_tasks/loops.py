@@ -148,7 +148,8 @@ class ModelFiles:
 
     def write(self, path: Path, results: Sequence[ParentModel]) -> None:
         """Write models, whole or not at all; identifiers of blends and sources are given anew by who reads them."""
-        write_models(path, with_unique_ids(results), self.metadata)
+        # By identifier, or the writer has to go through them twice.
+        write_models(path, sorted(with_unique_ids(results), key=lambda model: model.id), self.metadata)
 
     def read(self, path: Path) -> Mapping[int, ParentModel]:
         """Read models by the identifiers of their parents."""

@@ -18,6 +18,7 @@ from meas_deblend.framework import (
     OnDemand,
     Resumable,
     Workplace,
+    checkpoint,
     iterate_units,
     map_units,
     working,
@@ -449,3 +450,27 @@ def test_a_worker_that_is_hired_again_waits_for_the_preparation_at_hand(tmp_path
     with working(Workplace(2, preparations=steps)):
         assert map_units(dies, range(8), tmp_path, loop=Loop()) == list(range(8))
     assert made == [1]
+
+
+def test_results_wait_longer_where_writing_takes_long(tmp_path, monkeypatch):
+    clock, takes = [0.0], [0.0]
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: clock[0])
+
+    class Slow(Numbers):
+        def write(self, path, results):
+            clock[0] += takes[0]
+            super().write(path, results)
+
+    batches = Checkpoint(tmp_path).batches("fit", Slow())
+    # Writing takes so long, and the next file so long after the first result that waits.
+    for takes[0], pause in ((0.01, 2.0), (0.1, 5.0), (3.0, 20.0)):
+        batches.add((0, 0))
+        batches.flush()
+        before = len(list(tmp_path.glob("fit-*")))
+        batches.add((1, 1))
+        clock[0] += 0.99 * pause
+        batches.add((2, 4))
+        assert len(list(tmp_path.glob("fit-*"))) == before
+        clock[0] += 0.02 * pause
+        batches.add((3, 9))
+        assert len(list(tmp_path.glob("fit-*"))) == before + 1
