@@ -169,7 +169,7 @@ class CostModel(BaseModel):
     full_multi_band: RungCost = Field(_FULL, description="The joint fit, bulges and disks apart.")
     joint_profiles: RungCost = Field(
         _cost(
-            (0.0242, 0.0056, 0.00103, 0.0, 0.000847, 0.0, 0.00174, 3.39e-7),
+            (0.0242, 0.0056, 0.00103, 0.0, 0.000847, 0.0, 0.00204, 3.39e-7),
             (2.35e6, 2.23e5, 1.44e5, 5020.0, 1.89e4, 5.99e4, 0.0, 146.0),
         ),
         description="The joint fit of profiles.",
