@@ -92,8 +92,8 @@ def _turns_again(centers: NDArray[np.float64], config: ProfileFitConfig) -> int:
 class Coefficients(BaseModel):
     """Coefficients of what a blend takes, each of something that is counted in it (`BlendSize`).
 
-    ``constant + (peak + peak_band · bands + pair · peaks) · peaks + (overlap · overlaps + repeat · repeats +
-    pixel · area) · bands``.
+    ``constant + (peak + peak_band · bands + pair · peaks) · peaks + (overlap · overlaps + (repeat + crowding ·
+    sqrt(overlaps / peaks)) · repeats + pixel · area) · bands``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -106,6 +106,11 @@ class Coefficients(BaseModel):
         0.0, ge=0, description="Per band and pair of peaks next to each other: what their profiles share."
     )
     repeat: float = Field(0.0, ge=0, description="Per band, such pair and time that it is fitted again, in turns.")
+    crowding: float = Field(
+        0.0,
+        ge=0,
+        description="The same times the root of such pairs per peak: the more crowded, the later the parts agree.",
+    )
     pixel: float = Field(0.0, ge=0, description="Per pixel of the bounding box and band.")
 
     def of(self, size: BlendSize) -> float:
@@ -116,13 +121,15 @@ class Coefficients(BaseModel):
 def terms_of(size: BlendSize) -> tuple[float, ...]:
     """Return what the coefficients are multiplied with, in the order of their fields."""
     peaks, bands = size.peaks, size.bands
-    return (1, peaks, peaks * bands, peaks**2, size.overlaps * bands, size.repeats * bands, bands * size.area)
+    again = size.repeats * bands
+    crowding = again * float(np.sqrt(size.overlaps / max(peaks, 1)))
+    return (1, peaks, peaks * bands, peaks**2, size.overlaps * bands, again, crowding, bands * size.area)
 
 
 def coefficients_of(model: Coefficients) -> tuple[float, ...]:
     """Return the coefficients in the order of their fields."""
     by_peak = (model.constant, model.peak, model.peak_band, model.pair)
-    return (*by_peak, model.overlap, model.repeat, model.pixel)
+    return (*by_peak, model.overlap, model.repeat, model.crowding, model.pixel)
 
 
 class RungCost(BaseModel):
@@ -142,7 +149,9 @@ def _cost(seconds: tuple[float, ...], memory: tuple[float, ...]) -> RungCost:
     )
 
 
-_FULL = _cost((0.00502, 0.00647, 0.000915, 2.14e-5, 0.0, 0.0, 4.97e-7), (4.15e6, 9.23e5, 0.0, 0.0, 0.0, 0.0, 117.0))
+_FULL = _cost(
+    (0.00502, 0.00647, 0.000915, 2.14e-5, 0.0, 0.0, 0.0, 4.97e-7), (4.15e6, 9.23e5, 0.0, 0.0, 0.0, 0.0, 0.0, 117.0)
+)
 
 
 class CostModel(BaseModel):
@@ -151,7 +160,8 @@ class CostModel(BaseModel):
     Time grows with the pixels of every band that are transformed in each iteration, and with the sources; the joint
     solution of their spectra, and their covariance, grow with the pairs. Profiles of sources next to each other take
     more steps, each of which forms products of all their derivatives, and a group that has to be cut is fitted several
-    times: hence the counts of such pairs. Coefficients of memory hold a reserve (`calibration.MEMORY_RESERVE`).
+    times, the more steps the more crowded it is: hence the counts of such pairs. Coefficients of memory hold a reserve
+    (`calibration.MEMORY_RESERVE`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -159,25 +169,32 @@ class CostModel(BaseModel):
     full_multi_band: RungCost = Field(_FULL, description="The joint fit, bulges and disks apart.")
     joint_profiles: RungCost = Field(
         _cost(
-            (0.0242, 0.0056, 0.00103, 0.0, 0.000847, 0.00279, 3.39e-7),
-            (2.35e6, 2.23e5, 1.44e5, 5020.0, 1.89e4, 5.99e4, 146.0),
+            (0.0242, 0.0056, 0.00103, 0.0, 0.000847, 0.0, 0.00204, 3.39e-7),
+            (2.35e6, 2.23e5, 1.44e5, 5020.0, 1.89e4, 5.99e4, 0.0, 146.0),
         ),
         description="The joint fit of profiles.",
     )
     one_component: RungCost = Field(
-        _cost((0.00574, 0.00561, 0.000542, 2.14e-5, 0.0, 0.0, 5.21e-7), (4.15e6, 6.92e5, 2.02e4, 0.0, 0.0, 0.0, 79.3)),
+        _cost(
+            (0.00574, 0.00561, 0.000542, 2.14e-5, 0.0, 0.0, 0.0, 5.21e-7),
+            (4.15e6, 6.92e5, 2.02e4, 0.0, 0.0, 0.0, 0.0, 79.3),
+        ),
         description="The joint fit with one component per source.",
     )
     symmetric_templates: RungCost = Field(
-        _cost((0.0119, 3.89e-4, 2.34e-4, 2.59e-5, 0.0, 0.0, 4.62e-8), (3.16e6, 0.0, 6850.0, 0.0, 0.0, 0.0, 56.9)),
+        _cost(
+            (0.0119, 3.89e-4, 2.34e-4, 2.59e-5, 0.0, 0.0, 0.0, 4.62e-8), (3.16e6, 0.0, 6850.0, 0.0, 0.0, 0.0, 0.0, 56.9)
+        ),
         description="Symmetric templates, shapes shared.",
     )
     psf_templates: RungCost = Field(
-        _cost((0.0112, 0.0, 1.92e-4, 0.0, 0.0, 0.0, 6.42e-8), (3.55e6, 4.12e4, 1.01e4, 2800.0, 0.0, 0.0, 15.5)),
+        _cost(
+            (0.0112, 0.0, 1.92e-4, 0.0, 0.0, 0.0, 0.0, 6.42e-8), (3.55e6, 4.12e4, 1.01e4, 2800.0, 0.0, 0.0, 0.0, 15.5)
+        ),
         description="The PSF for every peak.",
     )
     parent_only: RungCost = Field(
-        _cost((1e-3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0), (1e5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)),
+        _cost((1e-3, *(0.0,) * 7), (1e5, *(0.0,) * 7)),
         description="The parent is kept as it is.",
     )
 

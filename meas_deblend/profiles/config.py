@@ -172,6 +172,13 @@ class ProfileFitConfig(BaseModel):
     turns: int = Field(
         4, ge=1, le=50, description="How often groups are fitted after the first time where a larger one was cut."
     )
+    turn_iter: int = Field(
+        4,
+        ge=1,
+        le=500,
+        description="Most steps of a group in each of these times but the first: while another part still moves, more "
+        "of them are for nothing.",
+    )
     group_size: int = Field(40, ge=1, le=500, description="Most sources that are fitted together.")
 
     def roughly(self) -> ProfileFitConfig:

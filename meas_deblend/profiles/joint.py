@@ -79,9 +79,11 @@ def _fit_groups(scene: Scene, *, first: bool) -> Done:
     # Sources that touch those of another group are fitted in turns, until each has seen the other without the first
     # one's errors.
     cut = len(groups) > len(group_sources(centers, config.group_radius, max(len(centers), 1)))
+    few = config.model_copy(update={"max_iter": min(config.max_iter, config.turn_iter)})
     for turn in range(0 if first else 1, 1 + (config.turns if cut else 1)):
+        again = turn > 1 or (cut and not first)
         for g, members in enumerate(groups):
-            stage = fit_group(scene, members, first=turn == 0)
+            stage = fit_group(scene, members, few if again else config, first=turn == 0)
             iterations[g] += stage.iterations
             reasons[g] = stage.stop_reason
     return Done(groups, iterations, tuple(reasons))

@@ -17,6 +17,7 @@ from .scene import solve_fluxes
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from .config import ProfileFitConfig
     from .parts import Part
     from .state import Scene
 
@@ -27,8 +28,8 @@ _BRIGHTER = 5.0  # Ratio of signal-to-noise ratios above which a neighbour's str
 _SMALL = 0.0  # ln(a b) of discs that may be points: within a PSF of 3 px and more they are hardly resolved.
 
 
-def fit_group(scene: Scene, members: NDArray[np.int64], *, first: bool) -> Stage:
-    """Carry a group through a stage of the fit."""
+def fit_group(scene: Scene, members: NDArray[np.int64], config: ProfileFitConfig, *, first: bool) -> Stage:
+    """Carry a group through a stage of the fit, in as many steps as ``config`` allows."""
     if first:
         part = cut_out(scene, members)
         drawn = solve_fluxes(sources_of(scene, part), part.data)
@@ -41,20 +42,21 @@ def fit_group(scene: Scene, members: NDArray[np.int64], *, first: bool) -> Stage
         scene.extended[members] = True
         resize(scene, members, scene.shown.fluxes[members])
     part = cut_out(scene, members)
-    stage = _fit_shapes(scene, part, scene.config.first_bands if first else 1.0)
+    stage = _fit_shapes(scene, part, config, first=first)
     if first and scene.config.point_odds > 0:
         stage = _with_points(scene, stage, part)
     return put_back(scene, stage, part)
 
 
-def _fit_shapes(scene: Scene, part: Part, share: float) -> Stage:
-    """Fit shapes in the bands that together hold so much of the signal; fluxes are solved for in all of them."""
+def _fit_shapes(scene: Scene, part: Part, config: ProfileFitConfig, *, first: bool) -> Stage:
+    """Fit shapes, first in the bands that together hold most of the signal; fluxes are solved for in all of them."""
+    share = config.first_bands if first else 1.0
     sources = sources_of(scene, part)
     known, memory = recall(scene, part, sources)
     drawn = solve_fluxes(sources, part.data, known=known)
     priors = priors_of(scene, part, drawn.fluxes)
     if share >= 1:
-        stage = fit_stage(Stage(sources, drawn, priors), part.data, scene.config, memory)
+        stage = fit_stage(Stage(sources, drawn, priors), part.data, config, memory)
         keep(scene, part, stage, memory)
         return stage
     power = np.array([[np.vdot(unit, unit) for unit in units] for units in drawn.units])
@@ -64,7 +66,7 @@ def _fit_shapes(scene: Scene, part: Part, share: float) -> Stage:
     bands = tuple(sorted(int(band) for band in order[:count]))
     few, data = sources.in_bands(bands), part.data.select(bands)
     # It is a start for the fit in all bands.
-    stage = fit_stage(Stage(few, solve_fluxes(few, data), priors), data, scene.config.roughly())
+    stage = fit_stage(Stage(few, solve_fluxes(few, data), priors), data, config.roughly())
     fitted = sources.moved(stage.sources.parameters)
     return replace(stage, sources=fitted, drawn=solve_fluxes(fitted, part.data, (sources, drawn)))
 

@@ -39,6 +39,8 @@ def main(out: Path, kills: int, seed: int, arguments: list[str]) -> int:
     """Print what came of each kill; return the number of products that differ."""
     draw = random.Random(seed)
     arguments = arguments or simulated(out / "sky")
+    # What is compiled once would make the first run far longer than those that are killed.
+    subprocess.run([*COMMAND, "warmup"], check=True)  # noqa: S603 -- ourselves
     begun = time.monotonic()
     if start(arguments, out / "whole").wait():
         print("the run itself fails")

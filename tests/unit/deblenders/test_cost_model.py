@@ -48,6 +48,14 @@ def test_groups_that_are_cut_are_fitted_again_in_turns():
     assert BlendSize.of(chain, box, 2, config.model_copy(update={"turns": 1})).repeats == 0
 
 
+def test_turns_cost_the_more_the_more_crowded_they_are():
+    # Four times the pairs per peak, twice the root.
+    cost = Coefficients(repeat=1.0, crowding=1.0)
+    assert cost.of(BlendSize(50, 1, 2, 50, 150)) == 2 * (150 + 150)
+    assert cost.of(BlendSize(50, 1, 2, 200, 150)) == 2 * (150 + 300)
+    assert cost.of(BlendSize(0, 1, 2)) == 0
+
+
 def test_every_rung_has_costs_and_templates_are_cheaper_than_fits():
     for size in (BlendSize(1, 1000, 3), BlendSize(20, 10_000, 5, 100), BlendSize(300, 300_000, 6, 2000, 900)):
         full, profiles, one, symmetric, points, nothing = (CostModel().predict(rung, size) for rung in RUNG_NAMES)

@@ -341,7 +341,8 @@ def test_bands_on_other_grids_are_refused_with_the_difference(write, wcs):
     with pytest.raises(
         InputError,
         match=r"bands g and r are not on one pixel grid: equal pixels lie up to 0\.5 px apart.*at most 0\.05.*, the "
-        r"middle of r \(-0\.4, -0\.3\) px \(y, x\) off that of g; resample them.*\(g: .*g\.fits, r: .*r\.fits\)",
+        r"middle of r \(-0\.4, -0\.3\) px \(y, x\) off that of g; resample them.*deblend each in a run of its own; "
+        r"separate exposures are to be resampled as coadds are \(g: .*g\.fits, r: .*r\.fits\)",
     ):
         read_coadds(paths)
 

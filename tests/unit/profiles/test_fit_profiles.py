@@ -204,6 +204,18 @@ def test_groups_fitted_in_turn_agree_with_all_at_once(pair):
         assert np.all(np.abs(parts.sources[k].fluxes - whole.sources[k].fluxes) < 1.5 * errors[:, k])
 
 
+def test_all_turns_but_the_first_take_few_steps(pair):
+    # With no tolerance to speak of, each turn takes as many steps as it may, or until rounding ends it.
+    images, _, _ = pair
+    config = ProfileFitConfig(group_size=1, turns=5, max_iter=6, tolerance=1e-12, add_min_snr=0)
+    many, few = (
+        fit(images, [s[0] for s in PAIR], config.model_copy(update={"turn_iter": steps})).iterations for steps in (6, 1)
+    )
+    assert (np.array(few) <= 2 * 6 + 4 * 1).all()
+    assert (np.array(few) >= 1 + 5).all()
+    assert sum(few) < sum(many)
+
+
 def test_same_answer_twice(pair):
     images, _, found = pair
     again = fit(images, [s[0] for s in PAIR])
