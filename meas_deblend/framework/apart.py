@@ -8,7 +8,8 @@ from functools import partial
 from typing import TypeVar
 
 from ._start import start_method
-from ._workers import Crew, Needs
+from ._waiting import Needs
+from ._workers import Crew
 
 __all__ = ["call_apart", "can_call_apart"]
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ._start import start_method
-from ._workers import Answer, Crew, Needs
+from ._waiting import Needs
+from ._workers import Answer, Crew
 
 __all__ = ["CallBeside", "SharedArray", "SharedRoom", "can_call_beside"]
 

@@ -17,7 +17,8 @@ from ..exceptions import WorkerDiedError
 from ._memory import MemoryKeeper
 from ._start import can_be_sent, start_method
 from ._threads import one_thread
-from ._workers import Answer, Crew, Needs, check_jobs
+from ._waiting import Needs
+from ._workers import Answer, Crew, check_jobs
 from .checkpoint import Batches, Checkpoint, Codec
 from .progress import reporter
 
