@@ -153,10 +153,7 @@ def test_psfs_stand_before_the_parents_that_need_them(tmp_path, monkeypatch):
         assert_same_parent(parent, store.parent(parent.id))
 
 
-def test_streams_are_written_and_read_in_bounded_memory(tmp_path, monkeypatch):
-    # Groups of a few parents are full early, so that a few parents tell.
-    monkeypatch.setattr(writer_module, "_GROUP_BYTES", 64 << 10)
-
+def test_streams_are_written_and_read_in_bounded_memory(tmp_path):
     def stream(number):
         return (make_parent(k, [(25, 35), (20, 45)]) for k in range(200, 200 + number))
 
@@ -168,12 +165,12 @@ def test_streams_are_written_and_read_in_bounded_memory(tmp_path, monkeypatch):
         tracemalloc.stop()
         return peak
 
-    paths = {number: tmp_path / str(number) for number in (60, 160)}
+    paths = {number: tmp_path / str(number) for number in (300, 600)}
     written = {n: most(lambda n=n, path=path: write_models(path, stream(n), METADATA)) for n, path in paths.items()}
     read = {n: most(lambda path=path: [None for _ in ModelStore(path).parents()]) for n, path in paths.items()}
     # Parents take some 10 kB each; of those that are gone, only identifiers are held.
     for peaks in (written, read):
-        assert peaks[160] - peaks[60] < 100 * 1000
+        assert peaks[600] - peaks[300] < 300 * 1000
 
 
 def test_the_cache_forgets_the_oldest():
