@@ -77,20 +77,47 @@ def made_runs(names=None) -> MadeRuns:
     return MadeRuns(runs, frozenset(read))
 
 
+@dataclass(frozen=True)
+class _Sky:
+    """The small sky, whole and with damage, and what is found on both."""
+
+    coadds: Any
+    detections: Any
+    split: Any
+    damaged: Any
+    found_damaged: Any
+
+    def made(self, task, what, exposure=None, found=None, **options):
+        """Deblend parents or detections, and finish; default: on the whole sky."""
+        exposure = self.coadds if exposure is None else exposure
+        found = self.detections if found is None else found
+        return finish(exposure, found, task.run(exposure, what).parent_models, **options)
+
+    def blinded(self, *bands):
+        """Its mask, with nothing to see in some bands (default: in all) where the four were detected."""
+        mask = self.coadds.mask.copy()
+        where = (self.detections.parents[2].footprint.box.grow(3) & self.coadds.box).slices_in(self.coadds.box)
+        mask[(list(bands) if bands else slice(None), *where)] = 1
+        return mask
+
+
 def _made():
     """Yield names, and functions that make their runs."""
     coadds = small_sky.exposure()
     detections = DetectTask().run(coadds).detections
     split = DeconvolveTask().run(coadds, detections).split_parents
+    damaged = damaged_coadds(coadds, detections.parents[2])
+    sky = _Sky(coadds, detections, split, damaged, DetectTask().run(damaged).detections)
+    for some in (_joint_fits, _templates, _found_otherwise, _structure, _unseen, _profiles):
+        yield from some(sky)
 
-    def made(task, what, exposure=coadds, found=detections, **options):
-        return finish(exposure, found, task.run(exposure, what).parent_models, **options)
 
+def _joint_fits(sky):
+    """Fits of all bands, and what is not fitted."""
+    made, split = sky.made, sky.split
     yield "default", partial(made, MultiBandTask(), split)
-    yield (
-        "limits",
-        partial(made, MultiBandTask(MultiBandConfig(limits=BlendLimits(max_number_of_peaks=3))), detections.parents),
-    )
+    limits = MultiBandConfig(limits=BlendLimits(max_number_of_peaks=3))
+    yield "limits", partial(made, MultiBandTask(limits), sky.detections.parents)
     yield "short", partial(made, MultiBandTask(MultiBandConfig(fit=FitConfig(max_iter=1))), split)
     seeded = MultiBandConfig(init="single_band", fit=FitConfig(max_iter=1))
     yield "seeded", partial(made, MultiBandTask(seeded), split)
@@ -101,17 +128,38 @@ def _made():
         deconvolution=DeconvolveConfig(e_rel=1e-3),
         hierarchy=HierarchyConfig(footprint_snr_thresh=60, grow_size=0, min_deconvolved_area=3),
     )
-    apart = DeconvolveTask(sharp).run(coadds, detections).split_parents
+    apart = DeconvolveTask(sharp).run(sky.coadds, sky.detections).split_parents
     yield "split", partial(made, MultiBandTask(), apart, sharing=ApportionConfig(keep_outside=True))
     yield "any", partial(made, AnyDeblenderTask(), split)
-    alike = SingleBandConfig(remove_degenerate_templates=True, max_temp_dot_prod=0.1)
-    yield "alike", partial(made, SingleBandTask(alike), detections)
     yield "poor", partial(made, MultiBandTask(MultiBandConfig(cost_budget=1e-9, memory_budget=1e-9)), split)
-    yield "none", partial(made, NoDeblendingTask(), detections)
-    yield "single_band", partial(made, SingleBandTask(), detections)
+    yield "none", partial(made, NoDeblendingTask(), sky.detections)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BlendFitter, "fit", lambda *_, **__: 1 / 0)
         yield "failing", partial(made, MultiBandTask(), split)
+    parents = DeconvolveTask().run(sky.damaged, sky.found_damaged).split_parents
+    yield "one band", partial(made, MultiBandTask(), parents, sky.damaged, sky.found_damaged)
+
+
+def _templates(sky):
+    """Templates from each band on its own."""
+    made, detections = sky.made, sky.detections
+    yield "single_band", partial(made, SingleBandTask(), detections)
+    chosen = {
+        "alike": SingleBandConfig(remove_degenerate_templates=True, max_temp_dot_prod=0.1),
+        "stray": SingleBandConfig(stray_flux_rule="r-to-peak"),
+        "big": SingleBandConfig(max_footprint_area=1500),
+        "few": SingleBandConfig(max_number_of_peaks=3),
+        "chosen": SingleBandConfig(use_ci_limits=True, ci_num_parents_to_deblend=1),
+    }
+    for name, config in chosen.items():
+        yield name, partial(made, SingleBandTask(config), detections)
+    masked = SingleBandTask(SingleBandConfig(mask_limits={"BAD": 0.01}))
+    yield "masked", partial(made, masked, sky.found_damaged, sky.damaged, sky.found_damaged)
+
+
+def _found_otherwise(sky):
+    """Other footprints, and peaks from elsewhere."""
+    made, coadds = sky.made, sky.coadds
     # Footprints that end where sources are still bright.
     tight = DetectTask(DetectTaskConfig(detection=DetectConfig(threshold=25, grow=0))).run(coadds).detections
     yield "tight", partial(made, SingleBandTask(), tight, found=tight)
@@ -119,11 +167,6 @@ def _made():
     edge = cropped(coadds, slice(0, 60), slice(24, 90))
     found = DetectTask().run(edge).detections
     yield "edge", partial(made, SingleBandTask(SingleBandConfig(edge_handling="noclip")), found, edge, found)
-    yield "stray", partial(made, SingleBandTask(SingleBandConfig(stray_flux_rule="r-to-peak")), detections)
-    yield "big", partial(made, SingleBandTask(SingleBandConfig(max_footprint_area=1500)), detections)
-    yield "few", partial(made, SingleBandTask(SingleBandConfig(max_number_of_peaks=3)), detections)
-    ci = SingleBandConfig(use_ci_limits=True, ci_num_parents_to_deblend=1)
-    yield "chosen", partial(made, SingleBandTask(ci), detections)
     given = SourceList(*(np.asarray(small_sky.positions()[a]) for a in "yx"), tuple(f"mine {k}" for k in range(7)))
     found = DetectTask().run(coadds, given).detections
     config = MeasureTaskConfig(measurement=MeasureConfig(position="given"))
@@ -132,37 +175,42 @@ def _made():
     task = AnyDeblenderTask(AnyDeblenderTask.ConfigClass(deblender={"name": "joint_profiles"}))
     bare = replace(coadds, zeropoints=(None,) * len(coadds.bands), pixel_scale=None)
     yield "profiles, given", partial(made, task, found.parents, bare, found)
-    sky = DetectTask(DetectTaskConfig(sky_objects=SkyObjectsConfig(n_sources=2, source_radius=4)))
-    found = sky.run(coadds).detections
+    empty = DetectTask(DetectTaskConfig(sky_objects=SkyObjectsConfig(n_sources=2, source_radius=4)))
+    found = empty.run(coadds).detections
     yield "sky", partial(made, SingleBandTask(), found, found=found)
-    damaged = damaged_coadds(coadds, detections.parents[2])
-    found = DetectTask().run(damaged).detections
-    yield "damaged", partial(made, NoDeblendingTask(), found, damaged, found)
-    yield "masked", partial(made, SingleBandTask(SingleBandConfig(mask_limits={"BAD": 0.01})), found, damaged, found)
-    # Whatever lies near something brighter is taken for a part of it.
+
+
+def _structure(sky):
+    """Whatever lies near something brighter is taken for a part of it."""
     whole = StructureConfig(
         min_radius=0.1, min_significance=5, max_contrast=1e9, max_color_chi2=1e9, max_distance=1e3, color_scatter=0.5
     )
-    unseen = coadds.mask.copy()
-    unseen[(0, *(detections.parents[2].footprint.box.grow(3) & coadds.box).slices_in(coadds.box))] = 1
-    for name, exposure in (("merged", coadds), ("merged in i", replace(coadds, mask=unseen))):
+    unseen = replace(sky.coadds, mask=sky.blinded(0))
+    for name, exposure in (("merged", sky.coadds), ("merged in i", unseen)):
         found = DetectTask(DetectTaskConfig(structure=whole)).run(exposure).detections
-        yield name, partial(made, NoDeblendingTask(), found, exposure, found)
-    # Nothing to see where the four were detected.
-    mask = coadds.mask.copy()
-    mask[(slice(None), *(detections.parents[2].footprint.box.grow(3) & coadds.box).slices_in(coadds.box))] = 1
-    blind = replace(coadds, mask=mask)
-    yield "blind", partial(made, NoDeblendingTask(), detections, blind)
-    # Positions of another catalog, on an object and far from all.
+        yield name, partial(sky.made, NoDeblendingTask(), found, exposure, found)
+
+
+def _unseen(sky):
+    """Damaged pixels, nothing to see where something was detected, and positions of another catalog there."""
+    blind = replace(sky.coadds, mask=sky.blinded())
+    yield "damaged", partial(sky.made, NoDeblendingTask(), sky.found_damaged, sky.damaged, sky.found_damaged)
+    yield "blind", partial(sky.made, NoDeblendingTask(), sky.detections, blind)
+    # On an object, and far from all.
     places = SourceList(np.array([57.3, 70.0]), np.array([37.6, 80.0]), ("near", "far"))
 
     def forced(exposure):
-        whole = made(MultiBandTask(), split, exposure)
+        whole = sky.made(MultiBandTask(), sky.split, exposure)
         tables = MeasureTask().measure_at(exposure, whole.parent_models, whole.children, places)
         return replace(whole, catalogs=SimpleNamespace(**tables))
 
-    for name, exposure in (("forced", coadds), ("forced, damaged", damaged), ("forced, blind", blind)):
+    for name, exposure in (("forced", sky.coadds), ("forced, damaged", sky.damaged), ("forced, blind", blind)):
         yield name, partial(forced, exposure)
+
+
+def _profiles(sky):
+    """Smooth profiles, and those with free light on them."""
+    made, detections = sky.made, sky.detections
     yield "profiles", partial(made, JointProfilesTask(), detections)
     # More sources than are fitted at once.
     cut = JointProfilesConfig(fit=ProfileFitConfig(group_size=2, turns=1))
@@ -171,7 +219,7 @@ def _made():
     y, x = (np.asarray(small_sky.positions()[axis]) for axis in "yx")
     order = np.array([0, 0, 1, 3, 4, 5, 6])
     twice = SourceList(y[order] + 0.4 * (np.arange(7) == 1), x[order] - 0.5 * (np.arange(7) == 1), ("",) * 7)
-    found = DetectTask().run(coadds, twice).detections
+    found = DetectTask().run(sky.coadds, twice).detections
     yield "profiles, listed", partial(made, JointProfilesTask(), found, found=found)
     belongs = HybridConfig(structure=0.0)
     yield "hybrid, listed", partial(made, HybridTask(belongs), found, found=found)
@@ -182,7 +230,6 @@ def _made():
         patch.setattr(profile, "_fit", lambda *_: 1 / 0)
         yield "profiles, failing", partial(made, JointProfilesTask(), detections)
         yield "hybrid, failing", partial(made, HybridTask(), detections)
-    yield "one band", partial(made, MultiBandTask(), DeconvolveTask().run(damaged, found).split_parents, damaged, found)
 
 
 def damaged_coadds(coadds, four):
