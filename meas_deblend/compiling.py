@@ -1,4 +1,4 @@
-"""Compiling ahead what a run calls, in a process of its own: its memory is given back before there are coadds.
+"""Compiling ahead what a run calls, in processes of their own: their memory is given back before there are coadds.
 
 The compiler takes 300 to 400 MB, once after an installation. A process does not give that back, so a first run would
 exceed a budget of memory that every later one keeps.
@@ -15,11 +15,13 @@ import sys
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ._atomic import atomic_write
+from ._compile_locks import compile_once
 from ._interrupt import raise_interrupt
-from .framework import call_apart, can_call_apart
+from .framework import Loop, Workplace, can_call_apart, map_units, working
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +35,15 @@ _PACKAGE = Path(__file__).parent
 _WITH_LOOPS = ("scarlet", "profiles", "measure", "detect", "apportion")
 _MARK = "meas_deblend_compiled.json"
 _MEMORY = "which takes 300 to 400 MB more memory"
+
+_PARTS = (
+    (("full_multi_band",),),
+    (("symmetric_templates",), ("joint_profiles", "symmetric_templates")),
+)
+"""First rungs of the ladders that a small field goes through, for each of the processes that compile.
+
+What they have in common, detection and measuring, the second has done when the first has compiled the joint fit.
+"""
 
 _FIELD = {
     "shape": (100, 100),
@@ -48,8 +59,8 @@ _FIELD = {
 def compile_apart() -> None:
     """Compile what a run calls, unless that has been done, or is not to be done ahead.
 
-    It is done in a child process, while this one waits; standard error says so. What was compiled is kept on disk by
-    numba, and a mark beside it tells later runs. Where neither can be written, or the child fails, it says that this
+    It is done in two child processes, while this one waits; standard error says so. What was compiled is kept on disk
+    by numba, and a mark beside it tells later runs. Where neither can be written, or a child fails, it says that this
     run compiles for itself.
     """
     if os.environ.get(HERE) or os.environ.get("NUMBA_DISABLE_JIT", "0") not in {"", "0"}:
@@ -61,9 +72,9 @@ def compile_apart() -> None:
         places = " or ".join(map(str, _places()))
         _tell(f"compiled loops cannot be kept in {places}: every run compiles them again, {_MEMORY}")
         return
-    _tell("compiling the inner loops, in a process of its own: once after an installation, one to two minutes")
+    _tell("compiling the inner loops, in two processes: once after an installation, about two minutes")
     try:
-        files = call_apart(_compile, "compiling")
+        files = _compile_all()
         with atomic_write(place / _MARK, "w") as stream:
             json.dump({"of": _identity(), "files": files}, stream, indent=1)
     except Exception as error:  # noqa: BLE001 -- it only makes ready; what is wrong shows in the run, if it matters
@@ -71,15 +82,22 @@ def compile_apart() -> None:
         _tell(f"that failed ({error}): this run compiles what is missing, {_MEMORY}")
 
 
-def compile_chain() -> None:
-    """Compile what a run calls: a small field goes through the whole chain, by way of each kind of models."""
+def compile_chain(part: int) -> None:
+    """Compile what a run calls: a small field goes through the whole chain, by way of some kinds of models.
+
+    Parameters
+    ----------
+    part : int
+        Which kinds, a place in ``_PARTS``.
+    """
     from .api import deblend  # noqa: PLC0415 - whoever asks what is compiled need not load all that may be
     from .scarlet import warmup  # noqa: PLC0415 - loads the compiler
     from .simulate import preset, simulate_field  # noqa: PLC0415 - only where something is compiled
 
-    warmup(["float32"])
+    if part == 0:
+        warmup(["float32"])
     exposure = simulate_field(preset("poisoned", **_FIELD)).exposure
-    for rungs in (("full_multi_band",), ("joint_profiles", "symmetric_templates"), ("symmetric_templates",)):
+    for rungs in _PARTS[part]:
         deblend(exposure, config={"multi_band": {"ladder": [*rungs, "parent_only"]}})
 
 
@@ -93,11 +111,20 @@ def is_compiled() -> bool:
     return False
 
 
-def _compile() -> list[str]:
-    """Compile, and return the files by which compiled loops are found again."""
+def _compile_all() -> list[str]:
+    """Compile all parts, each in a process, and return the files by which compiled loops are found again."""
+    loop: Loop[int, list[str]] = Loop(name=lambda _: "compiling", ahead=False)
+    with TemporaryDirectory(prefix="meas_deblend_") as locks, working(Workplace(len(_PARTS))):
+        found = map_units(_compile, range(len(_PARTS)), Path(locks), loop=loop)
+    return sorted({file for files in found for file in files})
+
+
+def _compile(locks: Path, part: int) -> list[str]:
+    """Compile a part, and return the files by which compiled loops are found again."""
+    compile_once(locks)
     # What the small field is like interests nobody.
     logging.getLogger("meas_deblend").setLevel(logging.CRITICAL)
-    compile_chain()
+    compile_chain(part)
     folders = set()
     for name, module in list(sys.modules.items()):
         if name.startswith("meas_deblend."):

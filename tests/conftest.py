@@ -10,6 +10,8 @@ import sharing
 from depth import examples
 from hypothesis import settings
 
+from meas_deblend._compile_locks import compile_once
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 # Files of tests go to the processes in this order. Where nothing is compiled yet, the first of them compiles most of
@@ -32,7 +34,7 @@ def pytest_configure(config):
     settings.load_profile("after_an_edit")
     if hasattr(config, "workerinput"):
         # The processes' folders lie beside each other.
-        sharing.compile_once(Path(config.option.basetemp).parent / "compiling")
+        compile_once(Path(config.option.basetemp).parent / "compiling")
 
 
 def pytest_collection_finish():

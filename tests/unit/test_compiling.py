@@ -1,4 +1,4 @@
-"""Compiling ahead in a process of its own: once, said, and never in the way of a run."""
+"""Compiling ahead in processes of their own: once, said, and never in the way of a run."""
 
 import importlib
 import json
@@ -11,7 +11,7 @@ import pytest
 
 from meas_deblend import compiling
 
-SAYS_SO = "meas-deblend: compiling the inner loops, in a process of its own: once after an installation"
+SAYS_SO = "meas-deblend: compiling the inner loops, in two processes: once after an installation"
 
 
 @pytest.fixture
@@ -22,12 +22,12 @@ def cache(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(folder))
     (tmp_path / "loop.nbi").touch()
-    monkeypatch.setattr(compiling, "_compile", lambda: [str(tmp_path / "loop.nbi")])
+    monkeypatch.setattr(compiling, "_compile", lambda *_: [str(tmp_path / "loop.nbi")])
     return folder
 
 
 def failing(error):
-    def fail():
+    def fail(*_):
         raise error
 
     return fail
@@ -43,7 +43,7 @@ def test_it_is_done_once_and_said(cache, capsys):
 
 
 def test_what_is_compiled_is_compiled_elsewhere(cache, monkeypatch, tmp_path):
-    def compile_there():
+    def compile_there(*_):
         (tmp_path / "process").write_text(str(os.getpid()))
         return []
 
@@ -98,7 +98,7 @@ def test_where_nothing_can_be_kept_it_says_so(cache, monkeypatch, tmp_path, caps
 
 @pytest.mark.parametrize(("how", "message"), [
     (failing(ValueError("made to fail")), "made to fail"),
-    (lambda: os.kill(os.getpid(), signal.SIGKILL), "compiling: the process that worked on it was ended by SIGKILL"),
+    (lambda *_: os.kill(os.getpid(), signal.SIGKILL), "compiling: the process that worked on it was ended by SIGKILL"),
 ])  # fmt: skip
 def test_a_failure_is_said_and_the_run_goes_on(cache, monkeypatch, capsys, how, message):
     monkeypatch.setattr(compiling, "_compile", how)
@@ -130,10 +130,11 @@ def test_loops_that_cannot_be_kept_are_compiled_all_the_same(monkeypatch):
     assert jit.jit(lambda x: x + 1)(1) == 2
 
 
-def test_what_is_found_again_is_listed(monkeypatch):
-    # It is another process that goes quiet.
+def test_what_is_found_again_is_listed(monkeypatch, tmp_path):
+    # It is another process that goes quiet, and takes turns with others.
+    monkeypatch.setattr(compiling, "compile_once", lambda _: None)
     monkeypatch.setattr(logging.getLogger("meas_deblend"), "level", logging.NOTSET)
-    monkeypatch.setattr(compiling, "compile_chain", lambda: importlib.import_module("meas_deblend.scarlet.monotone"))
-    files = compiling._compile()
+    monkeypatch.setattr(compiling, "compile_chain", lambda _: importlib.import_module("meas_deblend.scarlet.monotone"))
+    files = compiling._compile(tmp_path, 0)
     assert json.dumps(files)
     assert all(file.endswith(".nbi") for file in files)

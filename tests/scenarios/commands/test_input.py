@@ -9,7 +9,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import Table
 
-import meas_deblend.commands.run as run_command
+import meas_deblend.commands.one_patch as run_command
 from meas_deblend.access import open_run
 from meas_deblend.exceptions import ModelError
 from meas_deblend.image import GaussianPsf, PlaneSpec
