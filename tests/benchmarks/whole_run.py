@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -13,6 +14,7 @@ import numpy as np
 from pyarrow import parquet
 from yardstick import yardstick
 
+from meas_deblend.framework import call_apart
 from meas_deblend.image import write_coadd
 from meas_deblend.simulate import preset, simulate_field
 
@@ -48,7 +50,14 @@ class WholeRun:
 
 
 def simulated_coadds(name: str, side: int, folder: Path) -> list[str]:
-    """Simulate a field of ``side``² pixels and write its coadds; return what ``--coadd`` takes."""
+    """Simulate a field of ``side``² pixels and write its coadds; return what ``--coadd`` takes.
+
+    It is done in a process of its own: the system counts the memory of whoever starts a process as that process's.
+    """
+    return call_apart(partial(_write_simulated, name, side, folder), "simulation")
+
+
+def _write_simulated(name: str, side: int, folder: Path) -> list[str]:
     exposure = simulate_field(preset(name, shape=(side, side))).exposure
     folder.mkdir(parents=True, exist_ok=True)
     paths = {band: write_coadd(folder / f"{band}.fits", exposure, band, overwrite=True) for band in exposure.bands}

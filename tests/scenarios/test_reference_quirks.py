@@ -275,6 +275,7 @@ def test_18_parents_are_deblended_at_once_and_share_their_kernels(coadds, result
     # Afresh: those of earlier runs are kept.
     made = OrderedDict()
     monkeypatch.setattr(kernels, "_KERNELS", made)
+    monkeypatch.setattr(kernels, "_OF_SAME", OrderedDict())
     assert len(deblend(coadds).parents) == 4
     assert len(made) == 1
 

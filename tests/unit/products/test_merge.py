@@ -21,7 +21,7 @@ import os, sys
 from synthetic_models import BANDS, make_parent
 from meas_deblend.products import StoreMetadata, _writer, write_models
 
-_writer.parent_record = lambda parent, compact: os._exit(3)  # as by a signal that nobody can catch
+_writer.parent_record = lambda *_: os._exit(3)  # as by a signal that nobody can catch
 write_models(sys.argv[1], [make_parent(1, [(25, 35)])], StoreMetadata(BANDS))
 """
 
