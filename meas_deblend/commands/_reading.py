@@ -12,7 +12,8 @@ import numpy as np
 
 from ..compiling import is_compiled
 from ..framework import Loop, Workplace, check_jobs, map_units, working
-from ..framework.beside import CallBeside, SharedArray, SharedRoom, can_call_beside
+from ..framework.apart import CallBeside
+from ..framework.beside import SharedArray, SharedRoom, can_call_beside
 from ..image import read_coadds
 from ..image.readers import wcs_of_coadds
 

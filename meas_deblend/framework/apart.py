@@ -2,16 +2,16 @@
 
 import math
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from ._start import start_method
 from ._waiting import Needs
-from ._workers import Crew
+from ._workers import Answer, Crew
 
-__all__ = ["call_apart", "can_call_apart"]
+__all__ = ["CallBeside", "call_apart", "can_call_apart"]
 
 T = TypeVar("T")
 
@@ -43,13 +43,59 @@ def call_apart(function: Callable[[], T], name: str) -> T:
     Exception
         What the function raised.
     """
-    crew = Crew(partial(_call, function), [name], 1, Needs([0.0], math.inf), iter(()), method=start_method())
-    with closing(crew.answers([0], lambda _: True)) as answers:
-        answer = next(answers)
-    if answer.error is not None:
-        raise answer.error
-    result: T = answer.value
-    return result
+    with closing(CallBeside(function, name)) as call:
+        return call.result(iter(()))
+
+
+class CallBeside(Generic[T]):
+    """A function that is called in a process of its own from now on; close it, or the process stays.
+
+    Parameters
+    ----------
+    function : callable
+        What it changes is lost; its result comes back. It may use several processes itself.
+    name : str
+        What the work is called in messages.
+    """
+
+    def __init__(self, function: Callable[[], T], name: str) -> None:
+        call = partial(_call, function)
+        self._preparations: list[Iterator[Callable[[], object]]] = []
+        needs = Needs([0.0], math.inf)
+        self._crew = Crew(call, [name], 1, needs, self._steps(), method=start_method(), daemon=False)
+        self._crew.begin([0], lambda _: True)
+
+    def result(self, preparations: Iterator[Callable[[], object]]) -> T:
+        """Wait for the result.
+
+        Parameters
+        ----------
+        preparations : iterator of callable
+            What this process does meanwhile; what is left stays in the iterator.
+
+        Raises
+        ------
+        WorkerDiedError
+            If the process was ended from outside, twice.
+        Exception
+            What the function raised.
+        """
+        self._preparations.append(preparations)
+        with closing(self._crew.coming()) as answers:
+            answer: Answer = next(answers)
+        if answer.error is not None:
+            raise answer.error
+        value: T = answer.value
+        return value
+
+    def close(self) -> None:
+        """End the process, whatever it is at."""
+        self._crew.dismiss()
+
+    def _steps(self) -> Iterator[Callable[[], object]]:
+        # Taken from only while somebody waits, and then they are there.
+        for preparations in self._preparations:
+            yield from preparations
 
 
 def _call(function: Callable[[], T], _: int) -> T:

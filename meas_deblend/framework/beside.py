@@ -1,83 +1,22 @@
-"""A call in a process of its own while this one goes on, and large arrays that need no way back from it."""
+"""Large arrays that need no way back from the process that made them."""
 
-import math
 import mmap
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ._start import start_method
-from ._waiting import Needs
-from ._workers import Answer, Crew
 
-__all__ = ["CallBeside", "SharedArray", "SharedRoom", "can_call_beside"]
-
-T = TypeVar("T")
+__all__ = ["SharedArray", "SharedRoom", "can_call_beside"]
 
 
 def can_call_beside() -> bool:
     """Whether a call can begin at once, and leave arrays where this process finds them (Linux)."""
     return hasattr(os, "memfd_create") and start_method() == "fork"
-
-
-class CallBeside(Generic[T]):
-    """A function that is called in a process of its own from now on; close it, or the process stays.
-
-    Parameters
-    ----------
-    function : callable
-        What it changes is lost; its result comes back. It may use several processes itself.
-    name : str
-        What the work is called in messages.
-    """
-
-    def __init__(self, function: Callable[[], T], name: str) -> None:
-        call = partial(_call, function)
-        self._preparations: list[Iterator[Callable[[], object]]] = []
-        self._crew = Crew(call, [name], 1, Needs([0.0], math.inf), self._steps(), daemon=False)
-        self._crew.begin([0], lambda _: True)
-
-    def result(self, preparations: Iterator[Callable[[], object]]) -> T:
-        """Wait for the result.
-
-        Parameters
-        ----------
-        preparations : iterator of callable
-            What this process does meanwhile; what is left stays in the iterator.
-
-        Raises
-        ------
-        WorkerDiedError
-            If the process was ended from outside, twice.
-        Exception
-            What the function raised.
-        """
-        self._preparations.append(preparations)
-        with closing(self._crew.coming()) as answers:
-            answer: Answer = next(answers)
-        if answer.error is not None:
-            raise answer.error
-        value: T = answer.value
-        return value
-
-    def close(self) -> None:
-        """End the process, whatever it is at."""
-        self._crew.dismiss()
-
-    def _steps(self) -> Iterator[Callable[[], object]]:
-        # Taken from only while somebody waits, and then they are there.
-        for preparations in self._preparations:
-            yield from preparations
-
-
-def _call(function: Callable[[], T], _: int) -> T:
-    return function()
 
 
 @dataclass(frozen=True, slots=True)

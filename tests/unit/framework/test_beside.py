@@ -11,7 +11,8 @@ import pytest
 
 from meas_deblend.exceptions import WorkerDiedError
 from meas_deblend.framework import Workplace, map_units, working
-from meas_deblend.framework.beside import CallBeside, SharedRoom, can_call_beside
+from meas_deblend.framework.apart import CallBeside
+from meas_deblend.framework.beside import SharedRoom, can_call_beside
 
 pytestmark = pytest.mark.skipif(not can_call_beside(), reason="needs memory files and forks")
 
