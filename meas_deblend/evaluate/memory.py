@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+
+from .._resident import resident_mb
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = ["MemoryMeter"]
 
-_STATUS = Path("/proc/self/status")
 _RESET = Path("/proc/self/clear_refs")
 
 
@@ -33,7 +33,7 @@ class MemoryMeter:
     def __enter__(self) -> Self:
         try:
             _RESET.write_text("5", encoding="ascii")
-            self._before = _resident_mb("VmRSS")
+            self._before = resident_mb("VmRSS")
         except OSError:
             self._before = None
         return self
@@ -41,11 +41,6 @@ class MemoryMeter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        after = None if self._before is None else _resident_mb("VmHWM")
+        after = None if self._before is None else resident_mb("VmHWM")
         if self._before is not None and after is not None:
             self.peak_mb = max(after - self._before, 0.0)
-
-
-def _resident_mb(key: str) -> float | None:
-    found = re.search(rf"^{key}:\s+(\d+) kB", _STATUS.read_text(encoding="ascii"), re.MULTILINE)
-    return int(found[1]) / 1024 if found else None

@@ -9,25 +9,31 @@ from typing import Any
 
 __all__ = ["Receiver", "send"]
 
-_SHARED_FROM = 1 << 12
-"""Buffers from this size on [bytes] are looked for among those that came before."""
+_APART_FROM = 1 << 12
+"""Buffers from this size on [bytes] are sent apart, and looked for among those that came before."""
 
 _KEPT = 4096
 
 
 def send(connection: Connection, value: object) -> None:
-    """Send a value; the bytes of its arrays follow one by one, so that none is copied into a message.
+    """Send a value; the bytes of its large arrays follow one by one, so that none is copied into a message.
 
     Raises
     ------
     Exception
         Whatever pickling raises, before anything is sent.
     """
-    buffers: list[pickle.PickleBuffer] = []
-    message = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
-    raw = [buffer.raw() for buffer in buffers]
-    connection.send((message, len(raw)))
-    for part in raw:
+    apart: list[memoryview] = []
+
+    def in_message(buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if raw.nbytes >= _APART_FROM:
+            apart.append(raw)
+        return raw.nbytes < _APART_FROM
+
+    message = pickle.dumps(value, protocol=5, buffer_callback=in_message)
+    connection.send((message, len(apart)))
+    for part in apart:
         connection.send_bytes(part)
 
 
@@ -56,8 +62,6 @@ class Receiver:
         return pickle.loads(message, buffers=_views(buffers))  # noqa: S301 -- from a process that we started
 
     def _one(self, buffer: bytearray) -> bytearray:
-        if len(buffer) < _SHARED_FROM:
-            return buffer
         key = blake2b(buffer, digest_size=20).digest()
         known = self._known.setdefault(key, buffer)
         self._known.move_to_end(key)

@@ -3,8 +3,6 @@
 import logging
 import os
 import re
-import resource
-import sys
 import time
 import typing
 from collections.abc import Mapping
@@ -12,13 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
 from .._names import listing
+from .._resident import peak_memory_mb
 from ..exceptions import PipelineError
 from ._signature import check_signature
 from .config import Config
 from .connections import Connections
 from .outcome import Outcome
 
-__all__ = ["PipelineTask", "Task", "TaskMetadata", "TaskOutputs", "TaskResult", "peak_memory_mb"]
+__all__ = ["PipelineTask", "Task", "TaskMetadata", "TaskOutputs", "TaskResult"]
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
@@ -194,12 +193,6 @@ def _cpu_seconds() -> float:
     """Processor time of this process and of its workers that have ended."""
     times = os.times()
     return time.process_time() + times.children_user + times.children_system
-
-
-def peak_memory_mb() -> float:
-    """Return the highest resident memory of this process so far, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
 def _label_of(cls: type) -> str:

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from .._interrupt import raise_interrupt
+from .._resident import peak_memory_mb
 from ..exceptions import ConfigError, InputError, InputWarning, NoWorkFoundError, WorkerDiedError
 from ..framework import Outcome, versions
-from ..framework.task import peak_memory_mb
 from ..products import QuantumManifest, write_manifest
 from .job import LOG, MANIFESTS
 

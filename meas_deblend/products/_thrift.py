@@ -100,7 +100,12 @@ class CompactReader:
         head = self.data[self.place]
         self.place += 1
         number = head >> 4
-        return (self._unsigned() if number == _LONG_LIST else number), head & 15
+        if number == _LONG_LIST:
+            number = self._unsigned()
+        if number > len(self.data) - self.place:
+            # No value is shorter than a byte; numbers are passed over, and nobody would notice for billions of them.
+            raise IndexError(f"a list of {number} values in {len(self.data) - self.place} bytes")
+        return number, head & 15
 
     def integer(self) -> int:
         """Read a signed number."""

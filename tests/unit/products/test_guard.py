@@ -2,11 +2,14 @@
 
 import json
 from base64 import b64encode
+from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from synthetic_models import BANDS, make_parent
 
 from meas_deblend.exceptions import CorruptModelError
@@ -15,6 +18,7 @@ from meas_deblend.products import _guard as guard
 from meas_deblend.products._footer import Footer, read_footer
 from meas_deblend.products._index import INDEX_KEY
 from meas_deblend.products._store_schema import store_fields
+from meas_deblend.products._thrift import CompactReader
 
 PIXELS = "blends.list.element.sources.list.element.components.list.element.pixels.values"
 
@@ -78,7 +82,11 @@ def test_page_headers_are_not_believed(path, monkeypatch):
         ModelStore(path).parent(1)
 
 
-@pytest.mark.parametrize("header", [b"\xff" * 200, b"\x00", b"\x15\x00\x15\x01\x15\x02\x00", b"\x1c" * 50])
+# A list of 2⁵⁵ doubles, which would be passed over one by one.
+ENDLESS = b"\x19\xf7" + b"\xff" * 7 + b"\x7f"
+
+
+@pytest.mark.parametrize("header", [b"\xff" * 200, b"\x00", b"\x15\x00\x15\x01\x15\x02\x00", b"\x1c" * 50, ENDLESS])
 def test_page_headers_that_make_no_sense_are_refused(path, header):
     group = pq.ParquetFile(path).metadata.row_group(1)
     whole = bytearray(path.read_bytes())
@@ -87,6 +95,26 @@ def test_page_headers_that_make_no_sense_are_refused(path, header):
     path.write_bytes(whole)
     with pytest.raises(CorruptModelError, match="damaged at parent 1"):
         ModelStore(path).parent(1)
+
+
+@given(st.binary(max_size=100), st.sampled_from([b"", ENDLESS[:2], b"\x1c", b"\x1c" + ENDLESS]))
+def test_any_bytes_are_read_in_a_time_that_goes_as_their_number(data, before):
+    whole = before + data
+    reader = Counting(whole)
+    with suppress(CorruptModelError, IndexError):
+        reader.struct()
+    assert reader.values <= 2 * len(whole)
+
+
+class Counting(CompactReader):
+    """Counts the values that it is asked for."""
+
+    values = 0
+
+    def value(self, kind, depth=0):
+        self.values += 1
+        assert self.values <= 1000, "it does not end"
+        return super().value(kind, depth)
 
 
 def with_footer(path, change):
