@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .models import ParentModel
     from .products import CatalogLayout
 
-__all__ = ["DeblendResult", "deblend"]
+__all__ = ["DeblendResult", "deblend", "prepare_result"]
 
 _MADE = ("objects", "parents", "ledger", "patch_ledger", "flux_covariance", "noise_correlation", "merged_peaks")
 
@@ -170,6 +170,13 @@ def deblend(
     result = run_pipeline(loaded, inputs, observer=observer, workplace=Workplace(jobs, kept))
     result.raise_failures()
     return _collect(coadds, loaded, result.datasets, result.reports)
+
+
+def prepare_result() -> None:
+    """Load what `deblend` returns its result in: a run does it while processes are at work."""
+    from . import access  # noqa: PLC0415 - loads the numerics
+
+    access.Models  # noqa: B018 - loaded when it is asked for
 
 
 def _collect(

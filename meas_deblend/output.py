@@ -70,9 +70,10 @@ def write_run(result: DeblendResult, coadds: MultibandExposure, folder: Path, co
     RunRecord
         Content of ``run.json``.
     """
-    parts = [_Part((folder / f"{name}.parquet",), partial(_write_table, result, name)) for name in _TABLES]
+    parts = [_table(result, name, folder) for name in _TABLES]
     if result.models is not None:
-        parts.append(_Part((folder / "models.parquet",), result.models.write))
+        cost = _PER_OBJECT * len(result.objects)
+        parts.append(_Part((folder / "models.parquet",), result.models.write, cost))
     parts += _marks(result, folder)
     settings = tuple(folder / "config" / f"{task.label}.yaml" for task in result.pipeline.tasks)
     parts.append(_Part(settings, partial(_write_settings, result.pipeline)))
@@ -105,8 +106,8 @@ def prepare_figures() -> None:
     new_figure(1.0, 1.0)
 
 
-_FIGURE = 10.0
-"""What a figure costs, next to a table."""
+_PER_CELL, _PER_OBJECT, _FIGURE = 1e-7, 1e-4, 1.0
+"""Seconds, about: of a number in a table, the model of an object, a figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +120,22 @@ class _Part:
     write : callable
         Takes the files.
     cost : float
-        In any unit.
+        Seconds, about.
     """
 
     files: tuple[Path, ...]
     write: Callable[..., object]
-    cost: float = 1.0
+    cost: float = 0.01
 
 
 def _write(_: None, part: _Part) -> None:
     part.write(*part.files)
+
+
+def _table(result: DeblendResult, name: str, folder: Path) -> _Part:
+    table = getattr(result, name)
+    cost = _PER_CELL * len(table) * len(table.columns)
+    return _Part((folder / f"{name}.parquet",), partial(_write_table, result, name), cost)
 
 
 def _draw(draw: Callable[[], Figure], path: Path) -> None:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..api import deblend
+from ..api import deblend, prepare_result
 from ..compiling import compile_apart, is_compiled
 from ..detect import Selection, parse_bbox
 from ..edit_file import read_edits
@@ -149,8 +149,8 @@ def deblend_and_write(
     start = time.monotonic()
     checkpoint = folder / CHECKPOINT
     checkpoint.mkdir(exist_ok=True)
-    # Matplotlib is loaded once, while others measure, and not by every process that draws.
-    afterwards = Workplace(preparations=iter([prepare_figures] if context.figures else []))
+    # What comes after the last step is loaded while others measure, Matplotlib not by every process that draws.
+    afterwards = Workplace(preparations=iter([prepare_result, *([prepare_figures] if context.figures else [])]))
     try:
         with watching() as observer, working(afterwards):
             result = deblend(

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Needs", "Waiting"]
+__all__ = ["Needs", "Queue", "Waiting"]
 
 _BEHIND = 8
-"""A unit is sent to a process that is not yet done with another, if for each process there is so many times as much
-behind it."""
+"""Units wait at a process that is not yet done with another, if for each process there is so many times as much behind
+them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,22 @@ class Needs:
         return not beside or self.memory[index] <= self.budget - sum(beside)
 
 
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What waits at a process that is at a unit.
+
+    Parameters
+    ----------
+    units : sequence of int
+        Places of those that it has already, but for the one that it is at.
+    processes : int
+        Number of processes.
+    """
+
+    units: Sequence[int]
+    processes: int
+
+
 class Waiting:
     """Units that nobody has yet.
 
@@ -54,16 +70,16 @@ class Waiting:
         self._stack.append(index)
         self._cost += self._cost_of(index)
 
-    def take(self, beside: Sequence[float], ahead_of: int | None = None) -> int | None:
+    def take(self, beside: Sequence[float], queue: Queue | None = None) -> int | None:
         """Take the first unit that fits; None if there is none.
 
         Parameters
         ----------
         beside : sequence of float
             Memory of the units that other processes are at.
-        ahead_of : int, optional
-            For a process that is at a unit already, one of so many processes: only if the rest would keep them all at
-            work for some time. Else this unit would wait behind the other while somebody has nothing to do.
+        queue : Queue, optional
+            For a process that is at a unit already: only if the rest would keep all processes at work for some time.
+            Else this unit would wait behind the others while somebody has nothing to do.
         """
         for position in range(len(self._stack) - 1, -1, -1):
             index = self._stack[position]
@@ -72,16 +88,16 @@ class Waiting:
                 continue
             if not self._needs.fits(index, beside):
                 continue
-            if ahead_of is not None and not self._is_small(index, ahead_of):
+            if queue is not None and not self._is_small(index, queue):
                 return None
             del self._stack[position]
             self._cost -= self._cost_of(index)
             return index
         return None
 
-    def _is_small(self, index: int, processes: int) -> bool:
-        cost = self._cost_of(index)
-        return self._needs.cost is not None and cost * (1 + _BEHIND * processes) < self._cost
+    def _is_small(self, index: int, queue: Queue) -> bool:
+        cost = sum(map(self._cost_of, queue.units), self._cost_of(index))
+        return self._needs.cost is not None and cost * (1 + _BEHIND * queue.processes) < self._cost
 
     def _cost_of(self, index: int) -> float:
         return 0.0 if self._needs.cost is None else self._needs.cost[index]

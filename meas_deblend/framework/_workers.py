@@ -16,17 +16,21 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from .._collector import spare_what_is_there
 from ..exceptions import InputError, WorkerDiedError
 from ._memory import MemoryKeeper
 from ._start import begin_worker
 from ._threads import one_thread
-from ._transfer import Receiver, send
-from ._waiting import Needs, Waiting
+from ._transfer import Known, Receiver, Sender, widen
+from ._waiting import Needs, Queue, Waiting
 
 __all__ = ["Answer", "Aside", "Crew", "check_jobs"]
 
 _ATTEMPTS = 2
 """A unit that takes its worker with it this many times is given up: once may be bad luck, such as another's memory."""
+
+_AHEAD = 8
+"""So many units, at most, wait at a process that is at another: it need not wait while this one is busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class _Worker:
 
     process: BaseProcess
     pipe: Connection
+    receiver: Receiver
     units: deque[int] = field(default_factory=deque)
 
     def give(self, index: int) -> None:
@@ -164,9 +169,10 @@ class Crew:
         self._aside = Aside(preparations)
         self._context: Any = multiprocessing.get_context(method)
         self._daemon = daemon
-        self._receiver = Receiver()
+        self._known = Known()
         self._workers: list[_Worker] = []
         self._waiting = Waiting((), lambda _: True, needs)
+        self._unspare: Callable[[], None] = _nothing
 
     def answers(self, order: Sequence[int], wanted: Callable[[int], bool]) -> Generator[Answer, None, None]:
         """Do units, and yield what becomes of each as it comes; when the iterator is closed, all workers are ended.
@@ -185,6 +191,7 @@ class Crew:
         """Begin with units, as `answers` does; `coming` must follow, or `dismiss`."""
         self._waiting = Waiting(order, wanted, self._needs)
         try:
+            self._unspare = spare_what_is_there()
             for _ in range(min(self._jobs, len(order))):
                 self._hire()
             self._give(self._waiting)
@@ -221,12 +228,12 @@ class Crew:
 
     def _give(self, waiting: Waiting) -> None:
         """Give units to those who have none, and the next to those who are at one, as far as memory allows."""
-        for at_hand, ahead_of in ((0, None), (1, self._jobs)):
+        for at_hand in range(_AHEAD + 1):
             for worker in (worker for worker in self._workers if len(worker.units) == at_hand):
                 others = (other.units for other in self._workers if other is not worker)
-                # Of two units of a process one comes after the other.
+                # Of the units of a process one comes after the other.
                 beside = [max(self._needs.memory[index] for index in units) for units in others if units]
-                index = waiting.take(beside, ahead_of)
+                index = waiting.take(beside, Queue(list(worker.units)[1:], self._jobs) if at_hand else None)
                 if index is not None:
                     worker.give(index)
 
@@ -235,6 +242,7 @@ class Crew:
         # Locks that a thread of ours holds would stay locked in the new process.
         self._aside.stop()
         ours, theirs = self._context.Pipe()
+        widen(theirs)
         process = self._context.Process(target=_work, args=(self._call, theirs), daemon=self._daemon)
         # Python 3.12 warns of forks where there are threads: those of progress bars and of libraries. A worker does
         # not use what they may hold: it draws nothing, and BLAS, Arrow and logging are made for forks.
@@ -242,7 +250,7 @@ class Crew:
             warnings.simplefilter("ignore", DeprecationWarning)
             process.start()
         theirs.close()
-        self._workers.append(_Worker(process, ours))
+        self._workers.append(_Worker(process, ours, Receiver(ours, self._known)))
 
     def _ready(self) -> list[_Worker]:
         """Wait until some have answered or died, and return them."""
@@ -253,7 +261,7 @@ class Crew:
     def _answer_of(self, worker: _Worker, index: int) -> Answer | None:
         """Return what it answers; None if it has died, and then it is no longer of the crew."""
         try:
-            good, value = self._receiver.receive(worker.pipe)
+            good, value = worker.receiver.receive()
         except (EOFError, OSError):
             self._workers.remove(worker)
             worker.pipe.close()
@@ -269,6 +277,12 @@ class Crew:
             worker.process.join()
             worker.pipe.close()
         self._workers = []
+        self._unspare()
+        self._unspare = _nothing
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def _obituary(name: str, process: BaseProcess) -> str:
@@ -293,7 +307,7 @@ def _interrupts_held() -> Iterator[None]:
 def _work(call: Callable[[int], Any], pipe: Connection) -> None:
     """Do units until the pipe closes; what a worker process does."""
     begin_worker()
-    tidy = MemoryKeeper()
+    tidy, answers = MemoryKeeper(), Sender(pipe)
     with one_thread():
         while True:
             tidy()
@@ -303,9 +317,9 @@ def _work(call: Callable[[int], Any], pipe: Connection) -> None:
             except Exception as error:  # noqa: BLE001 -- it is raised where the unit came from
                 answer = (False, _portable(error))
             try:
-                send(pipe, answer)
+                answers.send(answer)
             except (pickle.PicklingError, TypeError, AttributeError) as error:
-                send(pipe, (False, _portable(error)))
+                answers.send((False, _portable(error)))
 
 
 def _portable(error: Exception) -> Exception:

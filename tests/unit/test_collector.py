@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from meas_deblend._collector import collector_at_rest
+from meas_deblend._collector import collector_at_rest, spare_what_is_there
+from meas_deblend.framework import Loop, Workplace, map_units, working
 
 
 def test_collector_rests_inside_the_block_alone():
@@ -30,6 +31,41 @@ def test_collector_that_is_off_stays_off():
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+@pytest.fixture
+def nothing_frozen():
+    """The tests have everything frozen that was loaded before them."""
+    gc.unfreeze()
+    yield
+    gc.freeze()
+
+
+@pytest.mark.usefixtures("nothing_frozen")
+def test_what_is_there_is_spared_until_the_end():
+    end = spare_what_is_there()
+    within = gc.get_freeze_count()
+    inner = spare_what_is_there()
+    inner()
+    assert gc.get_freeze_count() == within > 0  # whoever asked first says when it ends
+    end()
+    assert gc.get_freeze_count() == 0
+
+
+def frozen(_, number):
+    if number == 3:
+        raise ValueError("three")
+    return gc.get_freeze_count()
+
+
+@pytest.mark.usefixtures("nothing_frozen")
+def test_processes_leave_what_they_were_given_alone():
+    with working(Workplace(2)):
+        assert min(map_units(frozen, range(3), None, loop=Loop(ahead=False))) > 0
+        assert gc.get_freeze_count() == 0
+        with pytest.raises(ValueError, match="three"):
+            map_units(frozen, range(5), None)
+    assert gc.get_freeze_count() == 0
 
 
 @pytest.mark.parametrize(("program", "collected"), [(True, False), (False, True)])
