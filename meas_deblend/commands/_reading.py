@@ -99,7 +99,8 @@ class _Read:
 
 def _read_there(planes: Mapping[str, PlaneSpec], options: Mapping[str, Any], jobs: int, room: SharedRoom) -> _Read:
     each = partial(map_units, loop=Loop(ahead=False))
-    with warnings.catch_warnings(record=True) as caught, working(Workplace(jobs)):
+    # The process that waits for this one loads meanwhile: it is one of the jobs.
+    with warnings.catch_warnings(record=True) as caught, working(Workplace(max(jobs - 1, 1))):
         warnings.simplefilter("always")
         exposure = read_coadds(planes, **options, each=each, empty=room.empty)
     cubes = {name: room.place_of(getattr(exposure, name)) for name in _CUBES}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.ndimage import binary_dilation, uniform_filter
+from scipy.ndimage import binary_dilation, generate_binary_structure, uniform_filter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,8 +43,8 @@ class SkyStatistics(NamedTuple):
         Number of sky pixels.
     fraction : float
         Their share of the usable pixels.
-    pixels : bool array (y, x)
-        Where they are.
+    pixels : bool array
+        Where they are; of the shape of the image.
     """
 
     level: float
@@ -54,7 +54,7 @@ class SkyStatistics(NamedTuple):
     pixels: BoolArray
 
 
-def measure_sky(image: FloatArray, bad: BoolArray) -> SkyStatistics:
+def measure_sky(image: FloatArray, bad: BoolArray, margin: int = 0) -> SkyStatistics:
     """Find the sky pixels and measure them.
 
     A first level (clipped at 3 σ, mode = 2.5 median - 1.5 mean; Bertin & Arnouts 1996) and the scatter below it
@@ -63,10 +63,12 @@ def measure_sky(image: FloatArray, bad: BoolArray) -> SkyStatistics:
 
     Parameters
     ----------
-    image : array (y, x)
-        Pixels.
-    bad : bool array (y, x)
-        Pixels that are not used.
+    image : array (y, x) or (strip, y, x)
+        Pixels; strips of one image have the first level in common, and none is blurred into another.
+    bad : bool array
+        Pixels that are not used; of the same shape.
+    margin : int, optional
+        Rows at both ends in ``y`` that show which sources are near, but do not count as sky.
 
     Returns
     -------
@@ -80,15 +82,26 @@ def measure_sky(image: FloatArray, bad: BoolArray) -> SkyStatistics:
     mode = 2.5 * float(np.median(clipped)) - 1.5 * float(clipped.mean())
     sigma = _scatter_below(clipped, mode)
     above = np.where(usable, image - mode, 0.0)
-    boxes = uniform_filter(above, _SMOOTHING) * _SMOOTHING
-    bright = (boxes > _BOX_THRESHOLD * sigma) | (above > _PIXEL_THRESHOLD * sigma)
-    sky = usable & ~binary_dilation(bright, iterations=_GROWTH)
-    n = int(sky.sum())
+    sky = usable & ~_near_sources(above, sigma)
+    height = image.shape[-2]
+    sky[..., :margin, :] = False
+    sky[..., height - margin :, :] = False
+    n = int(np.count_nonzero(sky))
     if n == 0:
         return SkyStatistics(np.nan, np.nan, 0, 0.0, sky)
     values = _clip(image[sky])
     level = float(np.median(values))
-    return SkyStatistics(level, _scatter_below(values, level), n, n / int(usable.sum()), sky)
+    among = int(np.count_nonzero(usable[..., margin : height - margin, :]))
+    return SkyStatistics(level, _scatter_below(values, level), n, n / among, sky)
+
+
+def _near_sources(above: FloatArray, sigma: float) -> BoolArray:
+    """Pixels that stand out of noise of ``sigma``, grown; ``above`` (…, y, x) has its level subtracted."""
+    along = (1,) * (above.ndim - 2)
+    boxes = uniform_filter(above, (*along, _SMOOTHING, _SMOOTHING)) * _SMOOTHING
+    bright = (boxes > _BOX_THRESHOLD * sigma) | (above > _PIXEL_THRESHOLD * sigma)
+    cross = generate_binary_structure(2, 1).reshape(*along, 3, 3)
+    return np.asarray(binary_dilation(bright, cross, iterations=_GROWTH))
 
 
 def sky_pixels(image: FloatArray, bad: BoolArray) -> BoolArray:
@@ -152,9 +165,8 @@ def _clip(values: FloatArray) -> NDArray[np.float64]:
     # As many pixels tell the level to 0.003 σ; all of a patch would take ten seconds.
     kept = values[:: max(1, values.size // _MOST)].astype(np.float64)
     for _ in range(20):
-        middle = np.median(kept)
-        sigma = MAD_TO_SIGMA * np.median(np.abs(kept - middle))
-        inside = np.abs(kept - middle) <= 3.0 * sigma
+        off = np.abs(kept - np.median(kept))
+        inside = off <= 3.0 * (MAD_TO_SIGMA * np.median(off))
         if inside.all():
             break
         kept = kept[inside]

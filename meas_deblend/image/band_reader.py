@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,9 +19,12 @@ from .planes import NOISE_PLANES, PlaneSpec
 from .wcs import pixel_scale_of, wcs_from_header
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
-    from ..geometry import IntArray
+    from ..geometry import FloatArray, IntArray
+    from .cubes import Places
     from .survey import Survey
 
 __all__ = ["BandData", "image_hdu", "read_band"]
@@ -64,7 +68,25 @@ class BandData:
     notes: tuple[str, ...]
 
 
-def read_band(band: str, spec: PlaneSpec, survey: Survey) -> BandData:
+class _Wanted(NamedTuple):
+    """What a plane must fit.
+
+    Parameters
+    ----------
+    label : str
+        How messages name it.
+    shape : tuple of int
+        That of the image (y, x).
+    empty : callable
+        Makes its array, from a shape and a type.
+    """
+
+    label: str
+    shape: tuple[int, int]
+    empty: Callable[[tuple[int, ...], Any], NDArray[Any]]
+
+
+def read_band(band: str, spec: PlaneSpec, survey: Survey, places: Places) -> BandData:
     """Read one band.
 
     Pixels and variances become float32 in native byte order: its 24 bits resolve a ten-millionth of a pixel's value,
@@ -78,6 +100,8 @@ def read_band(band: str, spec: PlaneSpec, survey: Survey) -> BandData:
         Its files.
     survey : Survey
         Names of HDUs, mask planes and keywords.
+    places : callable
+        Where planes are read to.
 
     Raises
     ------
@@ -90,15 +114,16 @@ def read_band(band: str, spec: PlaneSpec, survey: Survey) -> BandData:
     notes: list[str] = []
     with open_fits(path) as file:
         hdu = image_hdu(file, selector, survey)
-        image = file.pixels(hdu, np.float32)
+        image = file.pixels(hdu, np.float32, partial(places, "image"))
         if image.ndim != 2:
             raise InputError(f"{label}: {file.path}: the image must be 2-D (y, x), got shape {image.shape}")
         check_image(image, label)
         headers = (hdu.header, file.hdus[0].header)
         wcs = wcs_from_header(hdu.header, file.hdus, label)
         scale = pixel_scale_of(wcs, image.shape) if wcs is not None else header_number(headers, "PIXSCALE")
-        variance, repaired = usable_variance(_variance(spec, file, image.shape, survey, label), label)
-        mask, planes = _mask(spec, file, image.shape, survey, label)
+        noise, bits = (_Wanted(label, image.shape, partial(places, name)) for name in ("variance", "mask"))
+        variance, repaired = usable_variance(_variance(spec, file, survey, noise), label)
+        mask, planes = _mask(spec, file, survey, bits)
         psf = _psf_pixels(file, survey) if spec.psf is None else spec.psf
     notes += [*repaired, *filter_note(headers, band, survey), *_fits_notes(file)]
     return BandData(
@@ -141,7 +166,7 @@ def image_hdu(file: FitsFile, selector: str | None, survey: Survey) -> Any:
     )
 
 
-def _plane(given: str | Path, names: tuple[str, ...], shape: tuple[int, int], label: str) -> tuple[NDArray[Any], Any]:
+def _plane(given: str | Path, names: tuple[str, ...], wanted: _Wanted) -> tuple[NDArray[Any], Any]:
     """Pixels and header of a plane in a file of its own."""
     path, selector = split_selector(given)
     with open_fits(path) as file:
@@ -150,37 +175,36 @@ def _plane(given: str | Path, names: tuple[str, ...], shape: tuple[int, int], la
             images = file.images()
             if len(images) != 1:
                 raise InputError(
-                    f"{label}: {file.path}: which HDU? None is called {' or '.join(names)}; there are "
+                    f"{wanted.label}: {file.path}: which HDU? None is called {' or '.join(names)}; there are "
                     f"{file.listing()}; name it as FILE[HDU]"
                 )
             hdu = images[0]
-        pixels, header = file.pixels(hdu), hdu.header.copy()
-    _same_shape(pixels, shape, label, file)
-    return pixels, header
+        return _fitting(file, hdu, wanted), hdu.header.copy()
 
 
-def _same_shape(pixels: NDArray[Any], shape: tuple[int, int], label: str, file: FitsFile) -> None:
-    if pixels.shape != shape:
-        raise InputError(f"{label}: {file.path} has shape {pixels.shape}, but the image has {shape}")
+def _fitting(file: FitsFile, hdu: Any, wanted: _Wanted) -> NDArray[Any]:
+    """Pixels of a plane, which must have the shape of the image."""
+    pixels = file.pixels(hdu, empty=wanted.empty)
+    if pixels.shape != wanted.shape:
+        raise InputError(f"{wanted.label}: {file.path} has shape {pixels.shape}, but the image has {wanted.shape}")
+    return pixels
 
 
-def _variance(
-    spec: PlaneSpec, file: FitsFile, shape: tuple[int, int], survey: Survey, label: str
-) -> NDArray[np.float64]:
+def _variance(spec: PlaneSpec, file: FitsFile, survey: Survey, wanted: _Wanted) -> FloatArray:
     """Variance plane, from whichever form of the noise there is; what the caller gave goes first."""
+    label = wanted.label
     for kind in NOISE_PLANES:
         given = getattr(spec, kind)
         if given is None:
             continue
         if isinstance(given, (int, float)):
-            return _to_variance(np.full(shape, float(given)), kind, label)
-        return _to_variance(_plane(given, getattr(survey.hdus, kind), shape, f"{label}: {kind}")[0], kind, label)
+            return _to_variance(np.full(wanted.shape, float(given)), kind, label)
+        plane, _ = _plane(given, getattr(survey.hdus, kind), wanted._replace(label=f"{label}: {kind}"))
+        return _to_variance(plane, kind, label)
     for kind in NOISE_PLANES:
         hdu = file.named(getattr(survey.hdus, kind))
         if hdu is not None:
-            pixels = file.pixels(hdu)
-            _same_shape(pixels, shape, f"{label}: {kind}", file)
-            return _to_variance(pixels, kind, label)
+            return _to_variance(_fitting(file, hdu, wanted._replace(label=f"{label}: {kind}")), kind, label)
     raise InputError(
         f"{label}: {file.path} has no noise plane (image HDUs: {file.listing()}); give one as variance=FILE, "
         "weight=FILE (inverse variance) or sigma=FILE (standard deviation), or the same for all pixels as a number, "
@@ -188,10 +212,10 @@ def _variance(
     )
 
 
-def _to_variance(pixels: NDArray[Any], kind: str, label: str) -> NDArray[np.float64]:
-    values = pixels.astype(np.float64)
+def _to_variance(pixels: NDArray[Any], kind: str, label: str) -> FloatArray:
     if kind == "variance":
-        return values
+        return pixels.astype(np.result_type(pixels, np.float32), copy=False)
+    values = pixels.astype(np.float64)
     if kind == "sigma":
         # A negative standard deviation must not turn into a good variance.
         return np.asarray(np.sign(values) * values**2)
@@ -204,18 +228,17 @@ def _to_variance(pixels: NDArray[Any], kind: str, label: str) -> NDArray[np.floa
         return np.where(values == 0.0, np.nan, 1.0 / values)
 
 
-def _mask(
-    spec: PlaneSpec, file: FitsFile, shape: tuple[int, int], survey: Survey, label: str
-) -> tuple[IntArray, MaskPlanes]:
+def _mask(spec: PlaneSpec, file: FitsFile, survey: Survey, wanted: _Wanted) -> tuple[IntArray, MaskPlanes]:
     """Mask and the names of its bits; all 0 where there is none."""
+    label = wanted.label
+    wanted = wanted._replace(label=f"{label}: mask")
     if spec.mask is not None:
-        raw, header = _plane(spec.mask, survey.hdus.mask, shape, f"{label}: mask")
+        raw, header = _plane(spec.mask, survey.hdus.mask, wanted)
     else:
         hdu = file.named(survey.hdus.mask)
         if hdu is None:
-            return np.zeros(shape, dtype=np.int32), MaskPlanes({}, survey.bad_planes)
-        raw, header = file.pixels(hdu), hdu.header
-        _same_shape(raw, shape, f"{label}: mask", file)
+            return np.zeros(wanted.shape, dtype=np.int32), MaskPlanes({}, survey.bad_planes)
+        raw, header = _fitting(file, hdu, wanted), hdu.header
     bits = _as_bits(raw, label)
     named = named_planes(header, label)
     if named:
@@ -223,7 +246,8 @@ def _mask(
     if survey.mask_without_names == "nonzero" and not bits.any():
         return bits, MaskPlanes({}, survey.bad_planes)
     if survey.mask_without_names == "nonzero":
-        return (bits != 0).astype(np.int32), MaskPlanes({"BAD": 0}, (*survey.bad_planes, "BAD"))
+        flags = np.not_equal(bits, 0, out=bits).astype(np.int32, copy=False)
+        return flags, MaskPlanes({"BAD": 0}, (*survey.bad_planes, "BAD"))
     return bits, MaskPlanes(survey.mask_planes, survey.bad_planes).naming_all(bits)
 
 
@@ -233,6 +257,8 @@ def _as_bits(raw: NDArray[Any], label: str) -> IntArray:
         if not np.array_equal(raw, np.round(raw)) or (np.abs(raw) >= 2**62).any():
             raise InputError(f"{label}: a mask must hold whole numbers, got {raw.dtype} values that are not")
         raw = raw.astype(np.int64)
+    if raw.dtype == np.int32 and raw.min(initial=0) >= 0:
+        return raw
     if raw.dtype.kind == "i" and raw.dtype.itemsize < 8:
         # The sign bit is a plane like any other: 32 bits hold 32 planes.
         raw = raw.view(raw.dtype.str.replace("i", "u"))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from .._each import in_turn
 from ..exceptions import InputError
 from .background import SkyStatistics, measure_sky
+from .exposure import unusable
 from .survey import SanityLimits
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from .._each import Each
     from ..geometry import BoolArray, FloatArray
     from .exposure import MultibandExposure
@@ -21,6 +24,14 @@ __all__ = ["check_exposure", "check_image", "check_noise_scale", "check_sky_leve
 # Below this many sky pixels, or this share of the image, what looks like sky is too much the wings of sources.
 _FEWEST = 400
 _SMALLEST_SHARE = 0.5
+
+# So many pixels tell level and scatter to a few thousandths of σ, even where a third of them is sky and neighbours are
+# correlated.
+_ENOUGH = 1_000_000
+# Rows of a strip, and of those at each of its ends that only show which sources are near: half a smoothing box, and
+# what is grown around it.
+_STRIP = 64
+_MARGIN = 6
 
 
 def check_image(image: FloatArray, label: str) -> None:
@@ -57,11 +68,15 @@ def usable_variance(variance: FloatArray, label: str) -> tuple[FloatArray, tuple
     InputError
         If no pixel has a finite, positive variance.
     """
-    if not np.isfinite(variance).any():
+    if 0 < variance.min(initial=np.inf) < np.inf:
+        # The usual plane: no NaN either, which would be the smallest.
+        return variance, ()
+    finite = np.isfinite(variance)
+    if not finite.any():
         raise InputError(f"{label}: every pixel of the variance is NaN or infinite")
     wrong = variance <= 0
-    n = int(wrong.sum())
-    if not (np.isfinite(variance) & ~wrong).any():
+    n = int(np.count_nonzero(wrong))
+    if not (finite & ~wrong).any():
         raise InputError(f"{label}: no pixel has a positive variance; its largest is {np.nanmax(variance):.4g}")
     if n == 0:
         return variance, ()
@@ -70,14 +85,14 @@ def usable_variance(variance: FloatArray, label: str) -> tuple[FloatArray, tuple
 
 
 def check_noise_scale(
-    variance: FloatArray, sky: SkyStatistics, label: str, limits: SanityLimits | None = None
+    claimed: float, sky: SkyStatistics, label: str, limits: SanityLimits | None = None
 ) -> tuple[str, ...]:
     """Compare the scatter of the sky with the variance plane.
 
     Parameters
     ----------
-    variance : array (y, x)
-        In squared image units.
+    claimed : float
+        Median of the variance plane over the sky pixels, squared image units.
     sky : SkyStatistics
         Sky of the image.
     label : str
@@ -94,7 +109,6 @@ def check_noise_scale(
     low, high = (limits or SanityLimits()).sky_chi2
     if sky.n < _FEWEST:
         return ()
-    claimed = float(np.median(variance[sky.pixels]))
     measured = sky.sigma**2
     ratio = measured / claimed
     if low <= ratio <= high:
@@ -111,7 +125,7 @@ def check_noise_scale(
 
 
 def check_sky_level(
-    variance: FloatArray, sky: SkyStatistics, label: str, limits: SanityLimits | None = None
+    claimed: float, sky: SkyStatistics, label: str, limits: SanityLimits | None = None
 ) -> tuple[str, ...]:
     """Look for a background that was left in, or subtracted too much.
 
@@ -120,8 +134,8 @@ def check_sky_level(
 
     Parameters
     ----------
-    variance : array (y, x)
-        In squared image units.
+    claimed : float
+        Median of the variance plane over the sky pixels, squared image units.
     sky : SkyStatistics
         Sky of the image.
     label : str
@@ -131,8 +145,7 @@ def check_sky_level(
     """
     if sky.n == 0:
         return ()
-    rms = float(np.sqrt(np.median(variance[sky.pixels])))
-    offset = sky.level / rms
+    offset = sky.level / np.sqrt(claimed)
     crowded = sky.n < _FEWEST or sky.fraction < _SMALLEST_SHARE
     # The median of n pixels is uncertain by 1.25 σ/√n; correlated noise doubles that easily.
     limit = 3.0 if crowded else max((limits or SanityLimits()).sky_offset, 6.0 / np.sqrt(sky.n))
@@ -148,6 +161,8 @@ def check_exposure(
     exposure: MultibandExposure, limits: SanityLimits | None = None, each: Each = in_turn
 ) -> tuple[str, ...]:
     """Look at noise and sky level of every band; for exposures made of arrays as well as for those read from files.
+
+    Of bands of more than a million pixels about as many are looked at, in evenly spaced strips of rows.
 
     Parameters
     ----------
@@ -177,9 +192,48 @@ def _check_band(shared: tuple[MultibandExposure, SanityLimits | None], k: int) -
     exposure, limits = shared
     label = f"band {exposure.bands[k]}"
     check_image(exposure.images[k], label)
-    bad: BoolArray = exposure.select([exposure.bands[k]]).bad[0]
-    if bad.all():
+    sky, claimed = _sky_of_band(exposure, k)
+    if sky is None:
         return (f"{label}: no pixel is usable: all are masked, or without data or variance",)
-    sky = measure_sky(exposure.images[k], bad)
-    noise = check_noise_scale(exposure.variance[k], sky, label, limits)
-    return (*noise, *check_sky_level(exposure.variance[k], sky, label, limits))
+    return (*check_noise_scale(claimed, sky, label, limits), *check_sky_level(claimed, sky, label, limits))
+
+
+def _sky_of_band(exposure: MultibandExposure, k: int) -> tuple[SkyStatistics | None, float]:
+    """Sky of band number ``k``, None without a usable pixel, and the median variance of its pixels.
+
+    Of a large image, strips of its rows are looked at, unless they show too little.
+    """
+    rows = _strips(exposure.images.shape[1:])
+    if rows is not None:
+        piece = _piece(exposure, k, rows)
+        sky = measure_sky(piece.image, piece.bad, _MARGIN)
+        if sky.n >= _FEWEST:
+            return sky, float(np.median(piece.variance[sky.pixels]))
+    piece = _piece(exposure, k, slice(None))
+    if piece.bad.all():
+        return None, np.nan
+    sky = measure_sky(piece.image, piece.bad)
+    return sky, float(np.median(piece.variance[sky.pixels])) if sky.n else np.nan
+
+
+def _strips(shape: tuple[int, ...]) -> NDArray[np.intp] | None:
+    """Rows (strip, row) of evenly spaced strips of an image that hold enough pixels; None if that is almost all."""
+    height, width = shape
+    n = max(_ENOUGH // (_STRIP * width), 1)
+    if height * width <= _ENOUGH or n * _STRIP >= height:
+        return None
+    first = ((np.arange(n) + 0.5) * height / n - _STRIP / 2).astype(np.intp)
+    return first[:, None] + np.arange(_STRIP)
+
+
+class _Piece(NamedTuple):
+    """Pixels of a band, (y, x) or (strip, y, x)."""
+
+    image: FloatArray
+    variance: FloatArray
+    bad: BoolArray
+
+
+def _piece(exposure: MultibandExposure, k: int, rows: slice | NDArray[np.intp]) -> _Piece:
+    image, variance, mask = exposure.images[k][rows], exposure.variance[k][rows], exposure.mask[k][rows]
+    return _Piece(image, variance, unusable(image, variance, exposure.mask_planes.any_set(mask)))

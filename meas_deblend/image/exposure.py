@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .psf import Psf
 
-__all__ = ["BandSource", "MultibandExposure"]
+__all__ = ["BandSource", "MultibandExposure", "unusable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,12 @@ class BandSource:
 
     path: str = ""
     sha256: str = ""
+
+
+def unusable(image: FloatArray, variance: FloatArray, masked: BoolArray) -> BoolArray:
+    """Pixels (of any shape) that carry no flux: those that are ``masked``, and those without data or variance."""
+    usable = np.isfinite(image) & np.isfinite(variance) & (variance > 0)
+    return masked | ~usable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,8 +113,7 @@ class MultibandExposure:
     @property
     def bad(self) -> BoolArray:
         """Pixels that carry no usable flux (band, y, x): a bad plane is set, or image or variance is not usable."""
-        usable = np.isfinite(self.images) & np.isfinite(self.variance) & (self.variance > 0)
-        return self.mask_planes.any_set(self.mask) | ~usable
+        return unusable(self.images, self.variance, self.mask_planes.any_set(self.mask))
 
     @property
     def noise_rms(self) -> FloatArray:

@@ -19,7 +19,7 @@ import numpy as np
 from ..exceptions import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -111,7 +111,9 @@ class FitsFile:
         damaged = any(_DAMAGED.search(message) for message in self.messages)
         return "; the file looks truncated: copy it again" if damaged else ""
 
-    def pixels(self, hdu: Any, dtype: Any = None) -> NDArray[Any]:
+    def pixels(
+        self, hdu: Any, dtype: Any = None, empty: Callable[[tuple[int, ...], Any], NDArray[Any]] = np.empty
+    ) -> NDArray[Any]:
         """Pixels of an HDU, scaled by BSCALE and BZERO, in native byte order; axes of length 1 in front are dropped.
 
         Parameters
@@ -120,6 +122,8 @@ class FitsFile:
             One of this file's.
         dtype : numpy dtype, optional
             Type that is wanted; default the type in the file.
+        empty : callable
+            Makes the array, from its shape and type.
 
         Raises
         ------
@@ -132,9 +136,10 @@ class FitsFile:
             raise InputError(f"{self.path}: pixels of HDU {hdu.name!r} cannot be read: {error}") from error
         while data.ndim > 2 and data.shape[0] == 1:
             data = data[0]
+        copy = empty(data.shape, data.dtype.newbyteorder("=") if dtype is None else np.dtype(dtype))
         # float64 above float32's range becomes infinite, that is, not usable; no warning is needed on top.
         with np.errstate(over="ignore", invalid="ignore"):
-            copy = np.array(data, dtype=data.dtype.newbyteorder("=") if dtype is None else dtype)
+            copy[...] = data
         # HDUs refer to each other in circles: what they hold would stay until the garbage is collected.
         del hdu.data
         return copy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +16,7 @@ from ..exceptions import InputError, InputWarning, NoWorkFoundError
 from .background import subtract_background
 from .band_reader import BandData, image_hdu, read_band
 from .checks import check_exposure
+from .cubes import Cubes
 from .exposure import MultibandExposure
 from .fits_io import open_fits, split_selector
 from .grids import check_grids, check_grids_of_files
@@ -97,12 +98,15 @@ def read_coadds(
     _check_choices(background, on_missing_psf)
     if not paths:
         raise InputError("no coadds were given: name at least one band and its file")
-    bands = _read_bands({band: plane_spec(value) for band, value in paths.items()}, settings)
+    specs = {band: plane_spec(value) for band, value in paths.items()}
+    # Where bands may be left out, it is known only at the end how many there are.
+    cubes = Cubes(len(specs) if on_missing_psf == "error" else 0, empty)
+    bands = _read_bands(specs, settings, cubes)
     _check_names("psf", psf, bands)
     _check_names("zeropoint", zeropoint, bands)
     notes = [note for data in bands for note in data.notes] + check_grids(bands)
     bands, psfs = _with_psfs(bands, psf, settings, on_missing_psf, notes)
-    exposure = _assemble(bands, psfs, zeropoint, empty)
+    exposure = _assemble(bands, psfs, zeropoint, cubes)
     asked_for: list[str] = []
     if background == "subtract":
         exposure = _without_background(exposure, asked_for)
@@ -140,9 +144,9 @@ def wcs_of_coadds(paths: Mapping[str, PlaneSpec], bands: Sequence[str], survey: 
     return None
 
 
-def _read_bands(specs: Mapping[str, PlaneSpec], survey: Survey) -> list[BandData]:
+def _read_bands(specs: Mapping[str, PlaneSpec], survey: Survey, cubes: Cubes) -> list[BandData]:
     try:
-        return [read_band(band, spec, survey) for band, spec in specs.items()]
+        return [read_band(band, specs[band], survey, partial(cubes.place, k)) for k, band in enumerate(specs)]
     except InputError:
         # Where the images do not fit each other, it is of no use to mend anything else first.
         check_grids_of_files(specs, survey)
@@ -209,9 +213,9 @@ def _assemble(
     bands: list[BandData],
     psfs: Sequence[Psf],
     zeropoint: float | Mapping[str, float] | None,
-    empty: Callable[[tuple[int, ...], Any], NDArray[Any]],
+    cubes: Cubes,
 ) -> MultibandExposure:
-    """Stack the planes; masks are rewritten to common bits if their headers differ.
+    """Stack the planes that are not in their cube yet; masks are rewritten to common bits if their headers differ.
 
     Planes leave ``bands`` as they are stacked, so that an image is held once and not twice.
     """
@@ -222,9 +226,9 @@ def _assemble(
     given = zeropoint if isinstance(zeropoint, Mapping) else dict.fromkeys((d.band for d in bands), zeropoint)
     return MultibandExposure(
         bands=tuple(d.band for d in bands),
-        images=_stacked(bands, "image", empty(shape, np.float32)),
-        variance=_stacked(bands, "variance", empty(shape, np.float32)),
-        mask=_stacked(bands, "mask", empty(shape, np.int32 if narrow else np.int64), planes),
+        images=_stacked(bands, "image", cubes.take("image", shape, np.float32)),
+        variance=_stacked(bands, "variance", cubes.take("variance", shape, np.float32)),
+        mask=_stacked(bands, "mask", cubes.take("mask", shape, np.int32 if narrow else np.int64), planes),
         psfs=tuple(psfs),
         mask_planes=MaskPlanes(planes.bits, planes.bad),
         wcs=next((d.wcs for d in bands if d.wcs is not None), None),
@@ -241,7 +245,8 @@ def _stacked(bands: list[BandData], name: str, cube: NDArray[Any], planes: MaskP
         plane = getattr(data, name)
         if planes is not None and dict(data.planes.bits) != dict(planes.bits):
             plane = planes.translate(plane, data.planes)
-        cube[k] = plane
+        if not np.may_share_memory(plane, cube[k]):
+            cube[k] = plane
         taken: dict[str, Any] = {name: np.empty((0, 0), dtype=cube.dtype)}
         bands[k] = replace(data, **taken)
     return cube

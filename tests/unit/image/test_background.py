@@ -51,6 +51,22 @@ def test_no_usable_pixel_is_no_sky(sky):
     assert np.isnan(result.level)
 
 
+def test_strips_are_measured_together_and_not_blurred_into_each_other(sky):
+    first, second = sky(shape=(40, 300), seed=2), sky(shape=(40, 300), seed=3)
+    first[-1, 100:200] += 100.0
+    strips, bad = np.stack([first, second]), np.zeros((2, 40, 300), bool)
+    found = measure_sky(strips, bad)
+    assert not found.pixels[0, -5:, 100:200].any()
+    assert found.pixels[1, :5, 100:200].mean() > 0.9
+    np.testing.assert_array_equal(measure_sky(first[None], bad[:1]).pixels[0], measure_sky(first, bad[0]).pixels)
+    inner = measure_sky(strips, bad, 6)
+    assert not inner.pixels[:, :6].any()
+    assert not inner.pixels[:, -6:].any()
+    np.testing.assert_array_equal(inner.pixels[:, 6:-6], found.pixels[:, 6:-6])
+    assert inner.n == inner.pixels.sum()
+    assert inner.fraction == inner.n / inner.pixels[:, 6:-6].size
+
+
 def test_a_small_image_loses_a_constant():
     image, _ = crowded(shape=(120, 120), level=7.0, n=20)
     before = image.copy()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from meas_deblend.exceptions import InputError
-from meas_deblend.image import SanityLimits, check_exposure
+from meas_deblend.image import GaussianPsf, SanityLimits, check_exposure, checks
 from meas_deblend.image.checks import usable_variance
 
 SIGMA = 0.05
@@ -81,6 +81,83 @@ def test_a_band_without_usable_pixels_is_reported(exposure):
 def test_a_band_of_nan_is_refused(exposure):
     with pytest.raises(InputError, match="band g: every pixel of the image is NaN or infinite; leave this band out"):
         check_exposure(single(exposure, np.full_like(exposure.images[0], np.nan)))
+
+
+def large(exposure, image, variance=SIGMA**2):
+    """One band with this image (y, x), and the same variance everywhere."""
+    planes = {"variance": np.full_like(image[None], variance), "mask": np.zeros(image[None].shape, np.int32)}
+    return replace(exposure.select(["g"]), images=image[None], **planes)
+
+
+def number_after(text, notes):
+    """The number that follows a text in the only note that has it."""
+    (note,) = [note for note in notes if text in note]
+    return float(note.split(text)[1].split()[0])
+
+
+def judged(monkeypatch, exposure):
+    """Findings as they are, and from all pixels."""
+    found = check_exposure(exposure)
+    with monkeypatch.context() as context:
+        context.setattr(checks, "_ENOUGH", np.inf)
+        return found, check_exposure(exposure)
+
+
+LARGE = (1200, 1000)
+
+
+@pytest.mark.parametrize("level", [0.4, -0.15])
+def test_a_large_image_is_judged_by_some_of_its_rows(monkeypatch, exposure, sky, level):
+    one = large(exposure, sky(LARGE, level=level * SIGMA), SIGMA**2 / 4)
+    some, whole = judged(monkeypatch, one)
+    assert some != whole
+    # 200 000 values of either: median and scatter are good to 0.003 sigma; the deviation is too small by 2.
+    offsets = [number_after(", ", notes[-1:]) for notes in (some, whole)]
+    assert offsets == pytest.approx([2 * level] * 2, abs=0.02)
+    ratios = [number_after("the variance of the sky is ", notes) for notes in (some, whole)]
+    assert ratios == pytest.approx([4.0, 4.0], rel=0.03)
+    assert check_exposure(large(exposure, sky(LARGE))) == ()
+
+
+@pytest.mark.parametrize("shape", [(1000, 1000), (50, 30_000)])
+def test_up_to_a_million_pixels_and_in_few_rows_all_are_looked_at(monkeypatch, exposure, sky, shape):
+    some, whole = judged(monkeypatch, large(exposure, sky(shape, level=0.2 * SIGMA), SIGMA**2 * 4))
+    assert some == whole
+    assert len(some) == 1
+
+
+def test_sources_in_some_of_the_rows_are_no_sky(monkeypatch, exposure, sky):
+    image = sky(LARGE)
+    stamp = GaussianPsf(2.0).image(0, 0).stamp
+    rng = np.random.default_rng(5)
+    for y, x in zip(rng.integers(0, 500, 600), rng.integers(0, 900, 600), strict=True):
+        image[y : y + len(stamp), x : x + len(stamp)] += 500 * SIGMA * stamp
+    assert check_exposure(large(exposure, image)) == ()
+    limits = SanityLimits(sky_offset=0.01)
+    raised = large(exposure, image + np.float32(0.2 * SIGMA))
+    offset = number_after(", ", check_exposure(raised, limits))
+    monkeypatch.setattr(checks, "_ENOUGH", np.inf)
+    assert offset == pytest.approx(number_after(", ", check_exposure(raised, limits)), abs=0.011)
+
+
+@pytest.mark.parametrize(
+    "usable",
+    [
+        (slice(None, 600), slice(None)),
+        (slice(None), slice(500, None)),
+        # Between two of the strips: these show nothing, so that all is looked at.
+        (slice(74, 86), slice(None)),
+    ],
+)
+def test_a_large_image_with_data_in_a_part_is_judged(exposure, sky, usable):
+    image = np.full(LARGE, np.nan, np.float32)
+    image[usable] = sky(LARGE, level=0.5 * SIGMA)[usable]
+    (note,) = check_exposure(large(exposure, image))
+    assert number_after(", ", [note]) == pytest.approx(0.5, abs=0.03)
+    image[usable] = np.nan
+    image[0, 0] = 1.0
+    (note,) = check_exposure(replace(large(exposure, image), mask=np.full((1, *LARGE), 1 << 8, np.int32)))
+    assert note == "band g: no pixel is usable: all are masked, or without data or variance"
 
 
 def test_variances_of_zero_and_below_become_no_data():
