@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from . import __version__
 from ._collector import collector_at_rest, leave_without_collecting
+from ._heap import keep_freed_memory
 from .exceptions import MeasDeblendError
 from .parsers import ADD_COMMANDS
 
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     if arguments is None:
         leave_without_collecting()
+        keep_freed_memory()
     options, unknown = build_parser().parse_known_args(given)
     if unknown:
         # The parser itself would answer with the usage of all commands, which has nothing of this one's.
