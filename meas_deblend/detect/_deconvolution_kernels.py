@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Plane = NDArray[np.float32]
     Place = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
-__all__ = ["advance", "subtract"]
+__all__ = ["add_members", "advance", "subtract"]
 
 # Whole planes are handed over, and where to begin in them: rows of a part of one are not known to lie in one piece, and
 # loops over them do not become vector instructions.
@@ -76,3 +76,25 @@ def subtract(seen: Plane, place: Place, image: NDArray[np.floating[Any]], unusab
         for k in range(width):
             beyond = given[k] - made[k]
             out[k] = np.float32(0) if bad[k] else beyond
+
+
+@jit
+def add_members(mask: BoolArray, values: Plane, noise: np.float32, planes: tuple[Plane, Plane]) -> None:
+    """Add values (n,) to the pixels of a mask (y, x), in raster order, and in units of a noise.
+
+    Parameters
+    ----------
+    mask : bool array (y, x)
+    values : float32 array (n,)
+    noise : float32
+    planes : tuple of float32 array (y, x)
+        What values are added to, and what values over the noise are; both are changed.
+    """
+    total, relative = planes
+    count = 0
+    for y in range(len(mask)):
+        for x in range(mask.shape[1]):
+            if mask[y, x]:
+                total[y, x] += values[count]
+                relative[y, x] += values[count] / noise
+                count += 1

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Int = NDArray[np.int64]
 
-__all__ = ["every_nth", "mark_labels", "members_before", "pieces_around"]
+__all__ = ["every_nth", "members_before", "pieces_around"]
 
 
 @jit
@@ -37,16 +37,6 @@ def every_nth(mask: BoolArray, step: int) -> Int:
                     wait = step
                 wait -= 1
     return out
-
-
-@jit
-def mark_labels(labels: IntArray, mask: BoolArray, present: BoolArray) -> None:
-    """Set ``present`` (n,) for every label (y, x) that a pixel of a mask (y, x) has."""
-    height, width = labels.shape
-    for y in range(height):
-        for x in range(width):
-            if mask[y, x]:
-                present[labels[y, x]] = True
 
 
 @jit

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Plane = NDArray[np.float32]
 
-__all__ = ["smoothed", "sums_within"]
+__all__ = ["clear_within", "nonzero_values", "smoothed", "sums_within"]
 
 PART = 4096
 
@@ -63,9 +63,35 @@ def sums_within(values: Plane, level: float) -> tuple[float, float]:
         total, power = 0.0, 0.0
         for value in values[start : start + PART]:
             wide = np.float64(value)
-            if abs(wide) <= level:
-                total += wide
-                power += wide * wide
+            # A choice takes half the time of a branch, and adding 0 changes nothing.
+            kept = wide if abs(wide) <= level else 0.0
+            total += kept
+            power += kept * kept
         first += total
         second += power
     return first, second
+
+
+@jit
+def nonzero_values(plane: Plane) -> Plane:
+    """Values (n,) of a plane (y, x) that are not 0, in raster order."""
+    number = 0
+    for row in plane:
+        for value in row:
+            number += value != 0
+    out = np.empty(number + 1, dtype=plane.dtype)
+    count = 0
+    for row in plane:
+        for value in row:
+            # The next one takes the place of a 0.
+            out[count] = value
+            count += value != 0
+    return out[:number]
+
+
+@jit
+def clear_within(plane: Plane, level: np.float32) -> None:
+    """Set to 0 what lies within ± ``level`` in a plane (y, x)."""
+    for row in plane:
+        for k in range(row.size):
+            row[k] = np.float32(0) if abs(row[k]) <= level else row[k]

@@ -90,6 +90,7 @@ def deconvolve_exposure(
         Positivity keeps peaks of the noise, so it is biased high: for detection and first guesses only.
     """
     from ..scarlet import match_psfs  # noqa: PLC0415 - loads the compiler
+    from ._deconvolution_kernels import add_members  # noqa: PLC0415 - loads the compiler
 
     psfs = exposure_psfs(exposure, [peak for parent in parents for peak in parent.footprint.peaks])
     match = match_psfs(psfs.stamps, sigma=config.model_psf_sigma, size=config.model_psf_size)
@@ -103,9 +104,7 @@ def deconvolve_exposure(
     for k, found in enumerate(each(_deconvolved, range(len(exposure.bands)), bands)):
         if found is not None:
             model, noise[k], iterations[exposure.bands[k]] = found
-            total[wanted] += model
-            model /= np.float32(noise[k])
-            significance[wanted] += model
+            add_members(wanted, model, np.float32(noise[k]), (total, significance))
     return Deconvolved(
         Image(total, exposure.box), significance, noise, match, MappingProxyType(iterations), psfs.warnings
     )
@@ -186,9 +185,10 @@ def detection_significance(deconvolved: Deconvolved) -> NDArray[np.float32]:
     float32 array (y, x)
         In units of the noise of one band.
     """
+    from ._smoothing_kernels import clear_within  # noqa: PLC0415 - loads the compiler
+
     smooth = _smoothed(deconvolved.significance)
-    level = np.float32(3 * _clipped_noise(smooth))
-    smooth[np.abs(smooth) <= level] = 0
+    clear_within(smooth, np.float32(3 * _clipped_noise(smooth)))
     return _smoothed(smooth)
 
 
@@ -204,9 +204,9 @@ def _smoothed(image: FloatArray) -> NDArray[np.float32]:
 
 def _clipped_noise(plane: NDArray[np.float32], sigma: float = 1.0) -> float:
     """Return the standard deviation of the pixels within 3σ: refined from ``sigma`` until it changes by < 10 %."""
-    from ._smoothing_kernels import sums_within  # noqa: PLC0415 - loads the compiler
+    from ._smoothing_kernels import nonzero_values, sums_within  # noqa: PLC0415 - loads the compiler
 
-    size, values = max(plane.size, 1), plane[plane != 0]
+    size, values = max(plane.size, 1), nonzero_values(plane)
     for _ in range(20):
         first, second = sums_within(values, 3 * sigma)
         # What is 0, as between parents, or lies beyond, adds nothing to the sums.

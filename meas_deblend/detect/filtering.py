@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
 from ..geometry import Box
 from .cores import unseen_regions
 from .dilation import dilate_disc
 from .noise import noise_ratio
-from .significance import EIGHT, matched_filter
+from .pieces import Pieces
+from .significance import matched_filter
 from .stencils import Stencils
 from .tiling import tiles
 
@@ -149,10 +149,7 @@ def _detected(significance: NDArray[np.float32], regions: Sequence[UnseenRegion]
     for region in regions:
         if region.lowest > config.threshold:
             above[region.where] |= region.members
-    if config.min_area > 1:
-        labels, count = ndimage.label(above, EIGHT)
-        above &= (np.bincount(labels.ravel(), minlength=count + 1) >= config.min_area)[labels]
-    return above
+    return Pieces.of(above).without_small(config.min_area) if config.min_area > 1 else above
 
 
 def _grown(detected: BoolArray, pixels: BandPixels, config: DetectConfig) -> BoolArray:

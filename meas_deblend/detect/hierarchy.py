@@ -6,17 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
 from ..exceptions import InputError
 from ..geometry import Box, Footprint
 from .deconvolved import detection_significance
 from .dilation import dilate_disc
+from .pieces import Pieces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..geometry import BoolArray, FloatArray, Parent, Peak
+    from ..geometry import BoolArray, FloatArray, IntArray, Parent, Peak
     from .config import HierarchyConfig
     from .deconvolved import Deconvolved
 
@@ -49,12 +49,9 @@ def split_parents(parents: Sequence[Parent], deconvolved: Deconvolved, config: H
     """
     frame = deconvolved.detect_image.box
     islands = _islands(detection_significance(deconvolved), config)
-    for parent in parents:
-        for peak in parent.footprint.peaks:
-            if not parent.footprint.box.contains(peak.y, peak.x):
-                raise InputError(f"peak {peak.id} at (y, x) = {peak.y, peak.x} is outside parent {parent.id}")
-            if frame.contains(peak.y, peak.x):
-                islands[peak.y - frame.origin[0], peak.x - frame.origin[1]] = True
+    y, x = (place - first for place, first in zip(_peak_places(parents), frame.origin, strict=True))
+    inside = (y >= 0) & (y < frame.shape[0]) & (x >= 0) & (x < frame.shape[1])
+    islands[y[inside], x[inside]] = True
     grown = Footprint(frame, dilate_disc(islands, config.grow_size))
     return tuple(
         replace(
@@ -67,12 +64,23 @@ def split_parents(parents: Sequence[Parent], deconvolved: Deconvolved, config: H
     )
 
 
+def _peak_places(parents: Sequence[Parent]) -> tuple[IntArray, IntArray]:
+    """Pixels (y and x, each (n,)) of all parents' peaks, which must lie in their bounding boxes."""
+    places = []
+    for parent in parents:
+        (top, left), (bottom, right) = parent.footprint.box.origin, parent.footprint.box.stop
+        for peak in parent.footprint.peaks:
+            if not (top <= peak.y < bottom and left <= peak.x < right):
+                raise InputError(f"peak {peak.id} at (y, x) = {peak.y, peak.x} is outside parent {parent.id}")
+            places.append((peak.y, peak.x))
+    y, x = np.array(places, dtype=np.int64).reshape(-1, 2).T
+    return y, x
+
+
 def _islands(significance: FloatArray, config: HierarchyConfig) -> BoolArray:
     """Pieces (4-connectivity) above the threshold that are large enough."""
-    islands: BoolArray = significance > config.footprint_snr_thresh
-    labels, count = ndimage.label(islands)
-    islands &= (np.bincount(labels.ravel(), minlength=count + 1) >= config.min_deconvolved_area)[labels]
-    return islands
+    above: BoolArray = significance > config.footprint_snr_thresh
+    return Pieces.of(above, corners=False).without_small(config.min_deconvolved_area)
 
 
 def _blends(parent: Parent, grown: Footprint) -> tuple[Footprint, ...]:

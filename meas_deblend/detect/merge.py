@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
+from itertools import compress
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from ..exceptions import InputError
 from ..geometry import Box, Footprint, Parent, Peak
-from .significance import EIGHT
+from .pieces import Pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -79,11 +79,10 @@ def merge_detections(
     InputError
         If there is no band, or the bands' frames differ.
     """
-    mask = union_of_footprints(detections)
-    labelled = ndimage.label(mask, EIGHT)
+    pieces = Pieces.of(union_of_footprints(detections))
     radius = config.merge_radius * max(d.fwhm for d in detections.values())
-    peaks = _merge_peaks(detections, labelled[0], radius)
-    return _parents_of_labels(labelled, peaks, {band: d.footprint for band, d in detections.items()}, ids)
+    peaks = _merge_peaks(detections, pieces, radius)
+    return _parents_of_pieces(pieces, peaks, {band: d.footprint for band, d in detections.items()}, ids)
 
 
 def union_of_footprints(detections: Mapping[str, BandDetections]) -> BoolArray:
@@ -100,42 +99,56 @@ def union_of_footprints(detections: Mapping[str, BandDetections]) -> BoolArray:
     return reduce(np.logical_or, (d.footprint for d in detections.values()))
 
 
-def _merge_peaks(detections: Mapping[str, BandDetections], labels: IntArray, radius: float) -> list[Peak]:
-    """Peaks of all bands, identified within ``radius`` (pixels) and one label of ``labels`` (y, x)."""
-    pairs = [(band, peak) for band, found in detections.items() for peak in found.peaks]
-    if not pairs:
+def _merge_peaks(detections: Mapping[str, BandDetections], pieces: Pieces, radius: float) -> list[Peak]:
+    """Peaks of all bands, identified within ``radius`` (pixels) and one piece; numbered within their pieces."""
+    from ._peak_kernels import identified  # noqa: PLC0415 - loads the compiler
+
+    peaks = [peak for found in detections.values() for peak in found.peaks]
+    if not peaks:
         return []
-    y, x, value = (np.array([getattr(peak, name) for _, peak in pairs]) for name in ("y", "x", "value"))
+    y, x = (np.array([getattr(peak, axis) for peak in peaks], dtype=np.int64) for axis in "yx")
+    value = np.array([peak.value for peak in peaks])
+    band = np.repeat(np.arange(len(detections)), [len(found.peaks) for found in detections.values()])
     # Ties stay in band order.
     order = np.lexsort((y, x, -value))
-    pairs = [pairs[n] for n in order.tolist()]
-    near = _neighbours(np.array([peak.center for _, peak in pairs]), labels[y[order], x[order]], radius)
-    free = [True] * len(pairs)
-    merged = []
-    for k, (band, peak) in enumerate(pairs):
-        if not free[k]:
-            continue
-        seen = {band}
-        for j in near.get(k, ()):
-            if free[j] and pairs[j][0] not in seen:
-                seen.add(pairs[j][0])
-                free[j] = False
-        bands = tuple(b for b in detections if b in seen)
-        merged.append(Peak(peak.id, peak.y, peak.x, peak.value, bands, peak.position, peak.name))
-    return merged
+    where, labels = np.array([peak.center for peak in peaks])[order], pieces.at(y, x)[order]
+    seen = np.zeros((len(peaks), len(detections)), dtype=bool)
+    kept = np.flatnonzero(identified(band[order], _neighbours(where, labels, radius), seen))
+    number = _places_within(labels[kept]).tolist()
+    named = _named(seen[kept], tuple(detections))
+    old = (peaks[n] for n in order[kept].tolist())
+    return [
+        Peak(n, peak.y, peak.x, peak.value, bands, peak.position, peak.name)
+        for n, peak, bands in zip(number, old, named, strict=True)
+    ]
 
 
-def _neighbours(where: NDArray[np.float64], labels: IntArray, radius: float) -> dict[int, list[int]]:
-    """For the points (n, 2) that have any, the points behind them within ``radius`` and of one label, nearest first."""
+def _named(seen: BoolArray, bands: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Names of the bands that are true in each row (n, band): equal rows have one tuple."""
+    kinds, kind = np.unique(seen, axis=0, return_inverse=True)
+    names = [tuple(compress(bands, row)) for row in kinds]
+    return [names[n] for n in kind.ravel().tolist()]
+
+
+def _places_within(labels: IntArray) -> NDArray[np.int64]:
+    """How many of some labels (n,) are the same as one and come before it."""
+    order = np.argsort(labels, kind="stable")
+    first = np.unique(labels[order], return_index=True, return_inverse=True)
+    places = np.empty(len(labels), dtype=np.int64)
+    places[order] = np.arange(len(labels)) - first[1][first[2].ravel()]
+    return places
+
+
+def _neighbours(
+    where: NDArray[np.float64], labels: IntArray, radius: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Points (n, 2) and those behind them within ``radius`` and of one label, by point, nearest first: arrays (m,)."""
     first, second = cKDTree(where).query_pairs(radius, output_type="ndarray").T
     alike = labels[first] == labels[second]
     first, second = first[alike], second[alike]
     distance = np.square(where[first] - where[second]).sum(axis=1)
     order = np.lexsort((second, distance, first))
-    near: dict[int, list[int]] = {}
-    for k, j in zip(first[order].tolist(), second[order].tolist(), strict=True):
-        near.setdefault(k, []).append(j)
-    return near
+    return first[order], second[order]
 
 
 def parents_of_mask(
@@ -157,40 +170,32 @@ def parents_of_mask(
     -------
     Detections
     """
-    return _parents_of_labels(ndimage.label(mask, EIGHT), peaks, footprints, ids)
+    return _parents_of_pieces(Pieces.of(mask), peaks, footprints, ids)
 
 
-def _parents_of_labels(
-    labelled: tuple[IntArray, int],
-    peaks: Sequence[Peak],
-    footprints: Mapping[str, BoolArray],
-    ids: Callable[[int], int],
+def _parents_of_pieces(
+    pieces: Pieces, peaks: Sequence[Peak], footprints: Mapping[str, BoolArray], ids: Callable[[int], int]
 ) -> Detections:
-    """Do what `parents_of_mask` does, with the labels (y, x) of its pieces and how many they are."""
-    labels, count = labelled
+    """Do what `parents_of_mask` does, with the pieces of the mask."""
+    y, x = (np.array([getattr(peak, axis) for peak in peaks], dtype=np.int64) for axis in "yx")
     members: dict[int, list[Peak]] = {}
-    for peak in peaks:
-        members.setdefault(int(labels[peak.y, peak.x]), []).append(peak)
-    present = {band: _labels_within(labels, m, count) for band, m in footprints.items()}
-    slices = ndimage.find_objects(labels)
+    for label, peak in zip(pieces.at(y, x).tolist(), peaks, strict=True):
+        members.setdefault(label, []).append(peak)
+    present = {band: pieces.touched(mask).tolist() for band, mask in footprints.items()}
+    labels, bounds = pieces.labels(), pieces.bounds.tolist()
     parents, footprint_bands = [], {}
     for n, label in enumerate(sorted(members)):
-        rows, columns = slices[label - 1]
-        numbered = tuple(
-            Peak(k, peak.y, peak.x, peak.value, peak.bands, peak.position, peak.name)
-            for k, peak in enumerate(members[label])
-        )
-        box = Box.from_bounds(rows.start, rows.stop, columns.start, columns.stop)
-        parent = Parent(ids(n), Footprint(box, labels[rows, columns] == label, numbered))
+        top, bottom, left, right = bounds[label - 1]
+        mask = labels[top:bottom, left:right] == label
+        numbered = tuple(_numbered(peak, k) for k, peak in enumerate(members[label]))
+        parent = Parent(ids(n), Footprint(Box.from_bounds(top, bottom, left, right), mask, numbered))
         parents.append(parent)
         footprint_bands[parent.id] = tuple(band for band, has in present.items() if has[label])
     return Detections(tuple(parents), MappingProxyType(footprint_bands))
 
 
-def _labels_within(labels: IntArray, mask: BoolArray, count: int) -> BoolArray:
-    """Which labels (count + 1,) some pixel of a mask (y, x) has."""
-    from ._label_kernels import mark_labels  # noqa: PLC0415 - loads the compiler
-
-    present = np.zeros(count + 1, dtype=bool)
-    mark_labels(labels, mask, present)
-    return present
+def _numbered(peak: Peak, number: int) -> Peak:
+    """Return a peak with a number, itself if it has it."""
+    if peak.id == number:
+        return peak
+    return Peak(number, peak.y, peak.x, peak.value, peak.bands, peak.position, peak.name)

@@ -72,7 +72,7 @@ def combined_significance(planes: Iterable[tuple[FloatArray, BoolArray]], shape:
         count += seen
     root = np.sqrt(total)
     out = np.zeros(shape)
-    for n in np.unique(count[count > 0]):
+    for n in np.flatnonzero(np.bincount(count.ravel())[1:]) + 1:
         here = count == n
         out[here] = gaussian_deviation(root[here], int(n))
     return out

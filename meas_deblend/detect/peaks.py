@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
-
-from ..geometry import Peak
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,10 +17,55 @@ if TYPE_CHECKING:
 
     from ..geometry import BoolArray, FloatArray, IntArray
 
-__all__ = ["find_peaks", "local_maxima", "prominent_peaks", "thin_peaks"]
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+__all__ = ["Maxima", "find_maxima", "local_maxima", "prominent_maxima", "thinned"]
 
 OFFSETS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
 """Of the eight neighbours of a pixel, (y, x)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Maxima:
+    """Local maxima of an image, in an order that says which of two counts: thousands, most of which are no peaks.
+
+    Parameters
+    ----------
+    y, x : int array (n,)
+        Pixels.
+    value : float64 array (n,)
+        Height.
+    position : float64 array (n, 2)
+        Sub-pixel position ``(y, x)``.
+    """
+
+    y: NDArray[np.int64]
+    x: NDArray[np.int64]
+    value: NDArray[np.float64]
+    position: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def of(self, index: BoolArray | IntArray) -> Maxima:
+        """Return some of them: a mask (n,), or places in the order wanted."""
+        return Maxima(self.y[index], self.x[index], self.value[index], self.position[index])
+
+    def on(self, plane: NDArray[Scalar]) -> NDArray[Scalar]:
+        """Values (n,) of a plane (y, x) at their pixels."""
+        return plane[self.y, self.x]
+
+    @classmethod
+    def none(cls) -> Maxima:
+        """Return no maxima."""
+        whole = np.zeros(0, dtype=np.int64)
+        return cls(whole, whole, np.zeros(0), np.zeros((0, 2)))
+
+    @staticmethod
+    def together(parts: Sequence[Maxima]) -> Maxima:
+        """Return those of several, at least one, one after the other."""
+        columns = zip(*((part.y, part.x, part.value, part.position) for part in parts), strict=True)
+        return Maxima(*map(np.concatenate, columns))
 
 
 def local_maxima(image: FloatArray, threshold: float) -> NDArray[np.int64]:
@@ -44,10 +88,19 @@ def local_maxima(image: FloatArray, threshold: float) -> NDArray[np.int64]:
     """
     from ._peak_kernels import maxima_above  # noqa: PLC0415 - loads the compiler
 
+    index, level = maxima_above(image, threshold)
+    # Few have an equal neighbour: all others are maxima as they are.
+    if level.any():
+        index = np.sort(np.concatenate([index[~level], _of_plateaus(image, index[level])]))
+    return np.stack(np.divmod(index, max(image.shape[1], 1)), axis=1)
+
+
+def _of_plateaus(image: FloatArray, index: NDArray[np.int64]) -> NDArray[np.int64]:
+    """One pixel for each plateau of an image (y, x); ``index`` (n,) are all that nothing exceeds beside an equal one.
+
+    Pixels are flat indices, in raster order.
+    """
     shape = (image.shape[0], image.shape[1])
-    index = maxima_above(image, threshold)
-    if index.size == 0:
-        return np.zeros((0, 2), dtype=np.int64)
     y, x = np.divmod(index, shape[1])
     values, uphill = image[y, x], np.zeros(index.size, dtype=bool)
     pairs = []
@@ -65,7 +118,8 @@ def local_maxima(image: FloatArray, threshold: float) -> NDArray[np.int64]:
     dropped = np.zeros(count, dtype=bool)
     dropped[labels[uphill]] = True
     kept = ~dropped[labels]
-    return _one_per_plateau(y[kept], x[kept], labels[kept], count)
+    y, x = _one_per_plateau(y[kept], x[kept], labels[kept], count).T
+    return np.asarray(y * shape[1] + x)
 
 
 def _one_per_plateau(y: IntArray, x: IntArray, label: IntArray, count: int) -> NDArray[np.int64]:
@@ -87,8 +141,8 @@ def _vertex(low: FloatArray, middle: FloatArray, high: FloatArray) -> FloatArray
     return np.where(curved, np.clip(offset, -0.5, 0.5), 0.0)
 
 
-def find_peaks(image: FloatArray, threshold: float, where: BoolArray | None = None) -> list[Peak]:
-    """Local maxima as peaks, highest first, ties by x then y.
+def find_maxima(image: FloatArray, threshold: float, where: BoolArray | None = None) -> Maxima:
+    """Local maxima, highest first, ties by x then y.
 
     The sub-pixel position is the vertex of the parabolas through the maximum and its neighbours along each axis.
 
@@ -97,85 +151,89 @@ def find_peaks(image: FloatArray, threshold: float, where: BoolArray | None = No
     image : array (y, x)
         Significance.
     threshold : float
-        Lowest value of a peak, exclusive.
+        Lowest value of a maximum, exclusive.
     where : bool array (y, x), optional
         Pixels whose maxima are wanted; default: all.
 
     Returns
     -------
-    list of Peak
-        ``id`` counts from 0; ``value`` is the image's.
+    Maxima
+        ``value`` is the image's.
     """
     y, x = local_maxima(image, threshold).T
     if where is not None:
-        y, x = y[where[y, x]], x[where[y, x]]
+        wanted = where[y, x]
+        y, x = y[wanted], x[wanted]
     height, width = image.shape
     middle = image[y, x]
+    order = np.lexsort((y, x, -middle))
+    y, x, middle = y[order], x[order], middle[order]
     dy = _vertex(image[np.maximum(y - 1, 0), x], middle, image[np.minimum(y + 1, height - 1), x])
     dx = _vertex(image[y, np.maximum(x - 1, 0)], middle, image[y, np.minimum(x + 1, width - 1)])
-    order = np.lexsort((y, x, -middle))
-    columns = (y, x, middle.astype(np.float64), y + dy, x + dx)
-    rows = zip(*(column[order].tolist() for column in columns), strict=True)
-    return [Peak(n, v, u, value, position=(cy, cx)) for n, (v, u, value, cy, cx) in enumerate(rows)]
+    return Maxima(y, x, middle.astype(np.float64), np.stack([y + dy, x + dx], axis=1))
 
 
-def prominent_peaks(peaks: Sequence[Peak], image: FloatArray, least: float) -> list[Peak]:
-    """Drop every peak from which a straight way leads to a higher one nearby without a dip.
+def prominent_maxima(maxima: Maxima, image: FloatArray, least: float, wanted: BoolArray | None = None) -> Maxima:
+    """Drop every maximum from which a straight way leads to a higher one nearby without a dip.
 
     Along the ridge of an elongated galaxy everything stands out from its surroundings, and any noise makes maxima.
 
     Parameters
     ----------
-    peaks : sequence of Peak
+    maxima : Maxima
         Of ``image``, highest first.
     image : array (y, x)
         Significance.
     least : float
-        Depth of the dip, below the lower peak, that separates two peaks.
+        Depth of the dip, below the lower maximum, that separates two.
+    wanted : bool array (n,), optional
+        Those that are asked for: others count only as what may be higher. Default: all.
 
     Returns
     -------
-    list of Peak
+    Maxima
         In the order given.  The higher ones among the eight nearest neighbours are looked at.
     """
-    if len(peaks) < 2 or least == 0:
-        return list(peaks)
+    index = np.arange(len(maxima)) if wanted is None else np.flatnonzero(wanted)
+    if len(maxima) < 2 or len(index) == 0 or least == 0:
+        return maxima.of(index)
     from ._peak_kernels import lowest_on_the_way  # noqa: PLC0415 - loads the compiler
 
-    where = np.array([(p.y, p.x) for p in peaks], dtype=np.float64)
-    value = np.array([p.value for p in peaks])
-    neighbours = np.asarray(cKDTree(where).query(where, min(9, len(peaks)))[1])
-    lower, rank = np.nonzero(neighbours < np.arange(len(peaks))[:, None])
-    higher = neighbours[lower, rank]
-    way = lowest_on_the_way(image, (where[lower], where[higher]), np.linspace(0, 1, 65)[1:-1])
-    dropped = lower[value[lower] - np.minimum(value[lower], way) < least]
-    gone = np.zeros(len(peaks), dtype=bool)
-    gone[dropped] = True
-    return [p for p, drop in zip(peaks, gone, strict=True) if not drop]
+    where = np.stack([maxima.y, maxima.x], axis=1).astype(np.float64)
+    neighbours = np.asarray(cKDTree(where).query(where[index], min(9, len(maxima)))[1])
+    lower, rank = np.nonzero(neighbours < index[:, None])
+    higher, value = neighbours[lower, rank], maxima.value[index[lower]]
+    way = lowest_on_the_way(image, (where[index[lower]], where[higher]), np.linspace(0, 1, 65)[1:-1])
+    gone = np.zeros(len(index), dtype=bool)
+    gone[lower[value - np.minimum(value, way) < least]] = True
+    return maxima.of(index[~gone])
 
 
-def thin_peaks(peaks: Sequence[Peak], groups: IntArray, radius: float) -> list[Peak]:
-    """Drop every peak that lies closer than ``radius`` to a kept higher one of its own group.
+def thinned(maxima: Maxima, groups: IntArray, radius: float) -> Maxima:
+    """Drop every maximum that lies closer than ``radius`` to a kept one before it of its own group.
 
     Parameters
     ----------
-    peaks : sequence of Peak
-        Highest first.
+    maxima : Maxima
+        The most wanted first.
     groups : int array (n,)
-        Peaks of different groups do not see each other: a footprint never loses its last peak.
+        Maxima of different groups do not see each other: a footprint never loses its last one.
     radius : float
         Pixels.
 
     Returns
     -------
-    list of Peak
+    Maxima
         In the order given.
     """
-    if not peaks:
-        return []
-    where = np.array([p.center for p in peaks])
-    near = cKDTree(where).query_ball_point(where, radius)
-    kept = np.zeros(len(peaks), dtype=bool)
-    for k in range(len(peaks)):
-        kept[k] = not any(kept[j] and j < k and groups[j] == groups[k] for j in near[k])
-    return [p for p, keep in zip(peaks, kept, strict=True) if keep]
+    if len(maxima) < 2:
+        return maxima
+    pairs = cKDTree(maxima.position).query_pairs(radius, output_type="ndarray")
+    first, second = pairs[groups[pairs[:, 0]] == groups[pairs[:, 1]]].T
+    kept = [True] * len(maxima)
+    # When one is reached as the second of a pair, it is known what became of all before it.
+    order = np.argsort(second, kind="stable")
+    for k, j in zip(first[order].tolist(), second[order].tolist(), strict=True):
+        if kept[k]:
+            kept[j] = False
+    return maxima.of(np.array(kept))

@@ -7,6 +7,7 @@ from meas_deblend.detect import (
     _disc_kernels,
     _label_kernels,
     _peak_kernels,
+    _piece_kernels,
     _ring_kernels,
     _smoothing_kernels,
     warmup,
@@ -21,11 +22,12 @@ def test_everything_compiled_is_there_after_the_warmup():
         _disc_kernels,
         _label_kernels,
         _peak_kernels,
+        _piece_kernels,
         _ring_kernels,
         _smoothing_kernels,
     )
     loops = [value for module in modules for value in vars(module).values() if hasattr(value, "signatures")]
-    assert len(loops) == 13
+    assert len(loops) == 21
     assert all(loop.signatures for loop in loops)
     if row_filter.IS_COMPILED:
         # Detection filters in double precision, the deconvolution in single.

@@ -8,8 +8,9 @@ from scipy import ndimage, special
 
 from meas_deblend.detect import DetectConfig, detect_band, detect_bands, merge_detections
 from meas_deblend.detect.contrast import Disc, contrast_reach, local_contrast
+from meas_deblend.detect.joint import _is_needed
 from meas_deblend.detect.noise import combined_significance, gaussian_deviation, noise_ratio
-from meas_deblend.detect.peaks import find_peaks, prominent_peaks
+from meas_deblend.detect.peaks import Maxima, find_maxima, prominent_maxima, thinned
 from meas_deblend.detect.significance import gaussian_kernel
 from meas_deblend.detect.tiling import TilePixels, padded
 from meas_deblend.geometry import Box
@@ -245,11 +246,40 @@ def test_a_dip_separates_peaks_and_a_ridge_does_not():
     ridge[4] = 20
     ridge[4, [10, 30, 50]] = 30, 21.5, 24
     ridge[4, 40] = 17
-    peaks = find_peaks(ridge, 20.5)
-    assert [(p.x, p.value) for p in prominent_peaks(peaks, ridge, 2)] == [(10, 30), (50, 24)]
-    assert [p.x for p in prominent_peaks(peaks, ridge, 1)] == [10, 50, 30]
-    assert prominent_peaks(peaks, ridge, 0) == peaks
-    assert [p.x for p in prominent_peaks(peaks, ridge, 8)] == [10]  # the highest of all stays
+    maxima = find_maxima(ridge, 20.5)
+    found = prominent_maxima(maxima, ridge, 2)
+    assert (found.x.tolist(), found.value.tolist()) == ([10, 50], [30, 24])
+    assert prominent_maxima(maxima, ridge, 1).x.tolist() == [10, 50, 30]
+    assert prominent_maxima(maxima, ridge, 0).x.tolist() == maxima.x.tolist()
+    assert prominent_maxima(maxima, ridge, 8).x.tolist() == [10]  # the highest of all stays
+    # Who is not asked for is higher all the same.
+    lower = np.array([False, True, True])
+    assert prominent_maxima(maxima, ridge, 2, lower).x.tolist() == [50]
+    assert prominent_maxima(maxima, ridge, 0, lower).x.tolist() == [50, 30]
+    assert len(prominent_maxima(maxima, ridge, 2, np.zeros(3, dtype=bool))) == 0
+
+
+@pytest.mark.parametrize("radius", [0.0, 1.0, 2.5, 40.0])
+@pytest.mark.parametrize("number", [0, 1, 2, 120])
+def test_of_close_maxima_of_a_group_the_first_stays(radius, number):
+    rng = np.random.default_rng(3)
+    y, x = rng.integers(0, 30, (2, number))
+    groups = rng.integers(0, 3, number)
+    maxima = Maxima(y, x, np.arange(number, 0.0, -1), np.stack([y, x], axis=1).astype(float))
+    kept = []
+    for n in range(number):
+        near = (k for k in kept if groups[k] == groups[n] and np.hypot(y[k] - y[n], x[k] - x[n]) <= radius)
+        if next(near, None) is None:
+            kept.append(n)
+    assert thinned(maxima, groups, radius).value.tolist() == maxima.value[kept].tolist()
+
+
+def test_where_nothing_is_known_and_where_nothing_else_is_other_maxima_take_part():
+    seen = np.array([True, True, True, True, True, False, False])
+    # Of the second footprint the first, which is the highest; of the first, which has a peak, what is not known.
+    needed = _is_needed(np.array([1, 1]), np.array([1, 2, 2, 1, 3, 1, 2]), seen)
+    assert needed.tolist() == [False, True, False, False, True, True, True]
+    assert _is_needed(np.zeros(0, dtype=int), np.zeros(0, dtype=int), np.zeros(0, dtype=bool)).tolist() == []
 
 
 def test_every_setting_of_peaks_is_read():

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from meas_deblend.detect._deconvolution_kernels import advance, subtract
-from meas_deblend.detect._label_kernels import every_nth, mark_labels, members_before, pieces_around
-from meas_deblend.detect._peak_kernels import lowest_on_the_way, maxima_above
-from meas_deblend.detect._smoothing_kernels import smoothed, sums_within
+from meas_deblend.detect._deconvolution_kernels import add_members, advance, subtract
+from meas_deblend.detect._label_kernels import every_nth, members_before, pieces_around
+from meas_deblend.detect._peak_kernels import identified, lowest_on_the_way, maxima_above
+from meas_deblend.detect._piece_kernels import put_members
+from meas_deblend.detect._smoothing_kernels import clear_within, nonzero_values, smoothed, sums_within
+from meas_deblend.detect.pieces import Pieces
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (40, 33), (200, 150)])
@@ -17,7 +19,12 @@ def test_maxima_are_those_of_a_filter(shape, dtype):
     image = np.round(np.random.default_rng(1).normal(size=shape), 1).astype(dtype)
     highest = ndimage.maximum_filter(image, size=3, mode="nearest")
     expected = np.flatnonzero((image == highest) & (image > 0.5))
-    np.testing.assert_array_equal(maxima_above(image, 0.5), expected)
+    found, level = maxima_above(image, 0.5)
+    np.testing.assert_array_equal(found, expected)
+    around = np.pad(image, 1, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(around, (3, 3))
+    equal = (windows == image[:, :, None, None]).sum(axis=(2, 3)) > 1
+    np.testing.assert_array_equal(level, equal.ravel()[expected])
 
 
 def test_lowest_values_on_ways():
@@ -32,13 +39,44 @@ def test_lowest_values_on_ways():
     assert lowest_on_the_way(image, (np.array([[0.0, 0.0]]), np.array([[0.0, 1.0]])), half).tolist() == [image[0, 0]]
 
 
-def test_labels_on_a_mask():
+def test_peaks_of_bands_take_in_the_nearest_of_each_other_band():
+    band = np.array([0, 1, 1, 2, 0])
+    # The third is farther from the first than the second is, and keeps the fourth, which the first has taken in.
+    pairs = np.array([[0, 1], [0, 2], [0, 3], [0, 4], [1, 4], [2, 3], [2, 4]]).T
+    seen = np.zeros((5, 3), dtype=bool)
+    assert identified(band, tuple(np.ascontiguousarray(pairs)), seen).tolist() == [True, False, True, False, False]
+    assert seen[[0, 2]].tolist() == [[True, True, True], [True, True, False]]
+
+
+@pytest.mark.parametrize("corners", [True, False])
+@pytest.mark.parametrize("density", [0.0, 0.1, 0.3, 0.45, 0.6, 0.9, 1.0])
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0), (1, 1), (1, 7), (7, 1), (40, 33), (64, 64)])
+def test_pieces_are_labelled_components(shape, density, corners):
     rng = np.random.default_rng(2)
-    labels = ndimage.label(rng.random((60, 50)) < 0.3)[0]
-    mask = rng.random(labels.shape) < 0.05
-    present = np.zeros(labels.max() + 1, dtype=bool)
-    mark_labels(labels, mask, present)
-    assert np.flatnonzero(present).tolist() == np.unique(labels[mask]).tolist()
+    mask, other = rng.random(shape) < density, rng.random(shape) < 0.05
+    labels, count = ndimage.label(mask, np.ones((3, 3)) if corners else None)
+    area = np.bincount(labels.ravel(), minlength=count + 1)
+    pieces = Pieces.of(mask, corners=corners)
+    np.testing.assert_array_equal(pieces.labels(), labels)
+    np.testing.assert_array_equal(pieces.areas()[1:], area[1:])
+    np.testing.assert_array_equal(pieces.without_small(4), mask & (area >= 4)[labels])
+    y, x = np.indices(shape).reshape(2, -1)
+    np.testing.assert_array_equal(pieces.at(y, x), labels[y, x])
+    assert np.flatnonzero(pieces.touched(other)).tolist() == np.unique(labels[other & mask]).tolist()
+    boxes = ndimage.find_objects(labels) if count else []
+    assert pieces.bounds.tolist() == [[v.start, v.stop, u.start, u.stop] for v, u in boxes]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, bool])
+def test_members_of_a_part_are_put_back(dtype):
+    rng = np.random.default_rng(9)
+    mask, plane = rng.random((20, 30)) < 0.4, np.zeros((20, 30), dtype=dtype)
+    values = (10 * rng.random((20, 30))).astype(dtype)
+    here = np.s_[3:15, 7:30]
+    put_members(mask, ((3, 7), (15, 30)), values[here][mask[here]], plane)
+    expected = np.zeros_like(plane)
+    expected[here] = np.where(mask[here], values[here], 0)
+    np.testing.assert_array_equal(plane, expected)
 
 
 @pytest.mark.parametrize("density", [0.0, 0.3, 0.6, 1.0])
@@ -94,6 +132,17 @@ def test_sums_of_what_lies_within_a_level():
     assert sums_within(values, 1.5) == pytest.approx((within.sum(), np.square(within).sum()), rel=1e-12)
 
 
+def test_values_that_are_not_zero_and_those_within_a_level():
+    plane = np.random.default_rng(10).normal(size=(30, 41)).astype(np.float32)
+    plane[plane < -0.3] = 0
+    for part in (plane, plane * 0, plane[:0]):
+        np.testing.assert_array_equal(nonzero_values(part), part[part != 0])
+    level = plane[0, np.flatnonzero(plane[0])[0]]
+    expected = np.where(np.abs(plane) <= abs(level), 0, plane)
+    clear_within(plane, abs(level))
+    np.testing.assert_array_equal(plane, expected)
+
+
 PLACE = ((3, 2), (10, 7), (20, 31))
 """Of a part of a frame: where it begins in a filtered array, where in the frame, and its shape."""
 
@@ -125,3 +174,11 @@ def test_update_of_a_part():
     expected[0][there] = new
     advance(gradient, PLACE, (scale, beta), wanted, (model, ahead))
     np.testing.assert_array_equal((model, ahead), expected)
+
+
+def test_values_of_members_are_added_to_two_planes():
+    (first, second, values), mask = planes(3)
+    noise = np.float32(0.7)
+    expected = first + np.where(mask, values, 0), second + np.where(mask, values / noise, 0)
+    add_members(mask, values[mask], noise, (first, second))
+    np.testing.assert_array_equal((first, second), expected)
