@@ -17,14 +17,11 @@ from ..exceptions import MeasDeblendError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ..geometry import BoolArray, Footprint
+    from ..geometry import Footprint
     from ..image import MultibandExposure
     from .values import LedgerRow
 
 __all__ = ["BandSums", "PatchLedgerRow", "check_patch_ledger", "image_sums", "parent_sums", "patch_ledger"]
-
-# Rows of the image that are added up at a time: a patch is not to be copied to be counted.
-_ROWS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +112,17 @@ def image_sums(exposure: MultibandExposure, footprints: Iterable[Footprint]) -> 
     tuple of PatchLedgerRow
         One per band, in the order of the exposure; parents and isolated objects are 0.
     """
+    from ._patch_kernels import row_sums  # noqa: PLC0415 - loads the compiler
+
     detected = np.zeros(exposure.box.shape, dtype=bool)
     for footprint in footprints:
         detected[footprint.box.slices_in(exposure.box)] |= footprint.mask
-    rows = []
+    rows, bad = [], exposure.mask_planes.bad_value
     for k, band in enumerate(exposure.bands):
-        stripes = [_stripe(exposure, k, slice(y, y + _ROWS), detected) for y in range(0, exposure.box.shape[0], _ROWS)]
-        image, scale, sky, masked, lost = (_exact(values) for values in zip(*stripes, strict=True))
-        rows.append(PatchLedgerRow(band, image, scale, BandSums(sky=sky, masked=masked, not_finite=int(lost))))
+        sums = np.empty((exposure.box.shape[0], 4))
+        lost = row_sums((exposure.images[k], exposure.variance[k], exposure.mask[k]), bad, detected, sums)
+        image, scale, sky, masked = (_exact(values) for values in sums.T.tolist())
+        rows.append(PatchLedgerRow(band, image, scale, BandSums(sky=sky, masked=masked, not_finite=lost)))
     return tuple(rows)
 
 
@@ -191,21 +191,3 @@ def _exact(values: Iterable[float]) -> float:
         return fsum(values)
     except (OverflowError, ValueError):
         return float("nan")
-
-
-def _stripe(
-    exposure: MultibandExposure, band: int, rows: slice, detected: BoolArray
-) -> tuple[float, float, float, float, int]:
-    """Add up some rows: image, absolute image, sky, masked pixels of the sky; and count those without a value."""
-    values, variance = exposure.images[band, rows].astype(np.float64), exposure.variance[band, rows]
-    finite, free = np.isfinite(values), ~detected[rows]
-    usable = finite & np.isfinite(variance) & (variance > 0)
-    usable &= ~exposure.mask_planes.any_set(exposure.mask[band, rows])
-    values[~finite] = 0.0
-    return (
-        float(values.sum()),
-        float(np.abs(values).sum()),
-        float(values[free & usable].sum()),
-        float(values[free & ~usable].sum()),
-        int(np.count_nonzero(free & ~finite)),
-    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from meas_deblend.apportion import reapportion_parent
+from meas_deblend.apportion import image_sums, reapportion_parent
 from meas_deblend.deblenders import MultiBandOptions, get_deblender
 from meas_deblend.framework import Config, Connections, Loop, PipelineTask, map_units
 from meas_deblend.measure import MeasureConfig, NoiseCorrelation, PsfShapes, Scene, detected_pixels, measure_noise
@@ -94,6 +94,7 @@ class MeasureTask(PipelineTask[MeasureTaskConfig]):
         columns = MeasuredColumns(exposure, config)
         work = MeasureWork(scene, psfs, config, layout, columns, [model], children, {})
         to_table("objects", on_sky(work.objects([measure_parent(work, 0)]), exposure), layout)
+        image_sums(exposure, [parent.footprint])
 
     def run(
         self,
