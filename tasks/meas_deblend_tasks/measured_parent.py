@@ -12,7 +12,7 @@ import numpy as np
 
 from meas_deblend.apportion import drawn
 from meas_deblend.exceptions import CorruptModelError
-from meas_deblend.framework import Loop, Resumable, atomic_write
+from meas_deblend.framework import Loop, MemoryKeeper, Resumable, atomic_write
 from meas_deblend.measure import ParentMeasurer, flux_covariances
 from meas_deblend.products import PackedRows, pack_rows, unpack_rows
 
@@ -119,8 +119,10 @@ def measure_parent(work: MeasureWork, place: int) -> MeasuredParent:
     coadds, layout = work.scene.exposure, work.layout
     model, shared = work.models[place], work.children[place]
     measurer = ParentMeasurer(work.scene, drawn(model), shared, work.psfs, work.config)
-    numbers, parts = [], []
+    numbers, parts, tidy = [], [], MemoryKeeper()
     for k in range(len(model.sources)):
+        # Hundreds of children take seconds.
+        tidy()
         one, fluxes = measurer.measure(k)
         numbers.append(work.columns.row(one))
         parts.append(fluxes)
