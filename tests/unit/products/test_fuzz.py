@@ -1,4 +1,4 @@
-"""Damaged and hostile stores: a clear error or whole models, never another exception, never much memory.
+"""Damaged and hostile stores: a clear error or whole models, never another exception, never much memory or time.
 
 A fixed number of cases from fixed seeds by default; ``MEAS_DEBLEND_FUZZ_SECONDS=60`` goes on with more seeds for that
 long.
@@ -9,7 +9,9 @@ import json
 import math
 import os
 import resource
+import signal
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +35,8 @@ from meas_deblend.products._store_schema import store_fields
 SECONDS = float(os.environ.get("MEAS_DEBLEND_FUZZ_SECONDS", "0"))
 CASES = 150
 MOST_MEMORY = 600 << 20
+# Seconds for one case, most of which take some milliseconds.
+LONGEST = 20
 EXTREMES = (
     0, -1, 1, 7, 2**31 - 1, -(2**31), 10**9, 2**40, 2**63 - 1, 10**30, -0.5, 1e308, math.nan, math.inf, "", "g", "<f8",
     "|O", "\0", None, True, [], {}, [[]], [10**9, 10**9], [0, 2**31 - 1], b"", b"\xff" * 50, {"base64": "!"},
@@ -114,6 +118,25 @@ def altered_values(rng, value):
     return out
 
 
+@contextmanager
+def ending():
+    """Raise TimeoutError in what does not end, where the system has alarms."""
+
+    def give_up(*_):
+        raise TimeoutError("it does not end")
+
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(LONGEST)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def fuzzed(case):
     """Run cases by number: `CASES` of them, and more while there is time."""
     start, number = time.monotonic(), 0
@@ -121,7 +144,8 @@ def fuzzed(case):
     refused = 0
     while number < CASES or time.monotonic() - start < SECONDS / 4:
         try:
-            case(np.random.default_rng([7, number]))
+            with ending():
+                case(np.random.default_rng([7, number]))
         except ModelError as error:
             refused += bool(str(error))
         except Exception as error:
