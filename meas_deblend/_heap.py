@@ -1,9 +1,12 @@
-"""How the C library of our own programs keeps memory (glibc)."""
+"""What the C library keeps of freed memory (glibc)."""
 
 import ctypes
 import sys
+from collections.abc import Callable
+from functools import cache
+from typing import Any
 
-__all__ = ["keep_freed_memory"]
+__all__ = ["keep_freed_memory", "release_memory"]
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Names of settings in ``malloc.h``."""
@@ -17,11 +20,29 @@ def keep_freed_memory() -> None:
 
     By default the C library asks the system for larger arrays one by one, and gives each of them back; the system fills
     every page with zeros when it is touched, which takes a twentieth of a run. What is kept is given back by
-    `framework.release_memory` all the same. For programs of our own, and the processes that they fork, only.
+    `release_memory` all the same. For programs of our own, and the processes that they fork, only.
     """
-    if sys.platform != "linux":
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = _of_c_library("mallopt")
     if mallopt is not None:
         mallopt(_MMAP_THRESHOLD, _LARGEST_OF_HEAP)
         mallopt(_TRIM_THRESHOLD, _KEPT)
+
+
+def release_memory() -> None:
+    """Give the system what the C library keeps of freed memory, where it has a call for that.
+
+    Arrays of some MiB come from its heap, and a small one that was made later keeps them all from being given back: a
+    process that went through a patch then stays several times as large as what it holds.
+    """
+    trim = _of_c_library("malloc_trim")
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _of_c_library(name: str) -> Callable[..., Any] | None:
+    """Return a function of the C library, None where it has none of this name."""
+    if sys.platform != "linux":
+        return None
+    function: Callable[..., Any] | None = getattr(ctypes.CDLL(None), name, None)
+    return function

@@ -6,7 +6,7 @@ numerics by name: it loads the classes that a definition names.
 """
 
 from .._registry import Registry
-from ._memory import MemoryKeeper, release_memory
+from ._memory import MemoryKeeper
 from ._workers import check_jobs
 from .apart import call_apart, can_call_apart
 from .checkpoint import Checkpoint, Codec
@@ -108,7 +108,6 @@ __all__ = [
     "prepare_output",
     "progress",
     "read_definition",
-    "release_memory",
     "render_table",
     "resolve_config",
     "resume_output",

@@ -10,9 +10,9 @@ from functools import partial
 from itertools import chain
 from typing import Any, ParamSpec, TypeVar
 
+from .._heap import release_memory
 from .._interrupt import raise_interrupt
 from ..exceptions import InputError, NoWorkFoundError
-from ._memory import release_memory
 from .config import Config
 from .connections import Connection
 from .graph import WiredTask, check_inputs, producers

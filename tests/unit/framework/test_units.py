@@ -366,7 +366,7 @@ def test_memory_goes_back_to_the_system(tmp_path):
 
 MEMORY = """
 import numpy as np
-from meas_deblend.framework._memory import release_memory
+from meas_deblend._heap import release_memory
 
 def resident():
     with open("/proc/self/status") as stream:
