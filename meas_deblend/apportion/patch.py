@@ -1,25 +1,23 @@
 """The account over a whole patch: parents, isolated objects and sky add up to the image.
 
-Parents are disjoint, so what each of them holds can be counted on its own, in any order and by any worker, and then be
-added up.
+Parents are disjoint, so what each of them holds is counted on its own, by any worker, and then added up, in any order.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from math import fsum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..exceptions import MeasDeblendError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from ..geometry import Footprint
     from ..image import MultibandExposure
-    from .values import LedgerRow
 
 __all__ = ["BandSums", "PatchLedgerRow", "check_patch_ledger", "image_sums", "parent_sums", "patch_ledger"]
 
@@ -76,26 +74,36 @@ class PatchLedgerRow:
         return _exact((self.image, -part.parents, -part.isolated, -part.sky, -part.masked))
 
 
-def parent_sums(footprint: Footprint, ledger: Sequence[LedgerRow]) -> tuple[BandSums, ...]:
-    """Tell what one parent adds to the account of the patch.
+def parent_sums(ledger: Mapping[str, Any], isolated: Collection[int], bands: Sequence[str]) -> tuple[BandSums, ...]:
+    """Add up what parents hold.
+
+    Each sum is exact before it is rounded once, so that it does not depend on the order of the parents.
 
     Parameters
     ----------
-    footprint : Footprint
-        With its peaks: one peak makes an isolated object.
-    ledger : sequence of LedgerRow
-        Of the parent, one row per band.
+    ledger : mapping of str to array or list
+        Columns of a table with a row per parent and band, named as the fields of `LedgerRow`; the identifier is
+        "parentObjectId".
+    isolated : collection of int
+        Identifiers of parents with one peak.
+    bands : sequence of str
 
     Returns
     -------
     tuple of BandSums
-        One per band, in the order of ``ledger``.
+        One per band.
     """
-    kind = "isolated" if len(footprint.peaks) == 1 else "parents"
-    return tuple(
-        BandSums(**{kind: row.children + row.unassigned}, masked=row.masked, not_finite=row.not_finite)
-        for row in ledger
-    )
+    alone = np.isin(np.asarray(ledger["parentObjectId"]), list(isolated))
+    held = np.asarray(ledger["children"], dtype=np.float64) + np.asarray(ledger["unassigned"], dtype=np.float64)
+    masked, lost = (np.asarray(ledger[name], dtype=kind) for name, kind in (("masked", float), ("not_finite", int)))
+    of_band = np.asarray(ledger["band"], dtype=str)
+    found = []
+    for band in bands:
+        here = of_band == band
+        sums = (held[here & ~alone], held[here & alone], masked[here])
+        parents, single, unusable = (_exact(values.tolist()) for values in sums)
+        found.append(BandSums(parents, single, masked=unusable, not_finite=int(lost[here].sum())))
+    return tuple(found)
 
 
 def image_sums(exposure: MultibandExposure, footprints: Iterable[Footprint]) -> tuple[PatchLedgerRow, ...]:
@@ -126,17 +134,15 @@ def image_sums(exposure: MultibandExposure, footprints: Iterable[Footprint]) -> 
     return tuple(rows)
 
 
-def patch_ledger(image: Sequence[PatchLedgerRow], parents: Iterable[Sequence[BandSums]]) -> tuple[PatchLedgerRow, ...]:
-    """Add up the patch.
-
-    Sums are exact before they are rounded once, so that they do not depend on the order of the parents.
+def patch_ledger(image: Sequence[PatchLedgerRow], parents: Sequence[BandSums]) -> tuple[PatchLedgerRow, ...]:
+    """Put what parents hold to the account of the image.
 
     Parameters
     ----------
     image : sequence of PatchLedgerRow
         From `image_sums`.
-    parents : iterable of sequence of BandSums
-        From `parent_sums`, of every parent, with the bands in the same order.
+    parents : sequence of BandSums
+        From `parent_sums`, with the bands in the same order.
 
     Returns
     -------
@@ -146,16 +152,20 @@ def patch_ledger(image: Sequence[PatchLedgerRow], parents: Iterable[Sequence[Ban
     Raises
     ------
     ValueError
-        If a parent has another number of bands.
+        If there are sums for another number of bands.
     """
-    everyone = list(parents)
-    out = []
-    for row, *held in zip(image, *everyone, strict=True):
-        parts = {f.name: [getattr(sums, f.name) for sums in (row.sums, *held)] for f in fields(BandSums)}
-        lost = sum(parts.pop("not_finite"))
-        sums = BandSums(**{name: _exact(values) for name, values in parts.items()}, not_finite=lost)
-        out.append(PatchLedgerRow(row.band, row.image, row.scale, sums))
-    return tuple(out)
+    return tuple(
+        replace(
+            row,
+            sums=replace(
+                held,
+                sky=row.sums.sky,
+                masked=_exact((row.sums.masked, held.masked)),
+                not_finite=row.sums.not_finite + held.not_finite,
+            ),
+        )
+        for row, held in zip(image, parents, strict=True)
+    )
 
 
 def check_patch_ledger(ledger: Sequence[PatchLedgerRow], tolerance: float) -> None:

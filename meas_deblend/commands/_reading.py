@@ -98,11 +98,11 @@ class _Read:
 
 
 def _read_there(planes: Mapping[str, PlaneSpec], options: Mapping[str, Any], jobs: int, room: SharedRoom) -> _Read:
-    each = partial(map_units, loop=Loop(ahead=False))
-    # The process that waits for this one loads meanwhile: it is one of the jobs.
-    with warnings.catch_warnings(record=True) as caught, working(Workplace(max(jobs - 1, 1))):
+    names = [f"band {band}" for band in planes]
+    each = partial(map_units, loop=Loop(name=names.__getitem__, ahead=False))
+    with warnings.catch_warnings(record=True) as caught, working(Workplace(jobs)):
         warnings.simplefilter("always")
-        exposure = read_coadds(planes, **options, each=each, empty=room.empty)
+        exposure = read_coadds(planes, **options, each=each, each_file=each, empty=room.empty)
     cubes = {name: room.place_of(getattr(exposure, name)) for name in _CUBES}
     nothing: dict[str, Any] = {
         name: np.empty((len(exposure.bands), 0, 0), place.dtype) for name, place in cubes.items()

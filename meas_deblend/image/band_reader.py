@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .cubes import Places
     from .survey import Survey
 
-__all__ = ["BandData", "image_hdu", "read_band"]
+__all__ = ["BandData", "image_hdu", "image_shape", "read_band", "wcs_of_band"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,6 +164,35 @@ def image_hdu(file: FitsFile, selector: str | None, survey: Survey) -> Any:
         f"{file.path}: which HDU is the image? None is called {' or '.join(survey.hdus.image)}; there are "
         f"{file.listing()}; name it as FILE[HDU], e.g. {file.path.name}[1]"
     )
+
+
+def image_shape(spec: PlaneSpec, survey: Survey) -> tuple[int, ...]:
+    """Return the shape of an image from its header, without axes of length 1 in front.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be opened, or it is not clear which HDU is the image.
+    """
+    path, selector = split_selector(spec.image)
+    with open_fits(path) as file:
+        shape: tuple[int, ...] = image_hdu(file, selector, survey).shape
+    while len(shape) > 2 and shape[0] == 1:
+        shape = shape[1:]
+    return shape
+
+
+def wcs_of_band(band: str, spec: PlaneSpec, survey: Survey) -> Any | None:
+    """Return the world coordinates of an image from its header; None if it has none.
+
+    Raises
+    ------
+    InputError
+        If the file or its image cannot be found.
+    """
+    path, selector = split_selector(spec.image)
+    with open_fits(path) as file:
+        return wcs_from_header(image_hdu(file, selector, survey).header, file.hdus, f"band {band}")
 
 
 def _plane(given: str | Path, names: tuple[str, ...], wanted: _Wanted) -> tuple[NDArray[Any], Any]:

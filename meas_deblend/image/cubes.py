@@ -26,8 +26,8 @@ class Places(Protocol):
 class Cubes:
     """Images, variances and masks of all bands, each in one array (band, y, x).
 
-    The first image tells the shape.  A plane that is of another shape, or of a type that has to be converted after
-    reading, gets an array of its own, and is put in its place later.
+    The first image tells the shape, unless it is said before.  A plane that is of another shape, or of a type that has
+    to be converted after reading, gets an array of its own, and is put in its place later.
 
     Parameters
     ----------
@@ -43,6 +43,13 @@ class Cubes:
         self._shape: tuple[int, ...] | None = None
         self._made: dict[str, NDArray[Any]] = {}
 
+    def begin(self, shape: tuple[int, ...]) -> None:
+        """Make the cubes for images of this shape, before processes are forked that shall have them in common."""
+        if self._n_bands and len(shape) == 2:
+            self._shape = shape
+            for name in _TYPES:
+                self._make(name, shape)
+
     def place(self, k: int, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Return an array for a plane of band number ``k``: its place in the cube if it fits there."""
         if self._shape is None and len(shape) == 2:
@@ -50,9 +57,24 @@ class Cubes:
         if self._n_bands == 0 or shape != self._shape or np.dtype(dtype) != _TYPES[name]:
             return np.empty(shape, dtype)
         if name not in self._made:
-            self._made[name] = self._empty((self._n_bands, *shape), _TYPES[name])
+            self._make(name, shape)
+        return self.plane(k, name)
+
+    def plane(self, k: int, name: str) -> NDArray[Any]:
+        """Return the place of a plane in its cube, which has been made."""
         place: NDArray[Any] = self._made[name][k]
         return place
+
+    def put(self, k: int, name: str, plane: NDArray[Any]) -> bool:
+        """Put a plane in its place, where it may be already; False if it does not fit there as it is."""
+        if name not in self._made:
+            return False
+        place = self.plane(k, name)
+        if (plane.shape, plane.dtype) != (place.shape, place.dtype):
+            return False
+        if plane.ctypes.data != place.ctypes.data:
+            place[...] = plane
+        return True
 
     def take(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Return the cube of all planes ``name``; a new one if what was made is not of this shape and type."""
@@ -60,3 +82,6 @@ class Cubes:
         if made is not None and (made.shape, made.dtype) == (shape, np.dtype(dtype)):
             return made
         return self._empty(shape, dtype)
+
+    def _make(self, name: str, shape: tuple[int, ...]) -> None:
+        self._made[name] = self._empty((self._n_bands, *shape), _TYPES[name])

@@ -32,6 +32,9 @@ _HARMLESS = re.compile(r"datfix|unitfix")
 # What astropy says of files that end too early.
 _DAMAGED = re.compile(r"truncated|corrupt", re.IGNORECASE)
 
+# Pixels that are read at a time: few enough to stay in a processor's cache, many enough to make up for the call.
+_BLOCK = 1 << 18
+
 # Advice of astropy about its own arguments, which whoever reads coadds cannot follow.
 _ADVICE = re.compile(r"\s*If this is really a FITS file, try with .*")
 
@@ -131,18 +134,48 @@ class FitsFile:
             If the pixels cannot be read, e.g. because the file is truncated.
         """
         try:
-            data = hdu.data
+            return _by_rows(hdu, dtype, empty) if _has_rows(hdu) else _at_once(hdu, dtype, empty)
         except (OSError, TypeError, ValueError) as error:
             raise InputError(f"{self.path}: pixels of HDU {hdu.name!r} cannot be read: {error}") from error
-        while data.ndim > 2 and data.shape[0] == 1:
-            data = data[0]
-        copy = empty(data.shape, data.dtype.newbyteorder("=") if dtype is None else np.dtype(dtype))
-        # float64 above float32's range becomes infinite, that is, not usable; no warning is needed on top.
-        with np.errstate(over="ignore", invalid="ignore"):
-            copy[...] = data
-        # HDUs refer to each other in circles: what they hold would stay until the garbage is collected.
-        del hdu.data
-        return copy
+
+
+def _has_rows(hdu: Any) -> bool:
+    """Whether an image can be read in parts, and is large enough for that to matter."""
+    from astropy.io import fits  # noqa: PLC0415 - slow to load, so only where it is used
+
+    plain = isinstance(hdu, (fits.PrimaryHDU, fits.ImageHDU))
+    return plain and len(hdu.shape) == 2 and hdu.size > _BLOCK
+
+
+def _by_rows(hdu: Any, dtype: Any, empty: Callable[[tuple[int, ...], Any], NDArray[Any]]) -> NDArray[Any]:
+    """Return an image that is read a few rows at a time, which takes no memory beside its own."""
+    height, width = hdu.shape
+    rows = max(_BLOCK // width, 1)
+    copy = empty(hdu.shape, _type_here(hdu.section[:1], dtype))
+    for first in range(0, height, rows):
+        _convert(hdu.section[first : first + rows], copy[first : first + rows])
+    return copy
+
+
+def _at_once(hdu: Any, dtype: Any, empty: Callable[[tuple[int, ...], Any], NDArray[Any]]) -> NDArray[Any]:
+    data = hdu.data
+    while data.ndim > 2 and data.shape[0] == 1:
+        data = data[0]
+    copy = empty(data.shape, _type_here(data, dtype))
+    _convert(data, copy)
+    # HDUs refer to each other in circles: what they hold would stay until the garbage is collected.
+    del hdu.data
+    return copy
+
+
+def _type_here(data: NDArray[Any], dtype: Any) -> np.dtype[Any]:
+    return data.dtype.newbyteorder("=") if dtype is None else np.dtype(dtype)
+
+
+def _convert(data: NDArray[Any], copy: NDArray[Any]) -> None:
+    # float64 above float32's range becomes infinite, that is, not usable; no warning is needed on top.
+    with np.errstate(over="ignore", invalid="ignore"):
+        copy[...] = data
 
 
 def split_selector(text: str | Path) -> tuple[Path, str | None]:

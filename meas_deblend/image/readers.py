@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial, reduce
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,17 +14,16 @@ import numpy as np
 from .._each import in_turn
 from ..exceptions import InputError, InputWarning, NoWorkFoundError
 from .background import subtract_background
-from .band_reader import BandData, image_hdu, read_band
+from .band_reader import BandData, wcs_of_band
 from .checks import check_exposure
 from .cubes import Cubes
 from .exposure import MultibandExposure
-from .fits_io import open_fits, split_selector
-from .grids import check_grids, check_grids_of_files
+from .grids import check_grids
 from .masks import MaskPlanes
 from .planes import PlaneSpec, plane_spec
 from .psf_specs import BandContext, make_psf, psf_of_band
+from .several_bands import read_bands
 from .survey import Survey, load_survey
-from .wcs import wcs_from_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +45,7 @@ def read_coadds(
     background: Literal["none", "subtract"] = "none",
     on_missing_psf: Literal["error", "drop"] = "error",
     each: Each = in_turn,
+    each_file: Each | None = None,
     empty: Callable[[tuple[int, ...], Any], NDArray[Any]] = np.empty,
 ) -> MultibandExposure:
     """Read coadds of one patch of sky, one per band, all on the same pixel grid.
@@ -70,7 +70,10 @@ def read_coadds(
         guessed.
     each : callable
         Does bands one after the other or several at a time: ``each(function, places, shared)`` gives
-        ``function(shared, place)`` of every place.
+        ``function(shared, place)`` of every place.  For what is looked at when all bands are read.
+    each_file : callable, optional
+        Does as ``each``, for reading, in processes that have the memory from ``empty`` in common.  Default: one band
+        after the other.
     empty : callable
         Makes the arrays (band, y, x) that pixels are read into, from a shape and a type.
 
@@ -100,8 +103,9 @@ def read_coadds(
         raise InputError("no coadds were given: name at least one band and its file")
     specs = {band: plane_spec(value) for band, value in paths.items()}
     # Where bands may be left out, it is known only at the end how many there are.
-    cubes = Cubes(len(specs) if on_missing_psf == "error" else 0, empty)
-    bands = _read_bands(specs, settings, cubes)
+    known = on_missing_psf == "error"
+    cubes = Cubes(len(specs) if known else 0, empty)
+    bands = read_bands(specs, settings, cubes, each_file if known else None)
     _check_names("psf", psf, bands)
     _check_names("zeropoint", zeropoint, bands)
     notes = [note for data in bands for note in data.notes] + check_grids(bands)
@@ -135,22 +139,8 @@ def wcs_of_coadds(paths: Mapping[str, PlaneSpec], bands: Sequence[str], survey: 
         If a file or its image cannot be found any more.
     """
     settings = load_survey(survey)
-    for band in bands:
-        path, selector = split_selector(paths[band].image)
-        with open_fits(path) as file:
-            wcs = wcs_from_header(image_hdu(file, selector, settings).header, file.hdus, f"band {band}")
-        if wcs is not None:
-            return wcs
-    return None
-
-
-def _read_bands(specs: Mapping[str, PlaneSpec], survey: Survey, cubes: Cubes) -> list[BandData]:
-    try:
-        return [read_band(band, specs[band], survey, partial(cubes.place, k)) for k, band in enumerate(specs)]
-    except InputError:
-        # Where the images do not fit each other, it is of no use to mend anything else first.
-        check_grids_of_files(specs, survey)
-        raise
+    found = (wcs_of_band(band, paths[band], settings) for band in bands)
+    return next((wcs for wcs in found if wcs is not None), None)
 
 
 def _check_choices(background: str, on_missing_psf: str) -> None:

@@ -13,7 +13,7 @@ from meas_deblend.deblenders import parent_without_models
 from meas_deblend.framework import Loop, Resumable, map_units
 from meas_deblend.products import ModelStore, StoreMetadata, write_models
 
-from .identifiers import with_unique_ids
+from .identifiers import first_counters, with_ids, with_unique_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from meas_deblend.image import MultibandExposure
     from meas_deblend.models import ParentModel
 
-__all__ = ["Prediction", "contiguous", "deblend_parents", "predicted_cost"]
+__all__ = ["DeblendWork", "Prediction", "contiguous", "deblend_parents", "predicted_cost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +74,18 @@ def deblend_parents(
         In the order of the parents.
     """
     expected = predicted or Prediction(lambda parent: predicted_cost(parent.footprint), lambda _: 0.0)
+    work = DeblendWork(coadds, deblend, first_counters(parents))
     loop: Loop[Parent, ParentModel] = Loop(
         cost=expected.seconds,
         memory=expected.memory,
         memory_budget=expected.memory_budget,
         ahead=ahead,
         name=lambda parent: f"parent {parent.id}",
-        lost=partial(_lost, coadds, deblender),
+        lost=partial(_lost, work, deblender),
         resumable=Resumable(key=lambda parent: parent.id, codec=ModelFiles(StoreMetadata.from_exposure(coadds, {}))),
     )
-    return with_unique_ids(map_units(_deblended, parents, (coadds, deblend), description="parents", loop=loop))
+    # Nothing changes, unless a plug-in gave a parent other peaks than it had.
+    return with_unique_ids(map_units(_deblended, parents, work, description="parents", loop=loop))
 
 
 def predicted_cost(footprint: Footprint) -> float:
@@ -91,15 +93,31 @@ def predicted_cost(footprint: Footprint) -> float:
     return float(max(len(footprint.peaks), 1) * footprint.box.area)
 
 
-def _deblended(
-    shared: tuple[MultibandExposure, Callable[[MultibandExposure, Parent], ParentModel]], parent: Parent
-) -> ParentModel:
-    coadds, deblend = shared
-    return contiguous(deblend(coadds, parent))
+@dataclass(frozen=True, slots=True, eq=False)
+class DeblendWork:
+    """What the deblending of all parents shares.
+
+    Parameters
+    ----------
+    coadds : MultibandExposure
+    deblend : callable
+        Makes the model of one parent; ids within it count from 0.
+    counters : mapping of int to int
+        Where the counter of identifiers stands before each parent.
+    """
+
+    coadds: MultibandExposure
+    deblend: Callable[[MultibandExposure, Parent], ParentModel]
+    counters: Mapping[int, int]
 
 
-def _lost(coadds: MultibandExposure, deblender: str, parent: Parent, error: WorkerDiedError) -> ParentModel:
-    return contiguous(parent_without_models(coadds, parent, deblender, str(error), "worker_died"))
+def _deblended(work: DeblendWork, parent: Parent) -> ParentModel:
+    return with_ids(contiguous(work.deblend(work.coadds, parent)), work.counters[parent.id])
+
+
+def _lost(work: DeblendWork, deblender: str, parent: Parent, error: WorkerDiedError) -> ParentModel:
+    model = parent_without_models(work.coadds, parent, deblender, str(error), "worker_died")
+    return with_ids(contiguous(model), work.counters[parent.id])
 
 
 def contiguous(model: ParentModel) -> ParentModel:
@@ -147,9 +165,9 @@ class ModelFiles:
         return ".parquet"
 
     def write(self, path: Path, results: Sequence[ParentModel]) -> None:
-        """Write models, whole or not at all; identifiers of blends and sources are given anew by who reads them."""
+        """Write models, whole or not at all."""
         # By identifier, or the writer has to go through them twice.
-        write_models(path, sorted(with_unique_ids(results), key=lambda model: model.id), self.metadata)
+        write_models(path, sorted(results, key=lambda model: model.id), self.metadata)
 
     def read(self, path: Path) -> Mapping[int, ParentModel]:
         """Read models by the identifiers of their parents."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from meas_deblend.apportion import LedgerRow, check_patch_ledger, image_sums, parent_sums, patch_ledger
+from meas_deblend.apportion import check_patch_ledger, image_sums, parent_sums, patch_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,16 +35,9 @@ def patch_ledger_columns(
     MeasDeblendError
         If it does not close.
     """
-    names = ("band", "data", "children", "unassigned", "masked", "outside", "not_finite")
-    by_parent: dict[int, dict[str, LedgerRow]] = {identifier: {} for identifier in footprints}
-    for identifier, *values in zip(ledger["parentObjectId"], *(ledger[name] for name in names), strict=True):
-        row = LedgerRow(int(identifier), **dict(zip(names, (v.item() for v in values), strict=True)))
-        by_parent[row.parent_id][str(row.band)] = row
-    sums = [
-        parent_sums(footprint, [by_parent[identifier][band] for band in exposure.bands])
-        for identifier, footprint in footprints.items()
-    ]
-    rows = patch_ledger(image_sums(exposure, footprints.values()), sums)
+    isolated = [identifier for identifier, footprint in footprints.items() if len(footprint.peaks) == 1]
+    held = parent_sums(ledger, isolated, exposure.bands)
+    rows = patch_ledger(image_sums(exposure, footprints.values()), held)
     check_patch_ledger(rows, tolerance)
     parts = ("parents", "isolated", "sky", "masked", "not_finite")
     columns: dict[str, list[Any]] = {name: [getattr(row.sums, name) for row in rows] for name in parts}

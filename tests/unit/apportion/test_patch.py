@@ -1,6 +1,6 @@
 """The account of a whole patch: parents, isolated objects, sky and masked pixels add up to the image."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from meas_deblend.apportion import (
     BandSums,
+    LedgerRow,
     apportion,
     check_patch_ledger,
     image_sums,
@@ -68,8 +69,20 @@ def shared_out(exposure, footprint, rng):
 
 
 def account(exposure, footprints, rng):
-    parents = [parent_sums(f, shared_out(exposure, f, rng).ledger) for f in footprints]
-    return patch_ledger(image_sums(exposure, footprints), parents)
+    rows = rows_of(exposure, footprints, rng)
+    return patch_ledger(image_sums(exposure, footprints), sums_of(rows, footprints, exposure.bands))
+
+
+def rows_of(exposure, footprints, rng):
+    """Rows of the ledgers of footprints, which are numbered from 1."""
+    shares = [shared_out(exposure, footprint, rng).ledger for footprint in footprints]
+    return [replace(row, parent_id=k) for k, rows in enumerate(shares, start=1) for row in rows]
+
+
+def sums_of(rows, footprints, bands):
+    columns = {f.name: [getattr(row, f.name) for row in rows] for f in fields(LedgerRow)}
+    isolated = [k for k, footprint in enumerate(footprints, start=1) if len(footprint.peaks) == 1]
+    return parent_sums(columns | {"parentObjectId": columns["parent_id"]}, isolated, bands)
 
 
 @settings(max_examples=60, deadline=None)
@@ -106,11 +119,10 @@ def test_the_order_of_the_parents_does_not_matter(seed):
     rng = np.random.default_rng(seed)
     exposure = damaged_exposure(rng)
     footprints = disjoint_footprints(rng, 6)
-    parents = [parent_sums(f, shared_out(exposure, f, rng).ledger) for f in footprints]
-    image = image_sums(exposure, footprints)
-    order = rng.permutation(len(parents))
+    rows = rows_of(exposure, footprints, rng)
+    turned = [rows[k] for k in rng.permutation(len(rows))]
     # Bit by bit: a run with any number of workers writes the same.
-    assert patch_ledger(image, parents) == patch_ledger(image, [parents[k] for k in order])
+    assert sums_of(turned, footprints, exposure.bands) == sums_of(rows, footprints, exposure.bands)
 
 
 def test_hand_arithmetic():
@@ -129,13 +141,13 @@ def test_hand_arithmetic():
 
 def test_without_parents_all_is_sky_or_masked():
     exposure = damaged_exposure(np.random.default_rng(1), bands=3)
-    ledger = patch_ledger(image_sums(exposure, ()), ())
+    ledger = account(exposure, (), None)
     check_patch_ledger(ledger, 1e-12)
     assert [(row.sums.parents, row.sums.isolated) for row in ledger] == [(0, 0)] * 3
 
 
 def test_an_image_without_data_balances():
-    ledger = patch_ledger(image_sums(exposure_of(np.full((1, 4, 5), np.nan)), ()), ())
+    ledger = account(exposure_of(np.full((1, 4, 5), np.nan)), (), None)
     check_patch_ledger(ledger, 1e-6)
     assert ledger[0].sums == BandSums(not_finite=20)
 
@@ -159,21 +171,21 @@ def test_a_parent_that_is_left_out_is_found():
     exposure = exposure_of(np.ones((1, 6, 6)))
     footprint = Footprint.from_box(Box((1, 1), (3, 3))).with_peaks((Peak(0, 2, 2),))
     with pytest.raises(MeasDeblendError, match=r"isolated 0 \+ sky 27 .* by 9, more"):
-        check_patch_ledger(patch_ledger(image_sums(exposure, [footprint]), ()), 1e-6)
+        check_patch_ledger(patch_ledger(image_sums(exposure, [footprint]), sums_of([], (), exposure.bands)), 1e-6)
 
 
 @pytest.mark.parametrize("worth", [np.nan, 1e308])
 def test_sums_that_are_no_numbers_are_refused(worth):
     exposure = exposure_of(np.ones((1, 6, 6)))
-    parents = [(BandSums(parents=worth),), (BandSums(parents=worth),)]
+    rows = [LedgerRow(k, "g", worth, worth, 0.0, 0.0, 0.0, 0) for k in (1, 2)]
     with pytest.raises(MeasDeblendError, match="does not close in band g: parents nan"):
-        check_patch_ledger(patch_ledger(image_sums(exposure, ()), parents), 1e-6)
+        check_patch_ledger(patch_ledger(image_sums(exposure, ()), sums_of(rows, (), "g")), 1e-6)
 
 
 def test_parents_with_other_bands_are_refused():
     image = image_sums(exposure_of(np.ones((2, 6, 6))), ())
     with pytest.raises(ValueError, match="zip"):
-        patch_ledger(image, [(BandSums(),)])
+        patch_ledger(image, [BandSums()])
 
 
 def test_large_images_are_added_up_in_stripes():
