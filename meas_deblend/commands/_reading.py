@@ -20,6 +20,7 @@ from ..image.readers import wcs_of_coadds
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from .._each import Each
     from ..image import MultibandExposure, PlaneSpec
 
 __all__ = ["Reading", "reading"]
@@ -32,6 +33,15 @@ class Reading(Protocol):
 
     def __call__(self, preparations: Iterator[Callable[[], object]]) -> MultibandExposure:
         """Wait for them; with several processes, go through preparations meanwhile."""
+
+
+def _name(k: int) -> str:
+    """Name of a unit in messages; bands without a PSF may have been left out."""
+    return f"band number {k + 1}"
+
+
+_each_band: Each = partial(map_units, loop=Loop(name=_name, ahead=False))
+"""Does several bands at a time."""
 
 
 @contextmanager
@@ -75,7 +85,7 @@ def _read_here(
     preparations: Iterator[Callable[[], object]],
 ) -> MultibandExposure:
     with working(Workplace(jobs, preparations=preparations)):
-        return read_coadds(planes, **options, each=partial(map_units, loop=Loop(ahead=False)))
+        return read_coadds(planes, **options, each=_each_band)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +108,9 @@ class _Read:
 
 
 def _read_there(planes: Mapping[str, PlaneSpec], options: Mapping[str, Any], jobs: int, room: SharedRoom) -> _Read:
-    names = [f"band {band}" for band in planes]
-    each = partial(map_units, loop=Loop(name=names.__getitem__, ahead=False))
     with warnings.catch_warnings(record=True) as caught, working(Workplace(jobs)):
         warnings.simplefilter("always")
-        exposure = read_coadds(planes, **options, each=each, each_file=each, empty=room.empty)
+        exposure = read_coadds(planes, **options, each=_each_band, each_file=_each_band, empty=room.empty)
     cubes = {name: room.place_of(getattr(exposure, name)) for name in _CUBES}
     nothing: dict[str, Any] = {
         name: np.empty((len(exposure.bands), 0, 0), place.dtype) for name, place in cubes.items()

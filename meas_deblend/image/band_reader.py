@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from .planes import NOISE_PLANES, PlaneSpec
 from .wcs import pixel_scale_of, wcs_from_header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from .cubes import Places
     from .survey import Survey
 
-__all__ = ["BandData", "image_hdu", "image_shape", "read_band", "wcs_of_band"]
+__all__ = ["BandData", "image_hdu", "image_shape", "open_image", "read_band", "wcs_of_band"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,11 +110,9 @@ def read_band(band: str, spec: PlaneSpec, survey: Survey, places: Places) -> Ban
         If a file is missing or unreadable, the HDU of the image is not clear, the image is not 2-D or all NaN, there
         is no noise plane, or a plane has another shape than the image.
     """
-    path, selector = split_selector(spec.image)
     label = f"band {band}"
     notes: list[str] = []
-    with open_fits(path) as file:
-        hdu = image_hdu(file, selector, survey)
+    with open_image(spec, survey) as (file, hdu):
         image = file.pixels(hdu, np.float32, partial(places, "image"))
         if image.ndim != 2:
             raise InputError(f"{label}: {file.path}: the image must be 2-D (y, x), got shape {image.shape}")
@@ -166,8 +165,9 @@ def image_hdu(file: FitsFile, selector: str | None, survey: Survey) -> Any:
     )
 
 
-def image_shape(spec: PlaneSpec, survey: Survey) -> tuple[int, ...]:
-    """Return the shape of an image from its header, without axes of length 1 in front.
+@contextmanager
+def open_image(spec: PlaneSpec, survey: Survey) -> Iterator[tuple[FitsFile, Any]]:
+    """Open the file of an image; give it and the HDU of the image.
 
     Raises
     ------
@@ -176,23 +176,22 @@ def image_shape(spec: PlaneSpec, survey: Survey) -> tuple[int, ...]:
     """
     path, selector = split_selector(spec.image)
     with open_fits(path) as file:
-        shape: tuple[int, ...] = image_hdu(file, selector, survey).shape
+        yield file, image_hdu(file, selector, survey)
+
+
+def image_shape(spec: PlaneSpec, survey: Survey) -> tuple[int, ...]:
+    """Return the shape of an image from its header, without axes of length 1 in front; raises as `open_image`."""
+    with open_image(spec, survey) as (_, hdu):
+        shape: tuple[int, ...] = hdu.shape
     while len(shape) > 2 and shape[0] == 1:
         shape = shape[1:]
     return shape
 
 
 def wcs_of_band(band: str, spec: PlaneSpec, survey: Survey) -> Any | None:
-    """Return the world coordinates of an image from its header; None if it has none.
-
-    Raises
-    ------
-    InputError
-        If the file or its image cannot be found.
-    """
-    path, selector = split_selector(spec.image)
-    with open_fits(path) as file:
-        return wcs_from_header(image_hdu(file, selector, survey).header, file.hdus, f"band {band}")
+    """Return the world coordinates of an image from its header; None if it has none; raises as `open_image`."""
+    with open_image(spec, survey) as (file, hdu):
+        return wcs_from_header(hdu.header, file.hdus, f"band {band}")
 
 
 def _plane(given: str | Path, names: tuple[str, ...], wanted: _Wanted) -> tuple[NDArray[Any], Any]:

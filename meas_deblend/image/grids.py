@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..exceptions import InputError
-from .band_reader import image_hdu
-from .fits_io import open_fits, split_selector
+from .band_reader import open_image
 from .wcs import grid_offset, sky_to_pixel, wcs_from_header
 
 if TYPE_CHECKING:
@@ -74,10 +73,8 @@ def check_grids_of_files(specs: Mapping[str, PlaneSpec], survey: Survey) -> None
     """
     grids = []
     for band, spec in specs.items():
-        path, selector = split_selector(spec.image)
         try:
-            with open_fits(path) as file:
-                hdu = image_hdu(file, selector, survey)
+            with open_image(spec, survey) as (file, hdu):
                 if hdu.header["NAXIS"] == 2:
                     wcs = wcs_from_header(hdu.header, file.hdus, f"band {band}")
                     grids.append(_Grid(band, hdu.shape, wcs, str(file.path)))

@@ -24,20 +24,16 @@ def parent_id(tract: int, patch: int, n: int) -> int:
 
 def object_places(parents: Iterable[Parent]) -> dict[int, tuple[int, int]]:
     """Say which objectId each peak will have: by identifier the index of the parent, and of the peak in it."""
-    every = list(enumerate(parents))
-    if not every:
-        return {}
-    ordered = sorted(every, key=lambda item: item[1].id)
-    tract, patch, counter = unpack_id(ordered[-1][1].id)
+    every = tuple(parents)
+    counters = first_counters(every)
     places = {}
-    for k, parent in ordered:
+    for k, parent in enumerate(every):
+        tract, patch, _ = unpack_id(parent.id)
         peaks = len(parent.footprint.peaks)
         if peaks == 1:
             places[parent.id] = (k, 0)
         else:
-            places |= {pack_id(tract, patch, counter + n + 1): (k, n) for n in range(peaks)}
-            counter += peaks
-        counter += peaks  # its blends
+            places |= {pack_id(tract, patch, counters[parent.id] + n + 1): (k, n) for n in range(peaks)}
     return places
 
 

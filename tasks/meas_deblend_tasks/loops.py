@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from meas_deblend.image import MultibandExposure
     from meas_deblend.models import ParentModel
 
-__all__ = ["DeblendWork", "Prediction", "contiguous", "deblend_parents", "predicted_cost"]
+__all__ = ["Prediction", "contiguous", "deblend_parents", "predicted_cost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def deblend_parents(
         In the order of the parents.
     """
     expected = predicted or Prediction(lambda parent: predicted_cost(parent.footprint), lambda _: 0.0)
-    work = DeblendWork(coadds, deblend, first_counters(parents))
+    work = _Work(coadds, deblend, first_counters(parents))
     loop: Loop[Parent, ParentModel] = Loop(
         cost=expected.seconds,
         memory=expected.memory,
@@ -94,7 +94,7 @@ def predicted_cost(footprint: Footprint) -> float:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DeblendWork:
+class _Work:
     """What the deblending of all parents shares.
 
     Parameters
@@ -111,11 +111,11 @@ class DeblendWork:
     counters: Mapping[int, int]
 
 
-def _deblended(work: DeblendWork, parent: Parent) -> ParentModel:
+def _deblended(work: _Work, parent: Parent) -> ParentModel:
     return with_ids(contiguous(work.deblend(work.coadds, parent)), work.counters[parent.id])
 
 
-def _lost(work: DeblendWork, deblender: str, parent: Parent, error: WorkerDiedError) -> ParentModel:
+def _lost(work: _Work, deblender: str, parent: Parent, error: WorkerDiedError) -> ParentModel:
     model = parent_without_models(work.coadds, parent, deblender, str(error), "worker_died")
     return with_ids(contiguous(model), work.counters[parent.id])
 
